@@ -1,0 +1,48 @@
+# `make run` and `make test` do everything from a fresh clone; the rest are their parts.
+
+PORT ?= 8000
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$p && break; done)
+BIN := .venv/bin
+MANAGE := $(BIN)/python manage.py
+
+.PHONY: run test lint format screenshots
+
+run: .venv/run
+	@$(MANAGE) prepare
+	@$(MANAGE) load_demo
+	@echo "visualsearch is on http://127.0.0.1:$(PORT) - Ctrl-C stops it"
+	@exec $(BIN)/gunicorn visualsearch.wsgi --bind 127.0.0.1:$(PORT) --threads 16 --log-level warning
+
+test: .venv/test lint
+	@$(MANAGE) download_model --embedder efficientnet_lite0
+	@$(BIN)/pytest
+
+lint: .venv/test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(MANAGE) makemigrations --check --dry-run
+
+format: .venv/test
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+screenshots: .venv/test
+	@$(BIN)/python docs/screenshots.py
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed (PYTHON=... names one)."; exit 1; }
+	@echo "Making a virtual environment with $(PYTHON)"
+	@$(PYTHON) -m venv .venv
+
+.venv/run: .venv/bin/python requirements.txt
+	@echo "Installing packages (some 400 MB the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/test: .venv/run requirements-dev.txt
+	@echo "Installing the development packages"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
