@@ -1,0 +1,72 @@
+"""Inference with OpenVINO: the compiled form of a network, without TensorFlow."""
+
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from catalog.embedders.preprocessing import to_pixels
+from catalog.embedders.storage import GRAPH, Manifest
+
+# Importing openvino reports that to its maker over the network, unless this is not to be found.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+import openvino  # noqa: E402
+
+__all__ = ["Embedder", "infer", "load_network", "openvino", "unit_rows"]
+
+# Without the first, some processors compute in bfloat16 and every machine gets other vectors.
+CONFIGURATION = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+
+
+class Embedder:
+    """A prepared network: pictures in, unit vectors out. Safe to share between threads."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.name = manifest.name
+        self.identity = manifest.identity
+        self.dim = manifest.dim
+        self.input_size = manifest.input_size
+        self._network = load_network(folder / GRAPH)
+        self._local = threading.local()  # an inference request serves one thread at a time
+
+    def pixels(self, picture: Image.Image) -> NDArray[np.uint8]:
+        """The (input_size, input_size, 3) uint8 square of an RGB picture."""
+        return to_pixels(picture, self.input_size)
+
+    def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, input_size, input_size, 3) uint8 to (n, dim) float32 unit rows.
+
+        One picture at a time: measured, that is no slower than a batch, and a picture's vector
+        then never depends on its neighbours. A picture without any response stays zero.
+        """
+        if not hasattr(self._local, "request"):
+            self._local.request = self._network.create_infer_request()
+        features = np.empty((len(pixels), self.dim), np.float32)
+        for row, square in zip(features, pixels, strict=True):
+            row[:] = infer(self._local.request, square[np.newaxis])
+        return unit_rows(features)
+
+
+def load_network(graph: Path) -> openvino.CompiledModel:
+    """The network stored at `graph`, compiled for one picture at a time."""
+    core = openvino.Core()
+    model = core.read_model(graph)
+    model.reshape([1, *list(model.input().partial_shape)[1:]])
+    return core.compile_model(model, "CPU", CONFIGURATION)
+
+
+def infer(request: openvino.InferRequest, square: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(1, input_size, input_size, 3) uint8 to (dim,) float32 features, not yet unit length."""
+    features: NDArray[np.float32] = request.infer(square)[0][0]
+    return features
+
+
+def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rows (n, dim) scaled to length 1; zero rows stay zero."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    units = np.zeros_like(rows)
+    np.divide(rows, lengths, out=units, where=lengths > 0)
+    return units

@@ -1,0 +1,89 @@
+"""Prepared networks on disk: one folder for each identity, and a link from the embedder's name.
+
+A folder appears whole or not at all, and the link moves in one step, so that a process always
+opens either the old network or the new one.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+GRAPH = "network.xml"
+WEIGHTS = "network.bin"
+MANIFEST = "manifest.json"
+
+
+class EmbedderUnavailable(Exception):
+    """The embedder is unknown, or not prepared, or damaged; the message names what mends it."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is known of a prepared network without opening it."""
+
+    name: str
+    identity: str  # name and a hash over weights, preprocessing and dimension
+    dim: int
+    input_size: int
+    source: str  # SHA-256 of the weights file it was built from, or "default"
+    sha256: dict[str, str] = field(default_factory=dict)  # of each stored file
+
+
+def prepared(model_dir: Path, name: str) -> tuple[Path, Manifest]:
+    """The intact folder and manifest of an embedder by name or identity.
+
+    Raises EmbedderUnavailable, also where a file is missing or not the one that was stored.
+    """
+    folder = model_dir / name
+    try:
+        manifest = Manifest(**json.loads((folder / MANIFEST).read_text()))
+        intact = all(sha256(folder / file) == digest for file, digest in manifest.sha256.items())
+    except FileNotFoundError as error:
+        raise EmbedderUnavailable(f"The embedder {name} is not prepared. {_mend(name)}") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise EmbedderUnavailable(f"The embedder {name} is damaged. {_mend(name)}") from error
+    if not intact:
+        raise EmbedderUnavailable(f"The embedder {name} is damaged. {_mend(name)}")
+    return folder, manifest
+
+
+def store(model_dir: Path, manifest: Manifest, save: Callable[[Path], None]) -> None:
+    """Have `save(folder)` write the network's files aside, then put the folder in its place."""
+    model_dir.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=".new-", dir=model_dir))
+    try:
+        save(aside)
+        digests = {file: sha256(aside / file) for file in (GRAPH, WEIGHTS)}
+        contents = asdict(replace(manifest, sha256=digests))
+        (aside / MANIFEST).write_text(json.dumps(contents, indent=2))
+        aside.chmod(0o755)  # mkdtemp's is for one user alone
+        _publish(aside, model_dir, manifest)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _publish(aside: Path, model_dir: Path, manifest: Manifest) -> None:
+    folder = model_dir / manifest.identity
+    try:
+        prepared(model_dir, manifest.identity)
+    except EmbedderUnavailable:
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+    link = model_dir / f".link-{os.getpid()}"
+    link.symlink_to(manifest.identity)
+    link.replace(model_dir / manifest.name)
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256 in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _mend(name: str) -> str:
+    return f"Run: python manage.py download_model --embedder {name.split('-')[0]}"

@@ -1,0 +1,99 @@
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from catalog.embedders import EmbedderUnavailable, get_embedder, get_network
+from catalog.embedders.export import known_picture
+from catalog.embedders.preprocessing import to_pixels
+from catalog.embedders.runtime import Embedder
+
+
+def squares(embedder: Embedder, count: int) -> np.ndarray:
+    random = np.random.default_rng(0)
+    size = embedder.input_size
+    return random.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+
+
+def test_gives_unit_rows_of_1280_numbers(embedder: Embedder) -> None:
+    rows = embedder.embed(squares(embedder, 3))
+    assert rows.shape == (3, embedder.dim) == (3, 1280)
+    assert rows.dtype == np.float32
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(1, abs=1e-6)
+
+
+def test_gives_a_picture_the_same_vector_alone_and_in_a_batch(embedder: Embedder) -> None:
+    batch = squares(embedder, 4)
+    alone = np.concatenate([embedder.embed(batch[i : i + 1]) for i in range(4)])
+    assert np.array_equal(embedder.embed(batch), alone)
+
+
+def test_is_safe_to_share_between_threads(embedder: Embedder) -> None:
+    batch = squares(embedder, 16)
+    expected = embedder.embed(batch)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda i: embedder.embed(batch[i : i + 1])[0], range(16)))
+    assert np.array_equal(np.stack(found), expected)
+
+
+def test_tells_pictures_apart_and_knows_a_darker_copy(embedder: Embedder) -> None:
+    known = known_picture(embedder.input_size)
+    darker = (known * 0.8).astype(np.uint8)
+    other = squares(embedder, 1)[0]
+    rows = embedder.embed(np.stack([known, darker, other]))
+    assert rows[0] @ rows[1] > 0.9 > 0.5 > rows[0] @ rows[2]
+
+
+def test_carries_an_identity_of_name_and_hash(embedder: Embedder) -> None:
+    name, _, digest = embedder.identity.partition("-")
+    assert name == "efficientnet_lite0"
+    assert len(digest) == 8
+
+
+def test_is_loaded_once(embedder: Embedder, model_dir: Path) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        loaded = threads.map(get_embedder, [embedder.name] * 8, [model_dir] * 8)
+    assert {id(one) for one in loaded} == {id(embedder)}
+
+
+def test_refuses_an_unknown_name_and_lists_the_known(tmp_path: Path) -> None:
+    with pytest.raises(EmbedderUnavailable, match="mobilenet_v2, efficientnet_lite0"):
+        get_embedder("resnet", tmp_path)
+    with pytest.raises(EmbedderUnavailable, match="'resnet'"):
+        get_network("resnet")
+
+
+def test_names_the_command_where_nothing_is_prepared(tmp_path: Path) -> None:
+    with pytest.raises(EmbedderUnavailable, match="download_model --embedder mobilenet_v2"):
+        get_embedder("mobilenet_v2", tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "remove", "manifest"])
+def test_refuses_a_damaged_network(
+    embedder: Embedder, model_dir: Path, tmp_path: Path, damage: str
+) -> None:
+    folder = tmp_path / embedder.name
+    shutil.copytree(model_dir / embedder.identity, folder)
+    weights = folder / "network.bin"
+    data = bytearray(weights.read_bytes())
+    data[1000] ^= 1
+    if damage == "truncate":
+        weights.write_bytes(data[:-1])
+    elif damage == "flip":
+        weights.write_bytes(data)
+    elif damage == "remove":
+        weights.unlink()
+    else:
+        (folder / "manifest.json").write_text("{")
+    with pytest.raises(EmbedderUnavailable, match=r"Run: python manage\.py download_model"):
+        get_embedder(embedder.name, tmp_path)
+
+
+def test_crops_the_centre_and_keeps_the_shape_of_things() -> None:
+    wide = Image.new("RGB", (300, 100), "red")
+    wide.paste("blue", (100, 0, 200, 100))
+    seen = to_pixels(wide, 50)[:, 2:-2]  # the filter blends in a little of what is beside it
+    assert (seen == (0, 0, 255)).all()

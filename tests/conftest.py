@@ -1,0 +1,90 @@
+"""Fixtures for all tests: a real network, a storage of their own, and an index without delay."""
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.conf import settings as django_settings
+from django.core.cache import cache
+from django.core.files.base import ContentFile
+from PIL import Image
+
+from catalog.embedders import get_embedder
+from catalog.embedders.runtime import Embedder
+from catalog.models import Category, Product
+
+MakeProduct = Callable[..., Product]
+Picture = Callable[..., bytes]
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+
+@pytest.fixture(autouse=True)
+def _isolated(settings: Any, tmp_path: Path) -> None:
+    """What `.env` may say, and what earlier tests left, has no effect."""
+    settings.DEBUG = False
+    settings.EMBEDDER = "efficientnet_lite0"
+    settings.MEDIA_ROOT = str(tmp_path / "media")
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.INDEX_REFRESH_SECONDS = 0
+    settings.FETCH_ALLOWED_HOSTS = []
+    cache.clear()
+
+
+@pytest.fixture(scope="session")
+def model_dir() -> Path:
+    """Where `make test` has prepared the network."""
+    return Path(django_settings.MODEL_DIR)
+
+
+@pytest.fixture(scope="session")
+def embedder(model_dir: Path) -> Embedder:
+    """The real network, prepared by `make test`."""
+    return get_embedder("efficientnet_lite0", model_dir)
+
+
+def jpeg(seed: int, size: tuple[int, int] = (320, 280)) -> bytes:
+    """A smooth picture of its own kind for every seed."""
+    noise = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    output = BytesIO()
+    Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).save(output, "JPEG", quality=95)
+    return output.getvalue()
+
+
+@pytest.fixture
+def picture() -> Picture:
+    """JPEG bytes by seed."""
+    return jpeg
+
+
+@pytest.fixture
+def make_product(db: None, django_capture_on_commit_callbacks: Any) -> MakeProduct:
+    """Creates an active product; one with image bytes is embedded, as after a commit."""
+
+    def make(
+        name: str = "Mug",
+        *,
+        category: str = "Home",
+        price: str = "9.99",
+        image: bytes | None = None,
+        sku: str | None = None,
+        **fields: Any,
+    ) -> Product:
+        product = Product(
+            sku=sku or f"sku-{Product.objects.count() + 1}",
+            name=name,
+            category=Category.objects.get_or_create(name=category)[0],
+            price=price,
+            **fields,
+        )
+        if image is not None:
+            product.image.save("photo.jpg", ContentFile(image), save=False)
+        with django_capture_on_commit_callbacks(execute=True):
+            product.save()
+        product.refresh_from_db()
+        return product
+
+    return make
