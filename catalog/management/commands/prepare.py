@@ -1,0 +1,47 @@
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.core.management.utils import get_random_secret_key
+
+DOTENV = Path(settings.BASE_DIR) / ".env"
+ALWAYS_THERE = "efficientnet_lite0"
+
+
+class Command(BaseCommand):
+    help = "Make a fresh clone ready: a secret key in .env, the database, and the network."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not keeps("SECRET_KEY"):
+            self.stdout.write("Writing a secret key to .env")
+            keep("SECRET_KEY", get_random_secret_key())
+        self.stdout.write("Preparing the database")
+        call_command("migrate", verbosity=0)
+        self.stdout.write(f"Preparing the network {settings.EMBEDDER}")
+        try:
+            call_command("download_model", stdout=self.stdout)
+        except CommandError as error:
+            self._fall_back(error)
+
+    def _fall_back(self, error: CommandError) -> None:
+        """Go on with the embedder whose weights are always there, unless another was asked for."""
+        if settings.EMBEDDER_CHOSEN:
+            raise error
+        self.stdout.write(f"{error} Going on with {ALWAYS_THERE}; .env says so from now on.")
+        call_command("download_model", embedder=ALWAYS_THERE, stdout=self.stdout)
+        keep("EMBEDDER", ALWAYS_THERE)
+
+
+def keeps(name: str) -> bool:
+    """Whether .env has the setting."""
+    lines = DOTENV.read_text().splitlines() if DOTENV.exists() else []
+    return any(line.startswith(f"{name}=") for line in lines)
+
+
+def keep(name: str, value: str) -> None:
+    """Add a setting to .env, which only its owner may read."""
+    DOTENV.touch(mode=0o600)
+    with DOTENV.open("a") as file:
+        file.write(f"{name}='{value}'\n")

@@ -1,0 +1,180 @@
+"""The catalog: categories and products, and what every embedded picture has in common."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models, transaction
+from django.db.models import Q
+from django.urls import reverse
+
+from catalog.pictures import PictureField
+from catalog.revisions import RevisedQuerySet, RevisionField
+from catalog.signals import want_embedding
+
+
+class EmbeddingStatus(models.TextChoices):
+    PENDING = "pending", "pending"
+    READY = "ready", "ready"
+    FAILED = "failed", "failed"
+
+
+# What a row is set to when it wants a vector.
+PENDING = {
+    "embedding_status": EmbeddingStatus.PENDING,
+    "embedding_error": "",
+    "embedding_attempts": 0,
+}
+
+
+class EmbeddedQuerySet(RevisedQuerySet):
+    def searchable(self, identity: str) -> "EmbeddedQuerySet":
+        """Rows whose vector is current and of this embedder."""
+        return self.filter(embedding_status=EmbeddingStatus.READY, embedder=identity)
+
+    def unembedded(self, identity: str) -> "EmbeddedQuerySet":
+        """Rows with a picture and no current vector of this embedder, failed ones included."""
+        return self.exclude(image="").exclude(
+            embedding_status=EmbeddingStatus.READY, embedder=identity
+        )
+
+
+class EmbeddedManager(models.Manager.from_queryset(EmbeddedQuerySet)):  # type: ignore[misc]
+    """Leaves the vector in the database until it is asked for, so that lists stay cheap."""
+
+    def get_queryset(self) -> EmbeddedQuerySet:
+        queryset: EmbeddedQuerySet = super().get_queryset().defer("embedding")
+        return queryset
+
+
+class EmbeddedPicture(models.Model):
+    """A picture and its vector.
+
+    The embedding columns belong to `catalog.embedding`, which writes them by compare-and-swap:
+    saving an existing row leaves them alone, unless `update_fields` names them, and only marks
+    the row as pending when its picture is not the one the vector came from.
+    """
+
+    EMBEDDING_COLUMNS = frozenset(
+        {
+            "embedding",
+            "embedder",
+            "embedding_digest",
+            "embedding_status",
+            "embedding_error",
+            "embedding_attempts",
+            "embedded_at",
+        }
+    )
+
+    image = PictureField("picture", blank=True)
+    image_source_digest = models.CharField(max_length=64, blank=True, editable=False)
+    image_url = models.CharField(
+        "picture's address",
+        max_length=2000,
+        blank=True,
+        help_text="Where the picture came from: an http(s) address or a path.",
+    )
+
+    embedding = models.BinaryField(null=True)  # little-endian float32, unit length
+    embedder = models.CharField(max_length=100, blank=True, editable=False)  # identity
+    embedding_digest = models.CharField(max_length=64, blank=True, editable=False)
+    embedding_status = models.CharField(
+        max_length=10,
+        choices=EmbeddingStatus,
+        default=EmbeddingStatus.PENDING,
+        editable=False,
+    )
+    embedding_error = models.CharField(max_length=500, blank=True, editable=False)
+    embedding_attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    embedded_at = models.DateTimeField(null=True, editable=False)
+    revision = RevisionField()
+
+    objects = EmbeddedManager()
+
+    class Meta:
+        abstract = True
+
+    def save(
+        self,
+        force_insert: Any = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        if update_fields is None and not self._state.adding and not force_insert:
+            update_fields = self._own_fields()
+        elif update_fields is not None:
+            update_fields = {*update_fields, "revision"}
+        with transaction.atomic(using):
+            super().save(
+                force_insert=force_insert,
+                force_update=force_update,
+                using=using,
+                update_fields=update_fields,
+            )
+            self._mark_pending(using)
+
+    def _own_fields(self) -> set[str]:
+        names = {field.name for field in self._meta.concrete_fields if not field.primary_key}
+        return names - self.EMBEDDING_COLUMNS - self.get_deferred_fields()
+
+    def _mark_pending(self, using: str | None) -> None:
+        row = type(self).objects.using(using).filter(pk=self.pk)
+        current = Q(embedding_status=EmbeddingStatus.READY, embedding_digest=self.image.digest)
+        if row.exclude(current).update(**PENDING):
+            for column, value in PENDING.items():
+                setattr(self, column, value)
+            if self.image:
+                want_embedding(self, using)
+
+
+class Category(models.Model):
+    name = models.CharField(max_length=100, unique=True)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name_plural = "categories"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def default_currency() -> str:
+    currency: str = settings.DEFAULT_CURRENCY
+    return currency
+
+
+class Product(EmbeddedPicture):
+    sku = models.CharField("SKU", max_length=64, unique=True)
+    name = models.CharField(max_length=200)
+    category = models.ForeignKey(Category, models.PROTECT, related_name="products")
+    price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
+    currency = models.CharField(max_length=3, default=default_currency)
+    link = models.URLField(
+        "shop page", max_length=2000, blank=True, help_text="The product's page in the shop."
+    )
+    active = models.BooleanField(default=True, help_text="Shown in the shop and found by search.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (
+            models.Index(fields=("active", "embedding_status", "embedder", "revision")),
+            models.Index(fields=("category", "price")),
+        )
+        constraints = (
+            models.CheckConstraint(condition=Q(price__gte=0), name="product_price_not_negative"),
+            models.CheckConstraint(
+                condition=~Q(embedding_status=EmbeddingStatus.READY) | Q(embedding__isnull=False),
+                name="product_ready_has_embedding",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("product", args=(self.pk,))

@@ -1,0 +1,35 @@
+"""Vectors as the database keeps them: little-endian float32, unit length, 4 * dim bytes."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNIT_TOLERANCE = 1e-3
+
+
+class InvalidVector(Exception):
+    """The stored bytes are not a unit vector of the wanted length."""
+
+
+def to_bytes(vector: NDArray[np.float32]) -> bytes:
+    """A unit vector (dim,) as stored. Raises InvalidVector for zero, NaN or infinity."""
+    if not is_unit(vector[np.newaxis])[0]:
+        raise InvalidVector("The network gave no usable vector for this picture.")
+    return vector.astype("<f4").tobytes()
+
+
+def from_bytes(data: bytes | memoryview, dim: int) -> NDArray[np.float32]:
+    """The stored vector as (dim,) float32. Raises InvalidVector."""
+    if len(data) != 4 * dim:
+        raise InvalidVector(f"The stored vector has {len(data)} bytes, not {4 * dim}.")
+    vector = np.frombuffer(data, "<f4").astype(np.float32, copy=False)
+    if not is_unit(vector[np.newaxis])[0]:
+        raise InvalidVector("The stored vector is not of unit length.")
+    return vector
+
+
+def is_unit(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Of each row (n, dim) whether it is finite and of unit length, (n,)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("ij,ij->i", rows, rows)
+        close: NDArray[np.bool_] = np.abs(squares - 1) <= UNIT_TOLERANCE
+    return close

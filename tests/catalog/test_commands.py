@@ -1,0 +1,136 @@
+import os
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from catalog.models import EmbeddingStatus, Product
+from tests.conftest import FIXTURES, MakeProduct, Picture
+
+
+def run(*arguments: Any) -> str:
+    output = StringIO()
+    call_command(*arguments, stdout=output, stderr=output)
+    return output.getvalue()
+
+
+@pytest.fixture
+def pending(make_product: MakeProduct, picture: Picture) -> None:
+    """Five products whose pictures wait."""
+    for seed in range(5):
+        make_product(image=picture(seed))
+    Product.objects.update(embedding_status=EmbeddingStatus.PENDING, embedding=None, embedder="")
+
+
+@pytest.mark.usefixtures("pending")
+class TestBuildEmbeddings:
+    def test_embeds_what_waits_and_counts_it(self) -> None:
+        assert "5 ready, 0 failed" in run("build_embeddings")
+        assert "0 pictures to embed" in run("build_embeddings")
+
+    def test_stops_at_the_limit_and_goes_on_there(self) -> None:
+        assert "2 ready" in run("build_embeddings", "--limit", "2", "--batch-size", "1")
+        assert "3 ready" in run("build_embeddings", "--limit", "4")
+
+    def test_does_all_again_on_demand(self) -> None:
+        run("build_embeddings")
+        assert "5 ready" in run("build_embeddings", "--all")
+
+    def test_tells_which_picture_failed_and_why(self) -> None:
+        broken = Product.objects.order_by("pk")[3]
+        Path(broken.image.path).unlink()
+        assert "4 ready, 1 failed" in run("build_embeddings")
+        broken.refresh_from_db()
+        assert "missing from the storage" in broken.embedding_error
+
+    def test_embeds_again_what_another_network_made(self) -> None:
+        run("build_embeddings")
+        Product.objects.update(embedder="efficientnet_lite0-00000000")
+        assert "5 ready" in run("build_embeddings")
+
+    def test_names_the_command_that_prepares_the_network(
+        self, settings: Any, tmp_path: Path
+    ) -> None:
+        settings.MODEL_DIR = tmp_path
+        with pytest.raises(CommandError, match=r"Run: python manage\.py download_model"):
+            run("build_embeddings")
+
+    @pytest.mark.parametrize("limit", ["0", "-1", "many"])
+    def test_refuses_a_limit_that_is_none(self, limit: str) -> None:
+        with pytest.raises(CommandError, match="not a whole number above 0"):
+            run("build_embeddings", f"--limit={limit}")
+
+
+@pytest.mark.django_db
+def test_import_products_reports_and_fails_if_a_row_did(tmp_path: Path, picture: Picture) -> None:
+    (tmp_path / "mug.jpg").write_bytes(picture(1))
+    file = tmp_path / "products.csv"
+    file.write_text("id,name,category,image_url,price\n1,Mug,Home,mug.jpg,5\n2,Cup,Home,no.jpg,5\n")
+    output = StringIO()
+    with pytest.raises(CommandError, match="1 rows were not imported"):
+        call_command("import_products", file, stdout=output, stderr=output)
+    assert "1 created, 0 updated, 0 unchanged, 1 failed" in output.getvalue()
+    assert "line 3: image_url: There is no file no.jpg" in output.getvalue()
+
+
+@pytest.mark.django_db
+def test_load_demo_fills_an_empty_catalog_and_leaves_a_full_one_alone() -> None:
+    assert "50 created" in run("load_demo")
+    Product.objects.filter(sku="1").delete()
+    assert "created" not in run("load_demo")
+    assert Product.objects.count() == 49
+
+
+class TestDownloadModel:
+    @pytest.fixture
+    def environment(self, tmp_path: Path) -> dict[str, str]:
+        """A place of its own, without network and without what Keras may have cached."""
+        home = {"HOME": str(tmp_path), "KERAS_HOME": str(tmp_path), "VAR_DIR": str(tmp_path / "v")}
+        nowhere = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
+        return os.environ | home | nowhere | {"EMBEDDER": "mobilenet_v2"}
+
+    def test_says_in_a_sentence_why_weights_are_not_to_be_had(
+        self, environment: dict[str, str], tmp_path: Path
+    ) -> None:
+        done = manage("download_model", environment=environment)
+        assert done.returncode == 1
+        assert "mobilenet_v2 can't be prepared: URL fetch failure" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not list((tmp_path / "v").rglob("network.*")), "nothing is left half-written"
+
+    def test_refuses_a_weights_file_that_is_none(
+        self, environment: dict[str, str], tmp_path: Path
+    ) -> None:
+        (tmp_path / "a.weights.h5").write_bytes(b"no weights")
+        environment |= {"MOBILENET_V2_WEIGHTS": str(tmp_path / "a.weights.h5")}
+        done = manage("download_model", environment=environment)
+        assert done.returncode == 1
+        assert "mobilenet_v2 can't be prepared: " in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_prepares_the_network_and_does_nothing_the_second_time(
+        self, environment: dict[str, str]
+    ) -> None:
+        first = manage(
+            "download_model", "--embedder", "efficientnet_lite0", environment=environment
+        )
+        assert "checking against TensorFlow" in first.stdout
+        again = manage(
+            "download_model", "--embedder", "efficientnet_lite0", environment=environment
+        )
+        assert "TensorFlow" not in again.stdout
+        assert first.stdout.splitlines()[-1] == again.stdout.strip()
+
+
+def manage(*arguments: str, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(  # noqa: S603
+        [sys.executable, FIXTURES.parent / "manage.py", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

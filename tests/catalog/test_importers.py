@@ -1,0 +1,174 @@
+import csv
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.importers import ImportReport, InvalidCatalogFile, import_products, summarize
+from catalog.models import Category, EmbeddingStatus, Product
+from tests.catalog.local_servers import hosts, http, running_servers
+from tests.conftest import Picture
+
+HEADER = ["id", "name", "category", "image_url", "price"]
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def photo(tmp_path: Path, picture: Picture) -> str:
+    """A picture beside the CSV."""
+    (tmp_path / "mug.jpg").write_bytes(picture(1))
+    return "mug.jpg"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    """Writes rows, by default under the right header, and gives the path."""
+
+    def write_csv(*rows: list[str], header: list[str] = HEADER) -> Path:
+        path = tmp_path / "products.csv"
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([header, *rows])
+        return path
+
+    return write_csv
+
+
+def run(path: Path) -> ImportReport:
+    return summarize(import_products(path))
+
+
+def test_creates_products_with_pictures_and_vectors(
+    write: Any, photo: str, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True) as callbacks:
+        report = run(write(["m1", "Mug", "Home", photo, "9.99"], ["m2", "Cup", "Home", photo, "5"]))
+    assert report.counts == {"created": 2}
+    mug = Product.objects.get(sku="m1")
+    assert (mug.name, mug.category.name, mug.price) == ("Mug", "Home", Decimal("9.99"))
+    assert mug.embedding_status == EmbeddingStatus.READY
+    assert len(callbacks) == 1, "it asks for all vectors of a chunk at once"
+
+
+def test_second_run_changes_nothing(write: Any, photo: str) -> None:
+    path = write(["m1", "Mug", "Home", photo, "9.99"])
+    run(path)
+    assert run(path).counts == {"unchanged": 1}
+    assert Product.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("name", "Big Mug"), ("category", "Kitchen"), ("price", "8.50")]
+)
+def test_changed_row_updates_the_product(write: Any, photo: str, column: str, value: str) -> None:
+    row = {"id": "m1", "name": "Mug", "category": "Home", "image_url": photo, "price": "9.99"}
+    run(write(list(row.values())))
+    report = run(write(list((row | {column: value}).values())))
+    assert report.counts == {"updated": 1}
+    product = Product.objects.select_related("category").get()
+    assert str({"category": product.category.name}.get(column, getattr(product, column))) == value
+
+
+def test_changed_file_under_the_same_name_updates_the_picture(
+    write: Any, photo: str, tmp_path: Path, picture: Picture
+) -> None:
+    path = write(["m1", "Mug", "Home", photo, "9.99"])
+    run(path)
+    before = Product.objects.get().image.digest
+    (tmp_path / photo).write_bytes(picture(2))
+    assert run(path).counts == {"updated": 1}
+    assert Product.objects.get().image.digest != before
+
+
+def test_finds_pictures_in_the_media_folder(write: Any, picture: Picture, settings: Any) -> None:
+    Path(settings.MEDIA_ROOT).mkdir()
+    (Path(settings.MEDIA_ROOT) / "cup.jpg").write_bytes(picture(3))
+    assert run(write(["c1", "Cup", "Home", "cup.jpg", "4"])).counts == {"created": 1}
+    assert Product.objects.get().image
+
+
+BAD_ROWS = {
+    "a missing picture": (["b", "Cup", "Home", "gone.jpg", "4"], "There is no file gone.jpg"),
+    "a file that is no picture": (["b", "Cup", "Home", "products.csv", "4"], "not a picture"),
+    "a price that is no number": (["b", "Cup", "Home", "mug.jpg", "cheap"], "'cheap' is not a"),
+    "a negative price": (["b", "Cup", "Home", "mug.jpg", "-4"], "price: "),
+    "NaN as price": (["b", "Cup", "Home", "mug.jpg", "NaN"], "price: "),
+    "an infinite price": (["b", "Cup", "Home", "mug.jpg", "inf"], "price: "),
+    "a price of too many digits": (["b", "Cup", "Home", "mug.jpg", "1e30"], "price: "),
+    "no name": (["b", "", "Home", "mug.jpg", "4"], "name must not be empty"),
+    "no id": ([" ", "Cup", "Home", "mug.jpg", "4"], "id must not be empty"),
+    "too few values": (["b", "Cup"], "The row has 2 values, the header 5."),
+    "too many values": (["b", "Cup", "Home", "mug.jpg", "4", "5"], "has 6 values"),
+    "a name too long": (["b", "C" * 201, "Home", "mug.jpg", "4"], "name: "),
+    "a category too long": (["b", "Cup", "C" * 101, "mug.jpg", "4"], "name: "),
+    "control characters": (["b", "Cup\x00", "Home", "mug.jpg", "4"], "control characters"),
+    "a private address": (["b", "Cup", "Home", "http://127.0.0.1/a.jpg", "4"], "can't be fetched"),
+    "a folder as picture": (["b", "Cup", "Home", ".", "4"], "can't be read"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_ROWS)
+def test_bad_row_fails_alone_and_says_why(write: Any, photo: str, kind: str) -> None:
+    row, reason = BAD_ROWS[kind]
+    good = ["m1", "Mug", "Home", photo, "9.99"]
+    report = run(write(good, row, ["m3", *good[1:]]))
+    assert report.counts == {"created": 2, "failed": 1}
+    assert report.failures[0].line == 3
+    assert reason in report.failures[0].reason
+    assert not Product.objects.filter(sku="b").exists()
+
+
+def test_row_that_is_not_utf8_fails_alone(write: Any, photo: str) -> None:
+    path = write(["m1", "Mug", "Home", photo, "9.99"])
+    path.write_bytes(path.read_bytes() + b"m2,Caf\xe9,Home,mug.jpg,1\r\n")
+    report = run(path)
+    assert report.counts == {"created": 1, "failed": 1}
+    assert "UTF-8" in report.failures[0].reason
+
+
+def test_same_sku_twice_in_a_file_is_one_product(write: Any, photo: str) -> None:
+    row = ["m1", "Mug", "Home", photo, "9.99"]
+    report = run(write(row, ["m1", "Cup", *row[2:]]))
+    assert report.counts == {"created": 1, "updated": 1}
+    assert Product.objects.get().name == "Cup"
+
+
+def test_byte_order_mark_and_spaces_in_the_header_do_no_harm(write: Any, photo: str) -> None:
+    path = write(["m1", "Mug", "Home", photo, "9.99"], header=["ID ", *HEADER[1:]])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert run(path).counts == {"created": 1}
+
+
+@pytest.mark.parametrize("header", [["id", "name"], [], ["sku", "title", "kind", "photo", "cost"]])
+def test_wrong_header_is_told_before_anything_is_imported(write: Any, header: list[str]) -> None:
+    with pytest.raises(InvalidCatalogFile, match="It must be: id,name,category,image_url,price"):
+        run(write(["m1", "Mug", "Home", "mug.jpg", "9.99"], header=header))
+    assert not Category.objects.exists()
+
+
+def test_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InvalidCatalogFile, match="No such file"):
+        run(tmp_path / "none.csv")
+
+
+def test_lost_picture_is_brought_back_by_importing_again(write: Any, photo: str) -> None:
+    path = write(["m1", "Mug", "Home", photo, "9.99"])
+    run(path)
+    image = Product.objects.get().image
+    Path(image.path).unlink()
+    assert run(path).counts == {"updated": 1}
+    assert Path(image.path).exists()
+
+
+def test_picture_behind_an_address_is_fetched_once(
+    write: Any, picture: Picture, settings: Any
+) -> None:
+    with running_servers() as serve:
+        server = serve(http(picture(5)))
+        settings.FETCH_ALLOWED_HOSTS = hosts([server])
+        path = write(["m1", "Mug", "Home", server.url, "9.99"])
+        assert run(path).counts == {"created": 1}
+        assert run(path).counts == {"unchanged": 1}
+    assert Product.objects.get().image_url == server.url
+    assert server.connections == 1
