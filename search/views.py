@@ -1,0 +1,132 @@
+"""The pages. They take the same input as the API and show the same answers."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.vary import vary_on_headers
+from rest_framework.exceptions import APIException
+
+from catalog.models import Category, Product
+from search.answers import Answer, Options
+from search.intake import answer_to, query_again, query_from, query_from_product
+from search.serializers import QuerySerializer, SearchSerializer
+
+SIMILAR = Options(threshold=0.0, limit=8)  # look-alikes on a product's page
+PRODUCTS_PER_PAGE = 24
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("X-Fragment")
+def search_page(request: HttpRequest) -> HttpResponse:
+    """The search form and, with `?query=<id>`, what was found.
+
+    A posted photo is answered with the address of its results, so that they can be reloaded.
+    A script that asks with the header `X-Fragment` gets the results alone.
+    """
+    template = "_results.html" if "X-Fragment" in request.headers else "search.html"
+    context: dict[str, Any] = {
+        "answer": None,
+        "error": "",
+        "options": Options(),
+        "samples": _samples,
+    }
+    try:
+        if request.method == "POST":
+            return HttpResponseRedirect(_ask(request))
+        if "query" in request.GET:
+            context |= _found(_ask_again(request))
+    except APIException as error:
+        context["error"] = _sentence(error)
+        return render(request, template, context, status=error.status_code)
+    return render(request, template, context)
+
+
+@require_safe
+def products_page(request: HttpRequest) -> HttpResponse:
+    """The active products by name and category."""
+    products = Product.objects.filter(active=True).select_related("category").order_by("name", "pk")
+    name, category = request.GET.get("q", "").strip(), request.GET.get("category", "")
+    if name:
+        products = products.filter(name__icontains=name)
+    if category:
+        products = products.filter(category__name=category)
+    page = Paginator(products, PRODUCTS_PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "q": name,
+        "category": category,
+        "categories": Category.objects.all(),
+    }
+    return render(request, "products.html", context)
+
+
+@require_safe
+def product_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """A product and those that look like it."""
+    products = Product.objects.filter(active=True).select_related("category")
+    context: dict[str, Any] = {
+        "product": get_object_or_404(products, pk=pk),
+        "answer": None,
+        "error": "",
+    }
+    try:
+        context["answer"] = answer_to(query_from_product(pk), SIMILAR)
+    except APIException as error:
+        context["error"] = _sentence(error)
+    return render(request, "product.html", context)
+
+
+def _samples() -> list[Product]:
+    """A mixed handful of the newest products; a template calls this where it shows them."""
+    pictured = Product.objects.filter(active=True).exclude(image="").select_related("category")
+    return list(pictured.order_by("-pk")[:48:8])
+
+
+def _found(answer: Answer) -> dict[str, object]:
+    options = answer.options
+    matched = {category.name for category in answer.facets.categories}
+    return {
+        "answer": answer,
+        "options": options,
+        "unmatched": [name for name in options.categories if name not in matched],
+        "page": Paginator(range(answer.count), options.limit).get_page(options.page),
+    }
+
+
+def _ask(request: HttpRequest) -> str:
+    """The address of the results for a posted photo, URL or product."""
+    given = SearchSerializer(data=_without_blanks(request))
+    given.is_valid(raise_exception=True)
+    query = query_from(given.validated_data)
+    threshold = given.validated_data["threshold"]
+    return f"{reverse('search')}?{urlencode({'query': query.id, 'threshold': threshold})}"
+
+
+def _ask_again(request: HttpRequest) -> Answer:
+    given = QuerySerializer(data=request.GET)
+    given.is_valid(raise_exception=True)
+    return answer_to(query_again(given.validated_data["query"]), given.options())
+
+
+def _without_blanks(request: HttpRequest) -> dict[str, object]:
+    """What a plain form sends: it sends the fields, too, that were left empty."""
+    given = {**request.POST.dict(), **request.FILES.dict()}
+    return {name: value for name, value in given.items() if value != ""}
+
+
+def _sentence(error: APIException) -> str:
+    """All sentences of an error, one after the other."""
+    return " ".join(_sentences(error.detail))
+
+
+def _sentences(detail: object) -> list[str]:
+    if isinstance(detail, dict):
+        return [sentence for part in detail.values() for sentence in _sentences(part)]
+    if isinstance(detail, list):
+        return [sentence for part in detail for sentence in _sentences(part)]
+    return [str(detail)]
