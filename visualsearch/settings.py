@@ -6,6 +6,7 @@
 import os
 from pathlib import Path
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 from environs import Env
@@ -18,11 +19,11 @@ env.read_env(BASE_DIR / ".env", recurse=False)
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 DEBUG = env.bool("DEBUG", False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", LOCAL_HOSTS)
+ALLOWED_HOSTS = [*LOCAL_HOSTS, *env.list("ALLOWED_HOSTS", [])]
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 SECRET_KEY = env.str("SECRET_KEY", "")
 if not SECRET_KEY:
-    if set(ALLOWED_HOSTS) - set(LOCAL_HOSTS):
+    if ALLOWED_HOSTS != LOCAL_HOSTS:
         raise ImproperlyConfigured("Set SECRET_KEY: ALLOWED_HOSTS names hosts beyond this machine.")
     SECRET_KEY = get_random_secret_key()  # good for this process; `make run` keeps one in .env
 
@@ -78,10 +79,11 @@ TEMPLATES = [
 ]
 
 # What the running system keeps lives in one folder; the clone itself stays as it was.
-VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var")
+VAR_DIR = Path(env.str("VAR_DIR", "") or BASE_DIR / "var").resolve()
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
-DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR}/db.sqlite3")}
+DATABASE_URL = env.str("DATABASE_URL", "") or f"sqlite:///{VAR_DIR}/db.sqlite3"
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Several writers share the file: readers never wait, writers queue up instead of failing.
     DATABASES["default"]["OPTIONS"] = {
@@ -92,7 +94,19 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # On disk unless told otherwise, so that all processes of one machine share it.
-CACHES = {"default": env.dj_cache_url("CACHE_URL", f"file://{VAR_DIR}/cache?max_entries=2000")}
+CACHE_URL = env.str("CACHE_URL", "")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+    }
+    if CACHE_URL
+    else {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": VAR_DIR / "cache",
+        "OPTIONS": {"MAX_ENTRIES": 2000},
+    }
+}
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -111,13 +125,13 @@ USE_TZ = True
 
 WHITENOISE_USE_FINDERS = True  # static files are served from where they are: nothing to collect
 STATIC_URL = "static/"
-STATIC_ROOT = env.path("STATIC_ROOT", None)
+STATIC_ROOT = env.str("STATIC_ROOT", "") or None
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_URL = "media/"
-MEDIA_ROOT = env.path("MEDIA_ROOT", VAR_DIR / "media")
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", "") or VAR_DIR / "media")
 
 # Celery: without a broker a task runs at once, in the process that asks for it.
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "memory://localhost")
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or "memory://localhost"
 CELERY_TASK_ALWAYS_EAGER = CELERY_BROKER_URL == "memory://localhost"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -128,7 +142,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "") or "INFO"},
     "loggers": {
         "tensorflow": {"level": "WARNING"},
         # A worker tells of every task; where tasks run at once that is noise.
@@ -159,10 +173,10 @@ SPECTACULAR_SETTINGS = {
 }
 
 # visualsearch
-EMBEDDER = env.str("EMBEDDER", "mobilenet_v2")
-EMBEDDER_CHOSEN = "EMBEDDER" in os.environ  # `make run` may only change what nobody chose
-MODEL_DIR = env.path("MODEL_DIR", VAR_DIR / "models")
-MOBILENET_V2_WEIGHTS = env.path("MOBILENET_V2_WEIGHTS", None)
+EMBEDDER = env.str("EMBEDDER", "") or "mobilenet_v2"
+EMBEDDER_CHOSEN = bool(os.environ.get("EMBEDDER"))  # `make run` may only change what nobody chose
+MODEL_DIR = Path(env.str("MODEL_DIR", "") or VAR_DIR / "models")
+MOBILENET_V2_WEIGHTS = Path(path) if (path := env.str("MOBILENET_V2_WEIGHTS", "")) else None
 FETCH_ALLOWED_HOSTS: list[str] = env.list("FETCH_ALLOWED_HOSTS", [])
-DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "USD")
+DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "") or "USD"
 INDEX_REFRESH_SECONDS = env.float("INDEX_REFRESH_SECONDS", 0.25)

@@ -1,0 +1,42 @@
+"""The demo catalog, imported and searched with the real network."""
+
+from collections import Counter
+
+import pytest
+from django.core.management import call_command
+
+from catalog.embedders.runtime import Embedder
+from catalog.models import Product
+from search.answers import Options, search
+from search.queries import query_by_photo, query_by_product
+from tests.conftest import FIXTURES
+
+QUERIES = sorted((FIXTURES / "queries").iterdir())
+
+
+@pytest.fixture
+def demo(db: None, embedder: Embedder) -> None:
+    """The demo catalog with its vectors."""
+    call_command("load_demo")
+
+
+@pytest.mark.usefixtures("demo")
+def test_every_query_photo_finds_its_product_first(embedder: Embedder) -> None:
+    assert len(QUERIES) == 12
+    for photo in QUERIES:
+        query = query_by_photo(photo.read_bytes(), embedder)
+        first = search(query, Options(threshold=0)).matches[0]
+        assert first.product.sku == str(int(photo.name[:2])), photo.name
+
+
+@pytest.mark.usefixtures("demo")
+def test_nearest_neighbours_are_mostly_of_the_same_category(embedder: Embedder) -> None:
+    same: Counter[str] = Counter()
+    for product in Product.objects.select_related("category"):
+        query = query_by_product(product.pk, embedder.identity)
+        matches = search(query, Options(threshold=0, limit=4)).matches
+        same[product.category.name] += sum(
+            match.product.category == product.category for match in matches
+        )
+    assert sum(same.values()) / (50 * 4) >= 0.8
+    assert min(same.values()) / (10 * 4) >= 0.5, same

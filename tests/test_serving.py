@@ -1,0 +1,132 @@
+"""What runs for shoppers, started for real, each in a process of its own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+import requests
+
+ROOT = Path(__file__).parent.parent
+TOO_HEAVY = {"tensorflow", "keras", "pandas", "torch"}
+TELLTALE = "openvino_telemetry"  # would report over the network
+
+DUMP = """
+import json, os, sys
+def dump_modules():
+    names = {name.split(".")[0] for name, module in sys.modules.items() if module}
+    with open(os.environ["MODULES"], "w") as file:
+        json.dump(sorted(names), file)
+"""
+GUNICORN = DUMP + "def worker_exit(server, worker): dump_modules()\n"
+BUILD = f"""{DUMP}
+import atexit, runpy
+atexit.register(dump_modules)
+sys.argv = ["manage.py", "build_embeddings", "--all"]
+runpy.run_path("manage.py", run_name="__main__")
+"""
+WORKER = f"""{DUMP}
+import time
+from celery.contrib.testing.worker import start_worker
+from visualsearch.celery import app
+import django
+django.setup()
+from catalog.models import Product
+from catalog.tasks import embed
+app.conf.task_always_eager = False
+Product.objects.filter(sku="1").update(embedding_status="pending")
+with start_worker(app, perform_ping_check=False):
+    embed.delay("catalog.Product", [Product.objects.get(sku="1").pk])
+    for _ in range(100):
+        if Product.objects.filter(sku="1", embedding_status="ready").exists():
+            break
+        time.sleep(0.1)
+    else:
+        raise SystemExit("the worker did not embed")
+    dump_modules()
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> dict[str, str]:
+    """A shop of its own with the demo catalog."""
+    folder = tmp_path_factory.mktemp("shop")
+    ours = {"VAR_DIR": str(folder), "MODEL_DIR": str(model_dir), "EMBEDDER": "efficientnet_lite0"}
+    environment = os.environ | ours | {"MODULES": str(folder / "modules.json")}
+    for command in ("migrate", "load_demo"):
+        run(["manage.py", command], environment)
+    return environment
+
+
+def run(arguments: list[str], environment: dict[str, str]) -> str:
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def loaded(environment: dict[str, str]) -> set[str]:
+    """The top-level modules that the process had imported at its end."""
+    path = Path(environment["MODULES"])
+    names = set(json.loads(path.read_text()))
+    path.unlink()
+    return names
+
+
+def test_build_embeddings_never_imports_tensorflow(environment: dict[str, str]) -> None:
+    assert "50 ready" in run(["-c", BUILD], environment)
+    modules = loaded(environment)
+    assert "openvino" in modules
+    assert not modules & {*TOO_HEAVY, TELLTALE}
+
+
+def test_worker_never_imports_tensorflow(environment: dict[str, str]) -> None:
+    run(["-c", WORKER], environment)
+    modules = loaded(environment)
+    assert "openvino" in modules
+    assert not modules & {*TOO_HEAVY, TELLTALE}
+
+
+def test_web_server_finds_every_query_photo_first_and_never_imports_tensorflow(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    config = tmp_path / "gunicorn_config.py"
+    config.write_text(GUNICORN)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = ["-m", "gunicorn", "visualsearch.wsgi", f"--config={config}", "--threads=4"]
+    server = subprocess.Popen(  # noqa: S603
+        [sys.executable, *command, f"--bind=127.0.0.1:{port}"], cwd=ROOT, env=environment
+    )
+    try:
+        base = f"http://127.0.0.1:{port}"
+        wait_until_served(base)
+        for photo in sorted((ROOT / "fixtures/queries").iterdir()):
+            found = requests.post(
+                f"{base}/api/search/", files={"file": photo.read_bytes()}, timeout=30
+            )
+            assert found.json()["results"][0]["sku"] == str(int(photo.name[:2])), photo.name
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(30)
+    modules = loaded(environment)
+    assert "openvino" in modules
+    assert not modules & {*TOO_HEAVY, TELLTALE}
+
+
+def wait_until_served(base: str) -> None:
+    deadline = monotonic() + 30
+    while monotonic() < deadline:
+        try:
+            requests.get(f"{base}/healthz", timeout=1)
+        except requests.ConnectionError:
+            sleep(0.1)
+        else:
+            return
+    pytest.fail("the server does not answer")
