@@ -102,7 +102,7 @@ def _ask(request: HttpRequest) -> str:
     """The address of the results for a posted photo, URL or product."""
     given = SearchSerializer(data=_without_blanks(request))
     given.is_valid(raise_exception=True)
-    query = query_from(given.validated_data)
+    query = query_from(given.validated_data, keep_preview=True)
     threshold = given.validated_data["threshold"]
     return f"{reverse('search')}?{urlencode({'query': query.id, 'threshold': threshold})}"
 
