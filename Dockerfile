@@ -26,4 +26,5 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --start-period=20s CMD ["python", "-c", \
     "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/healthz')"]
 # gunicorn listens on $PORT, on all addresses; WEB_CONCURRENCY says how many processes.
-CMD ["gunicorn", "visualsearch.wsgi", "--threads", "16", "--access-logfile", "-"]
+CMD ["gunicorn", "visualsearch.wsgi", "--threads", "16", "--no-control-socket", \
+     "--access-logfile", "-"]

@@ -31,11 +31,15 @@ def _to_srgb(
     elif piece.has_transparency_data:
         piece = piece.convert("LA" if piece.mode in _GREY else "RGBA")
         alpha = piece.getchannel("A")
-    colours = piece.convert(_opaque_mode(piece.mode))
-    result = transform.apply(colours) if transform else colours.convert("RGB")
+    colours = _converted(piece, _opaque_mode(piece.mode))
+    result = transform.apply(colours) if transform else _converted(colours, "RGB")
     if alpha is not None:
         result.paste("white", mask=ImageChops.invert(alpha))
     return result
+
+
+def _converted(picture: Image.Image, mode: str) -> Image.Image:
+    return picture if picture.mode == mode else picture.convert(mode)  # which always copies
 
 
 def _opaque_mode(mode: str) -> str:

@@ -159,7 +159,8 @@ def _shrunk(source: Image.Image, factor: int) -> Image.Image:
     rows = max(1, _STRIP // (width * factor)) * factor
     for top in range(0, height, rows):
         strip = source.crop((0, top, width, min(top + rows, height)))
-        result.paste(to_srgb(strip).reduce(factor), (0, top // factor))
+        converted = to_srgb(strip)
+        result.paste(converted.reduce(factor) if factor > 1 else converted, (0, top // factor))
     return result
 
 

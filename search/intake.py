@@ -33,13 +33,15 @@ class Unavailable(APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
 
 
-def query_from(given: dict[str, Any]) -> Query:
+def query_from(given: dict[str, Any], *, keep_preview: bool = False) -> Query:
     """The query of a validated SearchSerializer. Raises APIException."""
     if given.get("product") is not None:
         return query_from_product(given["product"])
     field = "file" if given.get("file") is not None else "image_url"
     try:
-        return query_by_photo(_photo(given), _embedder(), given.get("crop"))
+        return query_by_photo(
+            _photo(given), _embedder(), crop=given.get("crop"), keep_preview=keep_preview
+        )
     except (FetchError, InvalidImage) as error:
         raise ValidationError({field: [str(error)]}) from error
 

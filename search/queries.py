@@ -52,8 +52,13 @@ class Query:
         return f"data:image/jpeg;base64,{b64encode(self.preview).decode()}" if self.preview else ""
 
 
-def query_by_photo(data: bytes, embedder: Embedder, crop: Crop | None = None) -> Query:
-    """The query of a photo's bytes, remembered. Raises InvalidImage."""
+def query_by_photo(
+    data: bytes, embedder: Embedder, *, crop: Crop | None = None, keep_preview: bool = False
+) -> Query:
+    """The query of a photo's bytes, remembered; of the photo at most a small copy is kept.
+
+    Raises InvalidImage.
+    """
     started = perf_counter()
     picture = open_image(data, at_least=DETAIL * embedder.input_size if crop is None else None)
     if crop is not None:
@@ -65,7 +70,7 @@ def query_by_photo(data: bytes, embedder: Embedder, crop: Crop | None = None) ->
         id=secrets.token_urlsafe(12),  # who can name it may see it
         embedder=embedder.identity,
         vector=vector,
-        preview=encode_image(picture, longest_side=PREVIEW_SIDE),
+        preview=encode_image(picture, longest_side=PREVIEW_SIDE) if keep_preview else b"",
         decode_ms=1000 * (decoded - started),
         embed_ms=1000 * (embedded - decoded),
     )

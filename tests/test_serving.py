@@ -100,7 +100,14 @@ def test_web_server_finds_every_query_photo_first_and_never_imports_tensorflow(
     config.write_text(GUNICORN)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    command = ["-m", "gunicorn", "visualsearch.wsgi", f"--config={config}", "--threads=4"]
+    command = [
+        "-m",
+        "gunicorn",
+        "visualsearch.wsgi",
+        f"--config={config}",
+        "--threads=4",
+        "--no-control-socket",
+    ]
     server = subprocess.Popen(  # noqa: S603
         [sys.executable, *command, f"--bind=127.0.0.1:{port}"], cwd=ROOT, env=environment
     )
