@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-PHOTO = ROOT / "fixtures" / "queries" / "03-breton.jpg"
+PHOTO = ROOT / "fixtures" / "queries" / "11-sneaker.jpg"
 PORT = 8765
 BASE = f"http://127.0.0.1:{PORT}"
 FLAGS = (
@@ -40,8 +40,7 @@ def main() -> None:
         ):
             shoot_search(browser, name, width, scheme)
         shoot(browser, "start", "/")
-        shoot(browser, "products", "/products/")
-        shoot(browser, "product", "/products/3/")
+        shoot(browser, "product", "/products/11/")
         browser.close()
 
 
@@ -82,6 +81,7 @@ def shoot_search(browser: Browser, name: str, viewport: dict[str, int], scheme: 
     page.goto(BASE)
     page.set_input_files("input[type=file]", PHOTO)
     page.wait_for_url("**/?query=*")
+    page.goto(page.url.replace("threshold=0.7", "threshold=0.5"))
     save(page, name)
 
 

@@ -145,15 +145,22 @@ class IndexFactsSerializer(serializers.Serializer[Answer]):
     generation = serializers.IntegerField()
 
 
+class MillisecondsField(serializers.FloatField):
+    """Milliseconds to a hundredth."""
+
+    def to_representation(self, value: float) -> float:
+        return round(value, 2)
+
+
 class TimingsSerializer(serializers.Serializer[Answer]):
-    decode = serializers.FloatField(source="query.decode_ms")
-    embed = serializers.FloatField(source="query.embed_ms")
-    rank = serializers.FloatField(source="rank_ms")
+    decode = MillisecondsField(source="query.decode_ms")
+    embed = MillisecondsField(source="query.embed_ms")
+    rank = MillisecondsField(source="rank_ms")
     total = serializers.SerializerMethodField()
 
     def get_total(self, answer: Answer) -> float:
         started: float = self.context["started"]
-        return 1000 * (perf_counter() - started)
+        return round(1000 * (perf_counter() - started), 2)
 
 
 class AnswerSerializer(serializers.Serializer[Answer]):
