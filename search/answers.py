@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from catalog.models import Category, Product
 from search.index import Snapshot, live_index
-from search.queries import Query
+from search.queries import Query, milliseconds_since
 from search.ranking import Ranking, exact_scores, rank
 
 NEAREST = 4  # shown where nothing reaches the threshold
@@ -119,7 +119,7 @@ def search(query: Query, options: Options) -> Answer:
         facets=_facets(snapshot, ranking.matched & filters.others, filters),
         products=len(snapshot.ids),
         generation=snapshot.generation,
-        rank_ms=1000 * (perf_counter() - started),
+        rank_ms=milliseconds_since(started),
     )
 
 

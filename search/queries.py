@@ -63,16 +63,17 @@ def query_by_photo(
     picture = open_image(data, at_least=DETAIL * embedder.input_size if crop is None else None)
     if crop is not None:
         picture = _cropped(picture, crop)
-    decoded = perf_counter()
+    decode_ms = milliseconds_since(started)
+    started = perf_counter()
     vector = embedder.embed(embedder.pixels(picture)[np.newaxis])[0]
-    embedded = perf_counter()
+    embed_ms = milliseconds_since(started)
     query = Query(
         id=secrets.token_urlsafe(12),  # who can name it may see it
         embedder=embedder.identity,
         vector=vector,
         preview=encode_image(picture, longest_side=PREVIEW_SIDE) if keep_preview else b"",
-        decode_ms=1000 * (decoded - started),
-        embed_ms=1000 * (embedded - decoded),
+        decode_ms=decode_ms,
+        embed_ms=embed_ms,
     )
     return _remember(query)
 
@@ -101,6 +102,11 @@ def query_by_id(query_id: str, identity: str) -> Query:
     if query is None or query.embedder != identity:
         raise UnknownQuery("This search is too long ago. Please give the picture again.")
     return query
+
+
+def milliseconds_since(started: float) -> float:
+    """How long ago `perf_counter()` said `started`, to a hundredth."""
+    return round(1000 * (perf_counter() - started), 2)
 
 
 def _remember(query: Query) -> Query:

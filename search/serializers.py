@@ -1,13 +1,12 @@
 """What the search API takes and gives."""
 
 import math
-from time import perf_counter
 from typing import Any, ClassVar
 
 from rest_framework import serializers
 
 from search.answers import Answer, CategoryCount, Facets, Match, Options
-from search.queries import Crop, Query
+from search.queries import Crop, Query, milliseconds_since
 
 MAX_LIMIT = 100
 MAX_PAGE = 1_000_000
@@ -145,22 +144,15 @@ class IndexFactsSerializer(serializers.Serializer[Answer]):
     generation = serializers.IntegerField()
 
 
-class MillisecondsField(serializers.FloatField):
-    """Milliseconds to a hundredth."""
-
-    def to_representation(self, value: float) -> float:
-        return round(value, 2)
-
-
 class TimingsSerializer(serializers.Serializer[Answer]):
-    decode = MillisecondsField(source="query.decode_ms")
-    embed = MillisecondsField(source="query.embed_ms")
-    rank = MillisecondsField(source="rank_ms")
+    decode = serializers.FloatField(source="query.decode_ms")
+    embed = serializers.FloatField(source="query.embed_ms")
+    rank = serializers.FloatField(source="rank_ms")
     total = serializers.SerializerMethodField()
 
     def get_total(self, answer: Answer) -> float:
         started: float = self.context["started"]
-        return round(1000 * (perf_counter() - started), 2)
+        return milliseconds_since(started)
 
 
 class AnswerSerializer(serializers.Serializer[Answer]):
