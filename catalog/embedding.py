@@ -1,48 +1,36 @@
-"""Which pictures need a vector, computing them in batches, writing them back safely."""
+"""Computing the vectors of pictures, in batches."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from django.conf import settings
-from django.db import models, transaction
-from django.utils import timezone
+from django.db import transaction
 from numpy.typing import NDArray
 
+from catalog.claims import Claim, Outcome, claim, give_up, write_failure, write_vector
 from catalog.embedders import get_embedder
 from catalog.embedders.runtime import Embedder
 from catalog.images import InvalidImage, open_image
-from catalog.models import EmbeddedPicture, EmbeddedQuerySet, EmbeddingStatus
-from catalog.pictures import StoredPicture
-from catalog.vectors import InvalidVector, to_bytes
+from catalog.models import EmbeddedPicture, EmbeddedQuerySet
 
 BATCH_SIZE = 32
 DECODERS = 2  # threads; Pillow decodes outside the interpreter's lock
-
-Vector = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one picture. VOID: it was replaced or deleted meanwhile."""
-
-    id: int
-    status: str  # "ready", "failed" or "void"
-    reason: str = ""
-
-
-VOID = "void"
+COLUMNS = ("pk", "image", "embedding_attempts", "embedding_due_at")
 
 
 @dataclass(frozen=True)
-class _Job:
-    """A picture as it was when its row was read, and its pixels or the reason there are none."""
+class _Decoded:
+    """A claimed picture's pixels, or why there are none."""
 
-    id: int
-    image: StoredPicture
+    claim: Claim
     pixels: NDArray[np.uint8] | None = None
     reason: str = ""
+    may_mend: bool = False
+
+
+Decoding = list[Future[_Decoded]]
 
 
 def current_embedder() -> Embedder:
@@ -53,78 +41,68 @@ def current_embedder() -> Embedder:
 def embed_pictures(
     rows: EmbeddedQuerySet, embedder: Embedder, *, batch_size: int = BATCH_SIZE
 ) -> Iterator[Outcome]:
-    """Embed these rows' pictures, each batch committed at once; an outcome for each row.
+    """Embed these rows' pictures, each batch committed at once; an outcome for each picture.
 
-    The next batch is decoded while the network works on the present one.
+    The next batch is decoded while the network works on the present one. A picture that was
+    tried before is worked on alone, so that one that kills its worker harms no other.
     """
+    give_up(rows)
     with ThreadPoolExecutor(DECODERS) as decoders:
-        ahead: list[Future[_Job]] = []
-        for batch in _batches(rows, batch_size):
-            decoding = [decoders.submit(_decode, row.pk, row.image, embedder) for row in batch]
-            yield from _finish(rows.model, ahead, embedder)
+
+        def decode(batch: list[EmbeddedPicture]) -> Decoding:
+            return [decoders.submit(_decode, taken, embedder) for taken in _claimed(batch)]
+
+        ahead: Decoding = []
+        for page in _pages(rows, batch_size):
+            decoding = decode([row for row in page if not row.embedding_attempts])
+            yield from _finish(ahead, embedder)
             ahead = decoding
-        yield from _finish(rows.model, ahead, embedder)
+            for row in page:
+                if row.embedding_attempts:
+                    yield from _finish(ahead, embedder)
+                    ahead = []
+                    yield from _finish(decode([row]), embedder)
+        yield from _finish(ahead, embedder)
 
 
-def _batches(rows: EmbeddedQuerySet, size: int) -> Iterator[list[EmbeddedPicture]]:
+def _pages(rows: EmbeddedQuerySet, size: int) -> Iterator[list[EmbeddedPicture]]:
     """The rows by rising id, each once, even where one is waiting again behind us."""
     last = 0
-    while batch := list(rows.filter(pk__gt=last).order_by("pk").only("pk", "image")[:size]):
-        yield batch
-        last = batch[-1].pk
+    while page := list(rows.filter(pk__gt=last).order_by("pk").only(*COLUMNS)[:size]):
+        yield page
+        last = page[-1].pk
 
 
-def _decode(pk: int, image: StoredPicture, embedder: Embedder) -> _Job:
+def _claimed(batch: list[EmbeddedPicture]) -> list[Claim]:
+    with transaction.atomic():
+        return [taken for row in batch if (taken := claim(row))]
+
+
+def _decode(claim: Claim, embedder: Embedder) -> _Decoded:
+    image = claim.image
     try:
         with image.storage.open(str(image.name)) as file:
             picture = open_image(file.read(), at_least=2 * embedder.input_size)
-    except FileNotFoundError:
-        return _Job(pk, image, reason="The picture's file is missing from the storage.")
     except InvalidImage as error:
-        return _Job(pk, image, reason=str(error))
-    return _Job(pk, image, embedder.pixels(picture))
+        return _Decoded(claim, reason=str(error))
+    except FileNotFoundError:
+        reason = "The picture's file is missing from the storage."
+        return _Decoded(claim, reason=reason, may_mend=True)
+    except OSError as error:
+        reason = f"The picture's file can't be read: {error.strerror}."
+        return _Decoded(claim, reason=reason, may_mend=True)
+    return _Decoded(claim, embedder.pixels(picture))
 
 
-def _finish(
-    model: type[models.Model], ahead: Iterable[Future[_Job]], embedder: Embedder
-) -> list[Outcome]:
-    jobs = [future.result() for future in ahead]
-    decoded = [job.pixels for job in jobs if job.pixels is not None]
-    vectors = iter(embedder.embed(np.stack(decoded)) if decoded else ())
+def _finish(decoding: Decoding, embedder: Embedder) -> list[Outcome]:
+    """Embed what was decoded, and write back every result, in one transaction."""
+    batch = [future.result() for future in decoding]
+    pixels = [decoded.pixels for decoded in batch if decoded.pixels is not None]
+    vectors = iter(embedder.embed(np.stack(pixels)) if pixels else ())
     with transaction.atomic():
         return [
-            _write_failure(model, job, job.reason)
-            if job.pixels is None
-            else _write_vector(model, job, next(vectors), embedder.identity)
-            for job in jobs
+            write_failure(decoded.claim, decoded.reason, may_mend=decoded.may_mend)
+            if decoded.pixels is None
+            else write_vector(decoded.claim, next(vectors), embedder.identity)
+            for decoded in batch
         ]
-
-
-def _write_vector(model: type[models.Model], job: _Job, vector: Vector, identity: str) -> Outcome:
-    try:
-        embedding = to_bytes(vector)
-    except InvalidVector as error:
-        return _write_failure(model, job, str(error))
-    columns = {
-        "embedding": embedding,
-        "embedder": identity,
-        "embedding_digest": job.image.digest,
-        "embedding_status": EmbeddingStatus.READY,
-        "embedding_error": "",
-        "embedded_at": timezone.now(),
-    }
-    return _compare_and_swap(model, job, Outcome(job.id, EmbeddingStatus.READY), columns)
-
-
-def _write_failure(model: type[models.Model], job: _Job, reason: str) -> Outcome:
-    failed = EmbeddingStatus.FAILED
-    columns = {"embedding_status": failed, "embedding_error": reason}
-    return _compare_and_swap(model, job, Outcome(job.id, failed, reason), columns)
-
-
-def _compare_and_swap(
-    model: type[models.Model], job: _Job, outcome: Outcome, columns: Mapping[str, object]
-) -> Outcome:
-    """Write only where the row still has the picture that was read; its name is its digest."""
-    unchanged = model._default_manager.filter(pk=job.id, image=job.image.name)
-    return outcome if unchanged.update(**columns) else Outcome(job.id, VOID)

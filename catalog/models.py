@@ -1,6 +1,7 @@
 """The catalog: categories and products, and what every embedded picture has in common."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.core.validators import MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q
 from django.urls import reverse
+from django.utils import timezone
 
 from catalog.pictures import PictureField
 from catalog.revisions import RevisedQuerySet, RevisionField
@@ -20,12 +22,18 @@ class EmbeddingStatus(models.TextChoices):
     FAILED = "failed", "failed"
 
 
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 # What a row is set to when it wants a vector.
 PENDING = {
     "embedding_status": EmbeddingStatus.PENDING,
     "embedding_error": "",
     "embedding_attempts": 0,
+    "embedding_due_at": AT_ONCE,
 }
+# What a row says while a worker is at it; a worker that is killed leaves it behind.
+IN_WORK = "A worker is reading this picture."
+# What a picture says that is tried again only if somebody asks for it.
+STOPPED_WORKER = "Reading this picture stopped the worker three times."
 
 
 class EmbeddedQuerySet(RevisedQuerySet):
@@ -35,9 +43,17 @@ class EmbeddedQuerySet(RevisedQuerySet):
 
     def unembedded(self, identity: str) -> "EmbeddedQuerySet":
         """Rows with a picture and no current vector of this embedder, failed ones included."""
-        return self.exclude(image="").exclude(
-            embedding_status=EmbeddingStatus.READY, embedder=identity
-        )
+        current = Q(embedding_status=EmbeddingStatus.READY, embedder=identity)
+        return self.exclude(image="").exclude(current).exclude(embedding_error=STOPPED_WORKER)
+
+    def due(self) -> "EmbeddedQuerySet":
+        """Rows with a picture and no current vector whose next attempt is due."""
+        waiting = self.exclude(image="").exclude(embedding_status=EmbeddingStatus.READY)
+        return waiting.filter(embedding_due_at__lte=timezone.now())
+
+    def ask_again(self) -> int:
+        """Make all these rows pending, as if they had just been saved; how many there were."""
+        return self.update(**PENDING)
 
 
 class EmbeddedManager(models.Manager.from_queryset(EmbeddedQuerySet)):  # type: ignore[misc]
@@ -64,6 +80,7 @@ class EmbeddedPicture(models.Model):
             "embedding_status",
             "embedding_error",
             "embedding_attempts",
+            "embedding_due_at",
             "embedded_at",
         }
     )
@@ -88,6 +105,7 @@ class EmbeddedPicture(models.Model):
     )
     embedding_error = models.CharField(max_length=500, blank=True, editable=False)
     embedding_attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    embedding_due_at = models.DateTimeField(null=True, default=AT_ONCE, editable=False)
     embedded_at = models.DateTimeField(null=True, editable=False)
     revision = RevisionField()
 
@@ -178,3 +196,26 @@ class Product(EmbeddedPicture):
 
     def get_absolute_url(self) -> str:
         return reverse("product", args=(self.pk,))
+
+
+class ProductPhoto(EmbeddedPicture):
+    """A further photo of a product, beside `Product.image`."""
+
+    product = models.ForeignKey(Product, models.CASCADE, related_name="photos")
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ("product", "position", "id")
+        constraints = (
+            models.CheckConstraint(
+                condition=~Q(embedding_status=EmbeddingStatus.READY) | Q(embedding__isnull=False),
+                name="photo_ready_has_embedding",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.product}, photo {self.position}"
+
+
+# Every model whose pictures are embedded.
+EMBEDDED_MODELS: tuple[type[EmbeddedPicture], ...] = (Product, ProductPhoto)

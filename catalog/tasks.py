@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedding import current_embedder, embed_pictures
+from catalog.models import EMBEDDED_MODELS, EmbeddedQuerySet
 from catalog.signals import embedding_wanted
 
 logger = logging.getLogger(__name__)
@@ -18,21 +19,33 @@ logger = logging.getLogger(__name__)
 @shared_task
 def embed(model: str, ids: list[int]) -> None:
     """Compute the vectors that these rows of a model ("catalog.Product") still want."""
-    try:
-        embedder = current_embedder()
-    except EmbedderUnavailable as error:
-        logger.error("%d pictures stay pending. %s", len(ids), error)
-        return
-    rows = apps.get_model(model)._default_manager.filter(pk__in=ids)
-    for outcome in embed_pictures(rows.unembedded(embedder.identity), embedder):
-        if outcome.reason:
-            logger.warning("%s %d has no vector: %s", model, outcome.id, outcome.reason)
+    _embed(apps.get_model(model)._default_manager.filter(pk__in=ids))
+
+
+@shared_task
+def embed_pending() -> None:
+    """Finish whatever is due, be it that no message was sent or that a worker died over it."""
+    for model in EMBEDDED_MODELS:
+        _embed(model.objects.all())
 
 
 @receiver(embedding_wanted)
 def queue_embedding(sender: type[Model], ids: list[int], **_: object) -> None:
-    """Hand rows to a worker. Without a broker they wait, pending, for the next look at them."""
+    """Hand rows to a worker. While the broker is down they wait for `embed_pending`."""
     try:
         embed.apply_async((sender._meta.label, ids), retry=False)
     except OperationalError as error:
         logger.warning("%d pictures stay pending, the broker is down: %s", len(ids), error)
+
+
+def _embed(rows: EmbeddedQuerySet) -> None:
+    due = rows.due()
+    try:
+        embedder = current_embedder()
+    except EmbedderUnavailable as error:
+        logger.error("%d pictures stay pending. %s", due.count(), error)
+        return
+    for outcome in embed_pictures(due, embedder):
+        if outcome.reason:
+            label = rows.model._meta.label
+            logger.warning("%s %d has no vector: %s", label, outcome.id, outcome.reason)

@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from catalog.embedders import EmbedderUnavailable
-from catalog.embedding import BATCH_SIZE, Outcome, current_embedder, embed_pictures
-from catalog.models import EmbeddedQuerySet, Product
+from catalog.embedding import BATCH_SIZE, current_embedder, embed_pictures
+from catalog.models import EMBEDDED_MODELS, EmbeddedQuerySet
 
 
 class Command(BaseCommand):
@@ -23,31 +23,40 @@ class Command(BaseCommand):
             embedder = current_embedder()
         except EmbedderUnavailable as error:
             raise CommandError(str(error)) from error
-        rows = Product.objects.exclude(image="").order_by("pk")
-        if not options["all"]:
-            rows = rows.unembedded(embedder.identity)
-        rows = first(rows, options["limit"])
-        total = rows.count()
+        work = _work(embedder.identity, everything=options["all"], limit=options["limit"])
+        total = sum(rows.count() for rows in work)
         self.stdout.write(f"{embedder.identity}: {total} pictures to embed")
-        if total:
-            outcomes = embed_pictures(rows, embedder, batch_size=options["batch_size"])
-            self._report(tqdm(outcomes, desc="embedding", total=total, unit=" pictures"))
-
-    def _report(self, outcomes: "tqdm[Outcome]") -> None:
         counts: Counter[str] = Counter()
-        for outcome in outcomes:
-            counts[outcome.status] += 1
-            if outcome.reason:
-                outcomes.write(f"product {outcome.id}: {outcome.reason}")
+        with tqdm(desc="embedding", total=total, unit=" pictures", disable=not total) as bar:
+            for rows in work:
+                name = rows.model._meta.verbose_name
+                for outcome in embed_pictures(rows, embedder, batch_size=options["batch_size"]):
+                    counts[outcome.status] += 1
+                    bar.update()
+                    if outcome.reason:
+                        bar.write(f"{name} {outcome.id}: {outcome.reason}")
         self.stdout.write(f"{counts['ready']} ready, {counts['failed']} failed")
         if counts["void"]:
-            self.stdout.write(f"{counts['void']} were replaced or deleted meanwhile")
+            self.stdout.write(f"{counts['void']} were replaced, deleted or embedded meanwhile")
 
 
-def first(rows: EmbeddedQuerySet, limit: int | None) -> EmbeddedQuerySet:
+def _work(identity: str, *, everything: bool, limit: int | None) -> list[EmbeddedQuerySet]:
+    """The rows to embed, of each model, together no more than the limit."""
+    work = []
+    for model in EMBEDDED_MODELS:
+        rows: EmbeddedQuerySet = model.objects.exclude(image="").order_by("pk")
+        rows = rows if everything else rows.unembedded(identity)
+        if limit is not None:
+            rows = first(rows, limit)
+            limit -= rows.count()
+        work.append(rows)
+    return work
+
+
+def first(rows: EmbeddedQuerySet, limit: int) -> EmbeddedQuerySet:
     """The first `limit` of the rows by id, also when those before have left the queryset."""
-    last = rows.values_list("pk", flat=True)[limit - 1 : limit].first() if limit else None
-    return rows if last is None else rows.filter(pk__lte=last)
+    ids = list(rows.values_list("pk", flat=True)[:limit])
+    return rows.filter(pk__lte=ids[-1]) if ids else rows.none()
 
 
 def positive(text: str) -> int:
