@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from io import BufferedReader, RawIOBase
 from socket import socket
 from time import monotonic
@@ -39,6 +39,9 @@ REFUSED = "This address can't be fetched. Use the public http(s) address of a pi
 UNREACHABLE = "The server at this address can't be reached."
 BROKEN_OFF = "The server broke off, or its answer can't be read."
 
+# A server that breaks the protocol reaches us as any of these: a chunk of negative size, say, is
+# a ValueError.
+_UNREADABLE = (RequestException, HTTPError, HTTPException, ValueError)
 # What no URL may hold (RFC 3986, section 2), and on what parsers are known to differ.
 _STRAY = re.compile(r"[\x00-\x20\x7f\\]")
 # A host as urllib3 leaves it, IDNA done: no escapes, no scope id, one trailing dot at most.
@@ -92,7 +95,7 @@ def _answer(text: str, seconds: float, allowed_hosts: tuple[str, ...]) -> Iterat
     try:
         request = Request("GET", url.url, headers=HEADERS).prepare()
         response = adapter.send(request, stream=True, timeout=Timeout(total=seconds))
-    except (RequestException, HTTPError) as error:
+    except _UNREADABLE as error:
         raise FetchError(UNREACHABLE) from error
     with closing(adapter), response:
         yield response
@@ -137,7 +140,7 @@ def _body(response: Response, max_bytes: int) -> bytes:
             body += chunk
             if len(body) > max_bytes:
                 raise FetchError(f"The file at this address is over {max_bytes / 1e6:.3g} MB.")
-    except (RequestException, HTTPError) as error:
+    except _UNREADABLE as error:
         raise FetchError(BROKEN_OFF) from error
     return bytes(body)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.embedders.network import Network
-from catalog.embedders.storage import EmbedderUnavailable, prepared
+from catalog.embedders.storage import EmbedderUnavailable, damaged, prepared
 
 if TYPE_CHECKING:
     from catalog.embedders.runtime import Embedder
@@ -47,4 +47,8 @@ def get_embedder(name: str, model_dir: Path) -> "Embedder":
 def _load(name: str, model_dir: Path) -> "Embedder":
     from catalog.embedders.runtime import Embedder
 
-    return Embedder(*prepared(model_dir, name))
+    folder, manifest = prepared(model_dir, name)
+    try:
+        return Embedder(folder, manifest)
+    except (RuntimeError, ValueError) as error:  # what OpenVINO raises for a graph it can't read
+        raise damaged(name) from error

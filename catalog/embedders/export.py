@@ -53,7 +53,9 @@ def export(
     if model.output_shape != (None, network.dim):
         raise ExportFailed(f"The network gives {model.output_shape}, not {network.dim} numbers.")
     identity = _identity(network, model)
-    manifest = Manifest(network.name, identity, network.dim, network.input_size, source)
+    manifest = Manifest(
+        network.name, identity, network.dim, network.input_size, PREPROCESSING, source
+    )
 
     def save(folder: Path) -> None:
         report("converting")

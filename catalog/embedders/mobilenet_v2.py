@@ -9,6 +9,7 @@ from catalog.embedders.network import Network, WeightsUnavailable
 if TYPE_CHECKING:
     import keras
 
+REMEDY = "Set MOBILENET_V2_WEIGHTS to a file that has them, or EMBEDDER=efficientnet_lite0."
 DOWNLOAD_TIMEOUT = 20  # seconds without an answer
 
 
@@ -40,7 +41,7 @@ def _backbone(weights: Path | None) -> "keras.Model":
             weights=str(weights or "imagenet"),
         )
     except Exception as error:  # what Keras raises when a download fails is no more exact
-        raise WeightsUnavailable(f"{error}.") from error
+        raise WeightsUnavailable(f"{error}. {REMEDY}") from error
     finally:
         socket.setdefaulttimeout(before)
 

@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-# Part of every embedder's identity: change it whenever `to_pixels` gives other pixels.
-PREPROCESSING = "centre crop, bicubic, 1"
+DETAIL = 2  # a picture is decoded at no less than so many times the network's input
+# Part of every embedder's identity: change it whenever the network gets to see other pixels.
+PREPROCESSING = f"decoded at {DETAIL} times the input, centre crop, bicubic, 1"
 
 
 def to_pixels(picture: Image.Image, size: int) -> NDArray[np.uint8]:

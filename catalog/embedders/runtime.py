@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from catalog.embedders.preprocessing import to_pixels
+from catalog.embedders.preprocessing import DETAIL, to_pixels
 from catalog.embedders.storage import GRAPH, Manifest
 
 # Importing openvino reports that to its maker over the network, unless this is not to be found.
@@ -29,7 +29,10 @@ class Embedder:
         self.identity = manifest.identity
         self.dim = manifest.dim
         self.input_size = manifest.input_size
+        self.detail = DETAIL * manifest.input_size  # `at_least` when a picture is opened
         self._network = load_network(folder / GRAPH)
+        if list(self._network.output(0).shape) != [1, self.dim]:
+            raise ValueError(f"The stored network does not give {self.dim} numbers.")
         self._local = threading.local()  # an inference request serves one thread at a time
 
     def pixels(self, picture: Image.Image) -> NDArray[np.uint8]:

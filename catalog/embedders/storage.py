@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from catalog.embedders.preprocessing import PREPROCESSING
+
 GRAPH = "network.xml"
 WEIGHTS = "network.bin"
 MANIFEST = "manifest.json"
@@ -30,6 +32,7 @@ class Manifest:
     identity: str  # name and a hash over weights, preprocessing and dimension
     dim: int
     input_size: int
+    preprocessing: str
     source: str  # SHA-256 of the weights file it was built from, or "default"
     sha256: dict[str, str] = field(default_factory=dict)  # of each stored file
 
@@ -46,10 +49,19 @@ def prepared(model_dir: Path, name: str) -> tuple[Path, Manifest]:
     except FileNotFoundError as error:
         raise EmbedderUnavailable(f"The embedder {name} is not prepared. {_mend(name)}") from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise EmbedderUnavailable(f"The embedder {name} is damaged. {_mend(name)}") from error
-    if not intact:
-        raise EmbedderUnavailable(f"The embedder {name} is damaged. {_mend(name)}")
+        raise damaged(name) from error
+    if not intact or manifest.sha256.keys() != {GRAPH, WEIGHTS}:
+        raise damaged(name)
+    if manifest.preprocessing != PREPROCESSING:
+        raise EmbedderUnavailable(
+            f"The embedder {name} was prepared for other preprocessing. {_mend(name)}"
+        )
     return folder, manifest
+
+
+def damaged(name: str) -> EmbedderUnavailable:
+    """What to raise where the stored network can't be used."""
+    return EmbedderUnavailable(f"The embedder {name} is damaged. {_mend(name)}")
 
 
 def store(model_dir: Path, manifest: Manifest, save: Callable[[Path], None]) -> None:
@@ -75,6 +87,7 @@ def _publish(aside: Path, model_dir: Path, manifest: Manifest) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
     link = model_dir / f".link-{os.getpid()}"
+    link.unlink(missing_ok=True)
     link.symlink_to(manifest.identity)
     link.replace(model_dir / manifest.name)
 

@@ -231,3 +231,9 @@ def test_serves_many_threads_at_once(serve: Serve) -> None:
     with ThreadPoolExecutor(max_workers=16) as threads:
         bodies = list(threads.map(fetch_from, servers))
     assert bodies == [bytes([number]) * 50_000 for number in range(4)] * 8
+
+
+@pytest.mark.parametrize("chunk", [b"-5\r\nabc", b"zz\r\nabc", b"\r\n"])
+def test_refuses_chunks_that_break_the_protocol(serve: Serve, chunk: bytes) -> None:
+    reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk
+    assert refusal_of(serve(reply)) == BROKEN_OFF

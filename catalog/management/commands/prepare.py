@@ -29,7 +29,8 @@ class Command(BaseCommand):
         """Go on with the embedder whose weights are always there, unless another was asked for."""
         if settings.EMBEDDER_CHOSEN:
             raise error
-        self.stdout.write(f"{error} Going on with {ALWAYS_THERE}; .env says so from now on.")
+        self.stdout.write(str(error))
+        self.stdout.write(f"Going on with {ALWAYS_THERE}; .env says so from now on.")
         call_command("download_model", embedder=ALWAYS_THERE, stdout=self.stdout)
         keep("EMBEDDER", ALWAYS_THERE)
 
@@ -43,5 +44,5 @@ def keeps(name: str) -> bool:
 def keep(name: str, value: str) -> None:
     """Add a setting to .env, which only its owner may read."""
     DOTENV.touch(mode=0o600)
-    with DOTENV.open("a") as file:
-        file.write(f"{name}='{value}'\n")
+    lines = DOTENV.read_text().splitlines()
+    DOTENV.write_text("\n".join([*lines, f"{name}='{value}'", ""]))
