@@ -4,11 +4,13 @@ Every write is a compare-and-swap on what was read, so that a picture that was r
 meanwhile, and a second worker with the same message, change nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from numpy.typing import NDArray
@@ -16,18 +18,24 @@ from numpy.typing import NDArray
 from catalog.models import (
     AT_ONCE,
     IN_WORK,
+    PENDING,
     STOPPED_WORKER,
     EmbeddedPicture,
     EmbeddedQuerySet,
     EmbeddingStatus,
 )
-from catalog.pictures import StoredPicture
+from catalog.pictures import NewPicture, StoredPicture
+from catalog.references import discard
 from catalog.vectors import InvalidVector, to_bytes
 
 STOPS = 3  # a picture that stops its worker so often is given up
 TRIES = 8  # and one that can't be read for other reasons than itself
 FIRST_PAUSE = 8  # seconds; doubled with every attempt
 LONGEST_PAUSE = 300
+COLUMNS = (
+    *("pk", "image", "image_url"),
+    *("embedding_attempts", "embedding_due_at", "embedding_error"),
+)
 
 
 @dataclass(frozen=True)
@@ -37,12 +45,21 @@ class Claim:
     model: type[EmbeddedPicture]
     id: int
     image: StoredPicture
+    image_url: str
     attempt: int  # 1 the first time
+    lapses: datetime  # when the next attempt is due
+
+    def rows(self) -> EmbeddedQuerySet:
+        """The row, unless it was deleted or has another picture now; a name is its digest."""
+        rows: EmbeddedQuerySet = self.model.objects.filter(
+            pk=self.id, image=self.image.name, image_url=self.image_url
+        )
+        return rows
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a picture: "ready", "failed" or "void".
+    """What became of a picture: "ready", "fetched", "failed" or "void".
 
     Void: it was replaced or deleted meanwhile, or another worker has it.
     """
@@ -52,21 +69,31 @@ class Outcome:
     reason: str = ""
 
 
-def claim(row: EmbeddedPicture) -> Claim | None:
+def pages(rows: EmbeddedQuerySet, size: int) -> Iterator[list[EmbeddedPicture]]:
+    """The rows, ready to be claimed, by rising id, each once, even where one waits again."""
+    last = 0
+    while page := list(rows.filter(pk__gt=last).order_by("pk").only(*COLUMNS)[:size]):
+        yield page
+        last = page[-1].pk
+
+
+def claim(row: EmbeddedPicture, *, seconds: float = 0) -> Claim | None:
     """Take the picture, unless another worker was first. The attempt counts from here.
 
-    A worker that dies leaves the claim behind; it lapses when the next attempt is due.
+    A worker that dies leaves the claim behind; it lapses when the next attempt is due, and not
+    before so many seconds.
     """
     attempt = row.embedding_attempts + 1
-    unclaimed = type(row).objects.filter(
-        pk=row.pk, image=row.image.name, embedding_due_at=row.embedding_due_at
-    )
+    lapses = timezone.now() + max(pause(attempt), timedelta(seconds=seconds))
+    claimed = Claim(type(row), row.pk, row.image, row.image_url, attempt, lapses)
+    unclaimed = claimed.rows().filter(embedding_due_at=row.embedding_due_at)
     taken = unclaimed.update(
         embedding_attempts=F("embedding_attempts") + 1,
-        embedding_due_at=timezone.now() + pause(attempt),
+        embedding_due_at=lapses,
         embedding_error=IN_WORK,
+        revision=F("revision"),  # nothing that search could show has changed
     )
-    return Claim(type(row), row.pk, row.image, attempt) if taken else None
+    return claimed if taken else None
 
 
 def pause(attempt: int) -> timedelta:
@@ -76,13 +103,25 @@ def pause(attempt: int) -> timedelta:
 
 def give_up(rows: EmbeddedQuerySet) -> int:
     """Fail those of the rows that have stopped their worker too often; how many there were."""
-    lapsed = rows.filter(embedding_due_at__lte=timezone.now(), embedding_error=IN_WORK)
+    unready = rows.exclude(embedding_status=EmbeddingStatus.READY)
+    lapsed = unready.filter(embedding_due_at__lte=timezone.now(), embedding_error=IN_WORK)
     stopped = lapsed.filter(embedding_attempts__gte=STOPS)
     return stopped.update(
         embedding_status=EmbeddingStatus.FAILED,
         embedding_error=STOPPED_WORKER,
         embedding_due_at=None,
     )
+
+
+def write_picture(claim: Claim, picture: NewPicture) -> Outcome:
+    """Store a picture that was fetched; from here it waits for its vector."""
+    row = claim.model()  # one of its own, as the claim holds on to the old picture
+    row.image.save(None, picture, save=False)
+    columns = {"image": row.image.name, "image_source_digest": row.image_source_digest}
+    outcome = _compare_and_swap(claim, Outcome(claim.id, "fetched"), PENDING | columns)
+    void = outcome.status == "void"
+    transaction.on_commit(partial(discard, str(row.image.name)) if void else row.image.confirm)
+    return outcome
 
 
 def write_vector(claim: Claim, vector: NDArray[np.float32], identity: str) -> Outcome:
@@ -105,15 +144,22 @@ def write_vector(claim: Claim, vector: NDArray[np.float32], identity: str) -> Ou
 
 
 def write_failure(claim: Claim, reason: str, *, may_mend: bool = False) -> Outcome:
-    """Store why a picture has no vector; where that may mend, it is tried some times more."""
+    """Store why a picture has no vector; where that may mend, it is tried some times more.
+
+    A worker whose claim has lapsed has no say: another may have succeeded meanwhile.
+    """
     failed = EmbeddingStatus.FAILED
     columns: dict[str, object] = {"embedding_status": failed, "embedding_error": reason}
     if not may_mend or claim.attempt >= TRIES:
         columns["embedding_due_at"] = None
-    return _compare_and_swap(claim, Outcome(claim.id, failed, reason), columns)
+    held = claim.rows().filter(embedding_due_at=claim.lapses)
+    return Outcome(claim.id, failed, reason) if held.update(**columns) else _void(claim)
 
 
 def _compare_and_swap(claim: Claim, outcome: Outcome, columns: Mapping[str, object]) -> Outcome:
-    """Write only where the row still has the picture that was read; its name is its digest."""
-    unchanged = claim.model.objects.filter(pk=claim.id, image=claim.image.name)
-    return outcome if unchanged.update(**columns) else Outcome(claim.id, "void")
+    """Write only where the row still has the picture that was read."""
+    return outcome if claim.rows().update(**columns) else _void(claim)
+
+
+def _void(claim: Claim) -> Outcome:
+    return Outcome(claim.id, "void")

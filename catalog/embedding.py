@@ -5,19 +5,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from django.conf import settings
 from django.db import transaction
 from numpy.typing import NDArray
 
-from catalog.claims import Claim, Outcome, claim, give_up, write_failure, write_vector
-from catalog.embedders import get_embedder
+from catalog.claims import Claim, Outcome, claim, give_up, pages, write_failure, write_vector
 from catalog.embedders.runtime import Embedder
 from catalog.images import InvalidImage, open_image
 from catalog.models import EmbeddedPicture, EmbeddedQuerySet
 
 BATCH_SIZE = 32
 DECODERS = 2  # threads; Pillow decodes outside the interpreter's lock
-COLUMNS = ("pk", "image", "embedding_attempts", "embedding_due_at")
 
 
 @dataclass(frozen=True)
@@ -31,11 +28,6 @@ class _Decoded:
 
 
 Decoding = list[Future[_Decoded]]
-
-
-def current_embedder() -> Embedder:
-    """The embedder that the settings name. Raises EmbedderUnavailable."""
-    return get_embedder(settings.EMBEDDER, settings.MODEL_DIR)
 
 
 def embed_pictures(
@@ -53,7 +45,7 @@ def embed_pictures(
             return [decoders.submit(_decode, taken, embedder) for taken in _claimed(batch)]
 
         ahead: Decoding = []
-        for page in _pages(rows, batch_size):
+        for page in pages(rows, batch_size):
             decoding = decode([row for row in page if not row.embedding_attempts])
             yield from _finish(ahead, embedder)
             ahead = decoding
@@ -63,14 +55,6 @@ def embed_pictures(
                     ahead = []
                     yield from _finish(decode([row]), embedder)
         yield from _finish(ahead, embedder)
-
-
-def _pages(rows: EmbeddedQuerySet, size: int) -> Iterator[list[EmbeddedPicture]]:
-    """The rows by rising id, each once, even where one is waiting again behind us."""
-    last = 0
-    while page := list(rows.filter(pk__gt=last).order_by("pk").only(*COLUMNS)[:size]):
-        yield page
-        last = page[-1].pk
 
 
 def _claimed(batch: list[EmbeddedPicture]) -> list[Claim]:

@@ -11,9 +11,9 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from catalog.pictures import PictureField
+from catalog.pictures import PictureField, is_remote
 from catalog.revisions import RevisedQuerySet, RevisionField
-from catalog.signals import want_embedding
+from catalog.signals import want_embedding, want_picture
 
 
 class EmbeddingStatus(models.TextChoices):
@@ -34,6 +34,8 @@ PENDING = {
 IN_WORK = "A worker is reading this picture."
 # What a picture says that is tried again only if somebody asks for it.
 STOPPED_WORKER = "Reading this picture stopped the worker three times."
+# As `catalog.pictures.is_remote`, for the database.
+REMOTE = Q(image_url__istartswith="http://") | Q(image_url__istartswith="https://")
 
 
 class EmbeddedQuerySet(RevisedQuerySet):
@@ -51,6 +53,14 @@ class EmbeddedQuerySet(RevisedQuerySet):
         waiting = self.exclude(image="").exclude(embedding_status=EmbeddingStatus.READY)
         return waiting.filter(embedding_due_at__lte=timezone.now())
 
+    def unfetched(self) -> "EmbeddedQuerySet":
+        """Rows whose picture is still behind its address, failed ones included."""
+        return self.filter(REMOTE, image="").exclude(embedding_error=STOPPED_WORKER)
+
+    def fetch_due(self) -> "EmbeddedQuerySet":
+        """Rows whose picture is still behind its address and whose next attempt is due."""
+        return self.unfetched().filter(embedding_due_at__lte=timezone.now())
+
     def ask_again(self) -> int:
         """Make all these rows pending, as if they had just been saved; how many there were."""
         return self.update(**PENDING)
@@ -64,12 +74,18 @@ class EmbeddedManager(models.Manager.from_queryset(EmbeddedQuerySet)):  # type: 
         return queryset
 
 
+UNREADY = ~Q(embedding_status=EmbeddingStatus.READY)  # few rows, looked for every few seconds
+
+
 class EmbeddedPicture(models.Model):
     """A picture and its vector.
 
     The embedding columns belong to `catalog.embedding`, which writes them by compare-and-swap:
     saving an existing row leaves them alone, unless `update_fields` names them, and only marks
     the row as pending when its picture is not the one the vector came from.
+
+    A row with an http(s) address and no picture waits for `catalog.remote` to fetch it. Where
+    only the address changed, the picture that came from the old one is dropped.
     """
 
     EMBEDDING_COLUMNS = frozenset(
@@ -84,6 +100,11 @@ class EmbeddedPicture(models.Model):
             "embedded_at",
         }
     )
+    PICTURE_COLUMNS = frozenset({"image", "image_source_digest"})
+
+    # Saving writes the picture only if it was set: who read the row before another replaced its
+    # picture would else bring the old one back, whose file is gone.
+    picture_was_set = False
 
     image = PictureField("picture", blank=True)
     image_source_digest = models.CharField(max_length=64, blank=True, editable=False)
@@ -126,6 +147,10 @@ class EmbeddedPicture(models.Model):
         elif update_fields is not None:
             update_fields = {*update_fields, "revision"}
         with transaction.atomic(using):
+            if update_fields is not None and "image_url" in update_fields:
+                self._drop_picture_of_another_address(using)
+                if self.picture_was_set:
+                    update_fields = {*update_fields, *self.PICTURE_COLUMNS}
             super().save(
                 force_insert=force_insert,
                 force_update=force_update,
@@ -136,7 +161,17 @@ class EmbeddedPicture(models.Model):
 
     def _own_fields(self) -> set[str]:
         names = {field.name for field in self._meta.concrete_fields if not field.primary_key}
-        return names - self.EMBEDDING_COLUMNS - self.get_deferred_fields()
+        kept = frozenset() if self.picture_was_set else self.PICTURE_COLUMNS
+        return names - self.EMBEDDING_COLUMNS - kept - self.get_deferred_fields()
+
+    def _drop_picture_of_another_address(self, using: str | None) -> None:
+        if not is_remote(self.image_url):
+            return
+        row = type(self).objects.using(using).filter(pk=self.pk).exclude(image_url=self.image_url)
+        if self.picture_was_set:  # then it may be right; not if it is the one we have
+            row = row.filter(image=self.image.name)
+        if row.exclude(image="").exists():
+            self.image, self.image_source_digest = "", ""
 
     def _mark_pending(self, using: str | None) -> None:
         row = type(self).objects.using(using).filter(pk=self.pk)
@@ -146,6 +181,8 @@ class EmbeddedPicture(models.Model):
                 setattr(self, column, value)
             if self.image:
                 want_embedding(self, using)
+            elif is_remote(self.image_url):
+                want_picture(self, using)
 
 
 class Category(models.Model):
@@ -182,11 +219,13 @@ class Product(EmbeddedPicture):
         indexes = (
             models.Index(fields=("active", "embedding_status", "embedder", "revision")),
             models.Index(fields=("category", "price")),
+            models.Index(fields=("image",)),  # who else has this file?
+            models.Index(fields=("embedding_due_at",), condition=UNREADY, name="product_due"),
         )
         constraints = (
             models.CheckConstraint(condition=Q(price__gte=0), name="product_price_not_negative"),
             models.CheckConstraint(
-                condition=~Q(embedding_status=EmbeddingStatus.READY) | Q(embedding__isnull=False),
+                condition=UNREADY | Q(embedding__isnull=False),
                 name="product_ready_has_embedding",
             ),
         )
@@ -206,15 +245,19 @@ class ProductPhoto(EmbeddedPicture):
 
     class Meta:
         ordering = ("product", "position", "id")
+        indexes = (
+            models.Index(fields=("image",)),
+            models.Index(fields=("embedding_due_at",), condition=UNREADY, name="photo_due"),
+        )
         constraints = (
             models.CheckConstraint(
-                condition=~Q(embedding_status=EmbeddingStatus.READY) | Q(embedding__isnull=False),
+                condition=UNREADY | Q(embedding__isnull=False),
                 name="photo_ready_has_embedding",
             ),
         )
 
     def __str__(self) -> str:
-        return f"{self.product}, photo {self.position}"
+        return f"Photo {self.position}"
 
 
 # Every model whose pictures are embedded.

@@ -1,9 +1,12 @@
 from django.urls import path
 
-from catalog.api import CategoryList, ProductDetail, ProductList
+from catalog.api.sync import ProductBatch, ProductBySKU
+from catalog.api.views import CategoryList, ProductDetail, ProductList
 
 urlpatterns = [
     path("api/products/", ProductList.as_view(), name="api-products"),
     path("api/products/<int:pk>/", ProductDetail.as_view(), name="api-product"),
+    path("api/products/batch/", ProductBatch.as_view(), name="api-batch"),
+    path("api/products/by-sku/<path:sku>/", ProductBySKU.as_view(), name="api-product-by-sku"),
     path("api/categories/", CategoryList.as_view(), name="api-categories"),
 ]

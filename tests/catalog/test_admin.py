@@ -1,11 +1,15 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from catalog.models import Category, EmbeddingStatus, Product
+from catalog.models import Category, EmbeddingStatus, Product, ProductPhoto
 from tests.conftest import MakeProduct, Picture
 
 LIST = "/admin/catalog/product/"
@@ -19,7 +23,8 @@ def home(db: None) -> Category:
 
 def form(category: Category, **changes: Any) -> dict[str, Any]:
     fields = {"name": "Mug", "sku": "m1", "category": category.pk, "price": "9.99"}
-    return fields | {"currency": "USD", "active": "on", "link": "", "image_url": ""} | changes
+    fields |= {"currency": "USD", "active": "on", "link": "", "image_url": ""}
+    return fields | {"photos-TOTAL_FORMS": 0, "photos-INITIAL_FORMS": 0} | changes
 
 
 def test_saving_a_product_with_a_picture_makes_it_searchable(
@@ -64,7 +69,8 @@ def test_list_shows_thumbnail_and_state_and_never_loads_vectors(
     make_product("Bare")
     with django_assert_max_num_queries(10) as queries:
         page = admin_client.get(LIST).content.decode()
-    assert product.image.url in page
+    assert product.image.thumbnail_url in page
+    assert product.image.url not in page
     assert 'class="state state-ready"' in page
     assert 'class="state state-failed" title="This is not a picture' in page
     assert 'class="state state-missing"' in page
@@ -78,7 +84,13 @@ def test_list_shows_thumbnail_and_state_and_never_loads_vectors(
         ("price=10-25", {"Mug"}),
         ("price=50-", {"Lamp"}),
         ("q=lam", {"Lamp"}),
-        ("embedding_status__exact=pending", {"Cup", "Mug", "Lamp"}),
+        ("state=missing", {"Cup", "Mug", "Lamp"}),
+        ("state=ready", set()),
+        ("state=outdated", set()),
+        ("state=nonsense", {"Cup", "Mug", "Lamp"}),
+        ("found=no", {"Cup", "Mug", "Lamp"}),
+        ("found=yes", set()),
+        ("found=hidden", set()),
         ("price=nonsense", {"Cup", "Mug", "Lamp"}),
     ],
 )
@@ -95,3 +107,85 @@ def test_markup_in_names_stays_text(admin_client: Client, make_product: MakeProd
     make_product("<script>alert(1)</script>")
     page = admin_client.get(reverse("admin:catalog_product_changelist")).content.decode()
     assert "<script>alert(1)" not in page
+
+
+def test_number_of_queries_does_not_grow_with_the_catalog(
+    admin_client: Client, make_product: MakeProduct, picture: Picture
+) -> None:
+    def queries(address: str) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert admin_client.get(address).status_code == 200
+        assert not any('"embedding",' in query["sql"] for query in captured.captured_queries)
+        return len(captured)
+
+    mug = make_product(image=picture(1))
+    ProductPhoto.objects.create(product=mug, image=ContentFile(picture(2), "side.jpg"))
+    addresses = ("/admin/", LIST, f"{LIST}{mug.pk}/change/", f"{LIST}progress/")
+    few = [queries(address) for address in addresses]
+    for number in range(8):
+        ProductPhoto.objects.create(product=make_product(f"Cup {number}"))
+        ProductPhoto.objects.create(product=mug, position=number)
+    assert [queries(address) for address in addresses] == few
+
+
+def test_photo_is_added_through_the_gate(
+    admin_client: Client,
+    make_product: MakeProduct,
+    picture: Picture,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    mug = make_product(image=picture(1))
+    photo = {"product": mug.pk, "position": "1", "image_url": ""}
+    data = form(mug.category, sku=mug.sku) | {"photos-TOTAL_FORMS": 1}
+    data |= {f"photos-0-{name}": value for name, value in photo.items()}
+    address = f"{LIST}{mug.pk}/change/"
+    upload = SimpleUploadedFile("a.jpg", b"no picture")
+    page = admin_client.post(address, data | {"photos-0-image": upload}).content.decode()
+    assert "This is not a picture" in page
+    upload = SimpleUploadedFile("a.jpg", picture(2))
+    with django_capture_on_commit_callbacks(execute=True):
+        assert admin_client.post(address, data | {"photos-0-image": upload}).status_code == 302
+    added = mug.photos.get()
+    assert added.embedding_status == EmbeddingStatus.READY
+    assert added.image.thumbnail_url in admin_client.get(address).content.decode()
+
+
+def test_saving_the_form_keeps_the_picture(
+    admin_client: Client, make_product: MakeProduct, picture: Picture
+) -> None:
+    mug = make_product(image=picture(1))
+    data = form(mug.category, sku=mug.sku, name="Beaker")
+    assert admin_client.post(f"{LIST}{mug.pk}/change/", data).status_code == 302
+    saved = Product.objects.get()
+    assert (saved.name, saved.image.name) == ("Beaker", mug.image.name)
+    assert saved.embedding_status == EmbeddingStatus.READY
+
+
+@pytest.mark.parametrize("address", ["/admin/", LIST])
+def test_banner_tells_of_products_that_search_cannot_find(
+    admin_client: Client, make_product: MakeProduct, picture: Picture, address: str
+) -> None:
+    make_product(image=picture(1))
+    assert 'class="invisible' not in admin_client.get(address).content.decode()
+    for name in ("Bare", "Bare, too"):
+        make_product(name)
+    make_product("Broken", image=b"no picture")
+    waits = make_product("Waits")
+    Product.objects.filter(pk=waits.pk).update(image_url="https://a.example/mug.jpg")
+    page = admin_client.get(address).content.decode()
+    assert "3 products can't be found:" in page
+    for state, count in (("missing", 2), ("failed", 1), ("pending", 1)):
+        link = f"{LIST}?found=no&amp;state={state}"
+        assert link in page
+        found = admin_client.get(link.replace("&amp;", "&")).context["cl"].result_list
+        assert len(found) == count
+    assert "2 pictures missing" in page
+    assert f"{LIST}progress/" in page
+
+
+def test_banner_is_for_those_who_may_see_products(
+    client: Client, make_product: MakeProduct
+) -> None:
+    make_product("Bare")
+    client.force_login(User.objects.create_user("ada", is_staff=True))
+    assert 'class="invisible' not in client.get("/admin/").content.decode()

@@ -30,7 +30,7 @@ def pending(make_product: MakeProduct, picture: Picture) -> None:
 class TestBuildEmbeddings:
     def test_embeds_what_waits_and_counts_it(self) -> None:
         assert "5 ready, 0 failed" in run("build_embeddings")
-        assert "0 pictures to embed" in run("build_embeddings")
+        assert "all pictures are embedded" in run("build_embeddings")
 
     def test_stops_at_the_limit_and_goes_on_there(self) -> None:
         assert "2 ready" in run("build_embeddings", "--limit", "2", "--batch-size", "1")

@@ -11,7 +11,8 @@ from django.test import Client
 from PIL import Image
 
 from catalog.models import EmbeddingStatus
-from catalog.pictures import LONGEST_SIDE, NewPicture, PictureFormField, sha256
+from catalog.pictures import LONGEST_SIDE, THUMBNAIL_SIDE, NewPicture, PictureFormField, sha256
+from catalog.storage import files_of
 from tests.conftest import MakeProduct, Picture
 
 
@@ -30,7 +31,48 @@ def test_same_bytes_are_stored_once(
 ) -> None:
     names = {make_product(image=picture(1)).image.name for _ in range(2)}
     assert len(names) == 1
-    assert len(list(Path(settings.MEDIA_ROOT).rglob("*.*"))) == 1
+    assert len(list(Path(settings.MEDIA_ROOT).rglob("*.*"))) == 2  # the picture, its thumbnail
+
+
+def test_thumbnail_is_made_when_the_picture_is_stored(
+    make_product: MakeProduct, picture: Picture, client: Client
+) -> None:
+    image = make_product(image=picture(1, (1600, 800))).image
+    assert image.thumbnail_url == f"/media/thumbnails/{image.digest[:2]}/{image.digest}.jpg"
+    response = client.get(image.thumbnail_url)
+    data = response.getvalue()
+    assert Image.open(BytesIO(data)).size == (THUMBNAIL_SIDE, THUMBNAIL_SIDE // 2)
+    assert len(data) < 20_000
+
+
+def test_picture_put_there_by_hand_stands_for_its_thumbnail(
+    make_product: MakeProduct, picture: Picture
+) -> None:
+    product = make_product()
+    assert product.image.thumbnail_url == ""
+    product.image.storage.save("by-hand.jpg", ContentFile(picture(3)))
+    product.image = "by-hand.jpg"
+    assert product.image.thumbnail_url == "/media/by-hand.jpg"
+
+
+def test_picture_whose_thumbnail_is_gone_is_stored_again(
+    make_product: MakeProduct, picture: Picture
+) -> None:
+    image = make_product(image=picture(1)).image
+    image.storage.delete(files_of(str(image.name))[1])
+    assert not image.is_stored()
+    assert make_product(image=picture(1)).image.is_stored()
+
+
+def test_bytes_are_held_until_the_row_is_committed_and_no_longer(
+    make_product: MakeProduct, picture: Picture, django_capture_on_commit_callbacks: Any
+) -> None:
+    product = make_product()
+    product.image = ContentFile(picture(1), "mug.jpg")
+    with django_capture_on_commit_callbacks(execute=True):
+        product.save()
+        assert product.image.in_hand
+    assert not product.image.in_hand
 
 
 def test_file_cut_short_by_a_crash_is_stored_again(
@@ -62,6 +104,7 @@ def test_bytes_that_are_no_picture_fail_with_a_sentence_and_are_not_shown(
     assert product.embedding_status == EmbeddingStatus.FAILED
     assert "not a picture" in product.embedding_error
     assert client.get(product.image.url).status_code == 404
+    assert product.image.thumbnail_url == ""
 
 
 def test_form_field_refuses_what_the_gate_refuses() -> None:

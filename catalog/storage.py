@@ -1,0 +1,39 @@
+"""Where pictures' files are: under names that tell their contents, whole or not at all."""
+
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage
+
+PICTURES = "pictures"
+THUMBNAILS = "thumbnails"
+WITH_THUMBNAIL = re.compile(rf"{PICTURES}/([0-9a-f]{{2}}/[0-9a-f]{{64}}\.jpg)")
+
+
+class WholeFileStorage(FileSystemStorage):
+    """Writes aside, then renames: a crash leaves no half file under a picture's name."""
+
+    def _save(self, name: str, content: Any) -> str:
+        # Not synced: after a power cut a file may be missing or short, and `put` sees that.
+        aside = f"{name}.{secrets.token_hex(8)}.part"
+        part = super()._save(aside, content)  # type: ignore[misc]  # the stubs leave it out
+        Path(self.path(part)).replace(self.path(name))
+        return name
+
+
+def files_of(name: str) -> tuple[str, ...]:
+    """The names of a stored picture's files: its own and, where there is one, its thumbnail's."""
+    ours = WITH_THUMBNAIL.fullmatch(name)
+    return (name, f"{THUMBNAILS}/{ours[1]}") if ours else (name,)
+
+
+def put(storage: Storage, name: str, data: bytes) -> None:
+    """Store a file whose name tells its contents, unless it is there, whole."""
+    if storage.exists(name):
+        if storage.size(name) == len(data):
+            return
+        storage.delete(name)
+    storage.save(name, ContentFile(data))

@@ -1,0 +1,28 @@
+"""What the admin's templates need to know of the catalog."""
+
+from typing import Any
+
+from django import template
+from django.template.context import RequestContext
+
+from catalog.states import count_invisible
+
+register = template.Library()
+
+
+@register.inclusion_tag("admin/_invisible.html", takes_context=True)
+def invisible_products(context: RequestContext) -> dict[str, Any]:
+    """A banner, if search can't find some of the products; for who may see them."""
+    may_view = context["request"].user.has_perm("catalog.view_product")
+    return {"invisible": count_invisible() if may_view else None}
+
+
+@register.filter
+def duration(seconds: float) -> str:
+    """About how long, in words."""
+    if seconds < 10:
+        return "a few seconds"
+    if seconds < 90:
+        return f"{round(seconds)} seconds"
+    minutes = round(seconds / 60)
+    return f"{minutes} minutes" if minutes < 90 else f"{round(minutes / 60)} hours"

@@ -1,0 +1,122 @@
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.test import Client
+
+from catalog.models import EmbeddingStatus, Product
+from tests.catalog.conftest import LIST, MUG, Send
+from tests.conftest import MakeProduct, Picture
+
+
+def test_creates_a_product_and_says_where_it_is(staff: Client, client: Client) -> None:
+    response = staff.post(LIST, MUG | {"currency": "EUR"}, "application/json")
+    product = Product.objects.get()
+    assert response.status_code == 201
+    assert response["Location"] == f"http://testserver/api/products/{product.pk}/"
+    assert response.json() == {
+        "id": product.pk,
+        "sku": "m1",
+        "name": "Mug",
+        "category": "Home",
+        "price": 9.99,
+        "currency": "EUR",
+        "image_src": None,
+        "url": f"http://testserver/products/{product.pk}/",
+        "link": "",
+        "active": True,
+        "image_url": "",
+        "embedding_status": "pending",
+        "embedding_error": "",
+    }
+    assert client.get(response["Location"]).json()["name"] == "Mug"
+
+
+def test_uploaded_picture_is_searchable_after_the_commit(
+    send: Send, client: Client, picture: Picture
+) -> None:
+    status, product = send("POST", LIST, MUG | {"image": picture(1)})
+    assert status == 201
+    assert product["active"], "a form that leaves it out does not hide the product"
+    assert Product.objects.get().embedding_status == EmbeddingStatus.READY
+    found = client.post("/api/search/", {"file": SimpleUploadedFile("a.jpg", picture(1))}).json()
+    assert [match["id"] for match in found["results"]] == [product["id"]]
+
+
+def test_put_replaces_and_patch_changes_a_part(send: Send, make_product: MakeProduct) -> None:
+    path = f"{LIST}{make_product(sku='m1', currency='EUR').pk}/"
+    status, product = send("PUT", path, MUG | {"sku": "m2", "name": "Cup", "price": 5})
+    assert (status, product["sku"], product["name"], product["price"]) == (200, "m2", "Cup", 5)
+    assert product["currency"] == "EUR", "what may be left out stays"
+    assert send("PUT", path, {"name": "Cup"})[1].keys() == {"sku", "category", "price"}
+    status, product = send("PATCH", path, {"category": "Kitchen"})
+    assert (status, product["category"], product["name"]) == (200, "Kitchen", "Cup")
+
+
+def test_picture_can_be_replaced_and_taken_away(
+    send: Send, make_product: MakeProduct, picture: Picture
+) -> None:
+    product = make_product(image=picture(1))
+    path = f"{LIST}{product.pk}/"
+    _, replaced = send("PATCH", path, {"image": picture(2)})
+    assert replaced["image_src"].endswith(".jpg")
+    assert not replaced["image_src"].endswith(product.image.url)
+    assert send("PATCH", path, {"image": None})[1]["image_src"] is None
+    product.refresh_from_db()
+    assert not product.image
+    assert product.embedding_status == EmbeddingStatus.PENDING
+
+
+def test_address_of_a_picture_is_kept_for_fetching(send: Send) -> None:
+    address = "HTTPS://images:8080/mug.jpg"
+    assert send("POST", LIST, MUG | {"image_url": address})[1]["image_url"] == address
+    assert Product.objects.get().image_url == address
+
+
+def test_deletes_a_product(send: Send, make_product: MakeProduct, picture: Picture) -> None:
+    path = f"{LIST}{make_product(image=picture(1)).pk}/"
+    assert send("DELETE", path) == (204, None)
+    assert send("DELETE", path)[0] == 404
+    assert not Product.objects.exists()
+
+
+def test_markup_is_plain_text(send: Send, client: Client) -> None:
+    name = "<script>alert('1')</script> & \u202e"
+    status, product = send("POST", LIST, MUG | {"name": name})
+    assert (status, product["name"]) == (201, name)
+    response = client.get(LIST)
+    assert response["Content-Type"] == "application/json"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response.json()["results"][0]["name"] == name
+
+
+def test_staff_see_hidden_products_and_why_search_does_not_find_them(
+    staff: Client, client: Client, make_product: MakeProduct
+) -> None:
+    broken = make_product("Broken", image=b"no picture", active=False)
+    assert client.get(LIST).json()["count"] == 0
+    assert client.get(f"{LIST}by-sku/{broken.sku}/").status_code == 404
+    assert "embedding_error" not in client.get(f"{LIST}{make_product().pk}/").json()
+    seen = staff.get(LIST).json()["results"][0]
+    assert seen == staff.get(f"{LIST}{broken.pk}/").json()
+    assert (seen["active"], seen["embedding_status"]) == (False, "failed")
+    assert "not a picture" in seen["embedding_error"]
+
+
+def test_command_gives_a_token_that_works(clerk: User, capsys: Any) -> None:
+    call_command("drf_create_token", "clerk")
+    key = capsys.readouterr().out.split()[2]
+    response = Client(headers={"Authorization": f"Token {key}"}).post(LIST, MUG)
+    assert response.status_code == 201
+
+
+@pytest.mark.parametrize("many", [1, 6])
+def test_number_of_queries_does_not_grow_with_the_catalog(
+    staff: Client, make_product: MakeProduct, django_assert_num_queries: Any, many: int
+) -> None:
+    for _ in range(many):
+        make_product()
+    with django_assert_num_queries(3):  # the token, the count, the products
+        assert staff.get(LIST).json()["count"] == many
