@@ -9,14 +9,14 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.models import Category, Product
-from search.index import Snapshot, live_index
+from catalog.models import Category, Product, ProductPhoto
+from catalog.pictures import StoredPicture
+from search.index import live_index
 from search.queries import Query, milliseconds_since
-from search.ranking import Ranking, exact_scores, rank
+from search.ranking import Mask, Positions, Ranking, rank, score_items
+from search.snapshots import Snapshot, image_key
 
 NEAREST = 4  # shown where nothing reaches the threshold
-
-Mask = NDArray[np.bool_]  # (n,)
 
 
 class NothingToSearch(Exception):
@@ -38,9 +38,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Match:
-    """A product that was found, and its cosine to the query."""
+    """A product that was found, its picture most like the query, and their cosine."""
 
     product: Product
+    image: StoredPicture
     score: float
 
     @property
@@ -83,7 +84,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Filters:
-    """The options as masks over a snapshot's rows."""
+    """The options as masks over a snapshot's products."""
 
     others: Mask  # not the product that the query is about
     category: Mask
@@ -94,37 +95,31 @@ def search(query: Query, options: Options) -> Answer:
     """The products most like the query. Raises NothingToSearch."""
     started = perf_counter()
     snapshot = live_index(query.embedder, len(query.vector)).snapshot()
-    if not len(snapshot.ids):
+    if not len(snapshot.products):
         raise NothingToSearch(
             "There is nothing to search yet: no product's picture has been read. "
             "Run: python manage.py build_embeddings"
         )
     filters = _filters(snapshot, query, options)
     mask = filters.others & filters.category & filters.price
-    ranking = rank(
-        snapshot.rows,
-        query.vector,
-        options.page * options.limit,
-        threshold=options.threshold,
-        mask=mask,
-    )
-    positions, scores = _page(snapshot, query, options, ranking, mask)
+    wanted = min(options.page * options.limit, len(mask))
+    ranking = rank(snapshot.matrix, query.vector, wanted, threshold=options.threshold, mask=mask)
     count = int((ranking.matched & mask).sum())
     return Answer(
         query=query,
         options=options,
-        matches=_matches(snapshot, positions, scores),
+        matches=_page(snapshot, query, options, ranking, mask),
         nearest=[] if count else _nearest(snapshot, query, mask),
         count=count,
         facets=_facets(snapshot, ranking.matched & filters.others, filters),
-        products=len(snapshot.ids),
+        products=len(snapshot.products),
         generation=snapshot.generation,
         rank_ms=milliseconds_since(started),
     )
 
 
 def _filters(snapshot: Snapshot, query: Query, options: Options) -> _Filters:
-    everything = np.ones(len(snapshot.ids), bool)
+    everything = np.ones(len(snapshot.products), bool)
     category, price = everything, everything
     if options.categories:
         wanted = Category.objects.filter(name__in=options.categories).values_list("pk", flat=True)
@@ -133,38 +128,51 @@ def _filters(snapshot: Snapshot, query: Query, options: Options) -> _Filters:
         price = price & (snapshot.prices >= float(options.min_price))
     if options.max_price is not None:
         price = price & (snapshot.prices <= float(options.max_price))
-    return _Filters(snapshot.ids != (query.product or 0), category, price)
+    return _Filters(snapshot.products != (query.product or 0), category, price)
 
 
 def _page(
     snapshot: Snapshot, query: Query, options: Options, ranking: Ranking, mask: Mask
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+) -> list[Match]:
     page = slice((options.page - 1) * options.limit, options.page * options.limit)
     if options.ordering == "-score":
-        return ranking.positions[page], ranking.scores[page]
+        return _matches(snapshot, ranking.items[page], ranking.rows[page], ranking.scores[page])
     matched = np.flatnonzero(ranking.matched & mask)
     sign = -1 if options.ordering.startswith("-") else 1
-    positions = matched[np.argsort(sign * snapshot.prices[matched], kind="stable")][page]
-    return positions, exact_scores(snapshot.rows, query.vector, positions)
+    items = matched[np.argsort(sign * snapshot.prices[matched], kind="stable")][page]
+    scores, rows = score_items(snapshot.matrix, query.vector, items)
+    return _matches(snapshot, items, rows, scores)
 
 
 def _nearest(snapshot: Snapshot, query: Query, mask: Mask) -> list[Match]:
-    ranking = rank(snapshot.rows, query.vector, NEAREST, mask=mask)
-    return _matches(snapshot, ranking.positions, ranking.scores)
+    ranking = rank(snapshot.matrix, query.vector, NEAREST, mask=mask)
+    return _matches(snapshot, ranking.items, ranking.rows, ranking.scores)
 
 
 def _matches(
-    snapshot: Snapshot, positions: NDArray[np.intp], scores: NDArray[np.float64]
+    snapshot: Snapshot, items: Positions, rows: Positions, scores: NDArray[np.float64]
 ) -> list[Match]:
-    """The products at these positions; the last look at the database drops what has gone."""
-    ids = snapshot.ids[positions].tolist()
-    visible = Product.objects.filter(active=True).searchable(snapshot.identity)
-    products = visible.select_related("category").in_bulk(ids)
-    return [
-        Match(products[pk], score)
-        for pk, score in zip(ids, scores.tolist(), strict=True)
-        if pk in products
-    ]
+    """These products with their best pictures.
+
+    The last look at the database drops what was deleted, hidden or replaced since the snapshot.
+    """
+    visible = Product.objects.filter(active=True).select_related("category")
+    products = visible.in_bulk(snapshot.products[items].tolist())
+    photos = ProductPhoto.objects.in_bulk(snapshot.photos[rows][snapshot.photos[rows] > 0].tolist())
+    found = zip(
+        snapshot.products[items].tolist(),
+        snapshot.photos[rows].tolist(),
+        snapshot.images[rows].tolist(),
+        scores.tolist(),
+        strict=True,
+    )
+    matches = []
+    for product_id, photo_id, image, score in found:
+        product = products.get(product_id)
+        picture = photos.get(photo_id) if photo_id else product
+        if product and picture and image_key(str(picture.image.name)) == image:
+            matches.append(Match(product, picture.image, score))
+    return matches
 
 
 def _facets(snapshot: Snapshot, matched: Mask, filters: _Filters) -> Facets:

@@ -2,12 +2,13 @@
 
 from time import perf_counter
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from catalog.api.schema import errors
 from catalog.models import Product
 from search.answers import Options
 from search.intake import answer_to, query_again, query_from, query_from_product
@@ -19,20 +20,34 @@ from search.serializers import (
     SearchSerializer,
 )
 
+BY_ADDRESS = {"image_url": "https://shop.example/photo.jpg", "threshold": 0.5, "limit": 24}
+
 
 class SearchView(APIView):
     """Search by a photo, by the address of one, or by a product; or ask again."""
 
     authentication_classes = ()  # open to all, and so a session's cookie needs no CSRF token
 
-    @extend_schema(request=SearchSerializer, responses=AnswerSerializer)
+    @extend_schema(
+        summary="Search",
+        request=SearchSerializer,
+        examples=[
+            OpenApiExample("By address", BY_ADDRESS, request_only=True),
+            OpenApiExample("By product", {"product": 11}, request_only=True),
+        ],
+        responses={200: AnswerSerializer} | errors(400, 413, 415, 429, 503),
+    )
     def post(self, request: Request) -> Response:
         started = perf_counter()
         given = SearchSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         return _respond(request, query_from(given.validated_data), given.options(), started)
 
-    @extend_schema(parameters=[QuerySerializer], responses=AnswerSerializer)
+    @extend_schema(
+        summary="Search again, with other options",
+        parameters=[QuerySerializer],
+        responses={200: AnswerSerializer} | errors(400, 429, 503),
+    )
     def get(self, request: Request) -> Response:
         started = perf_counter()
         given = QuerySerializer(data=request.query_params)
@@ -46,7 +61,10 @@ class SimilarView(APIView):
 
     authentication_classes = ()
 
-    @extend_schema(parameters=[OptionsSerializer], responses=AnswerSerializer)
+    @extend_schema(
+        parameters=[OptionsSerializer],
+        responses={200: AnswerSerializer} | errors(400, 404, 429, 503),
+    )
     def get(self, request: Request, pk: int) -> Response:
         started = perf_counter()
         given = OptionsSerializer(data=request.query_params)

@@ -1,9 +1,10 @@
 """What every page shows."""
 
-from django.conf import settings
 from django.http import HttpRequest
+
+from catalog.serving import served_identity
 
 
 def embedder(request: HttpRequest) -> dict[str, str]:
-    """The configured embedder, for the footer."""
-    return {"embedder_name": settings.EMBEDDER}
+    """The embedder of what is searched, for the footer."""
+    return {"embedder_name": served_identity()}

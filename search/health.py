@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from catalog.embedders import EmbedderUnavailable
-from catalog.embedding import current_embedder
+from catalog.serving import serving_embedder
 from search.index import live_index
 
 
@@ -21,13 +21,15 @@ def readyz(request: HttpRequest) -> JsonResponse:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        embedder = current_embedder()
+        embedder = serving_embedder()
         snapshot = live_index(embedder.identity, embedder.dim).snapshot()
     except DatabaseError:
         return _not_ready("The database does not answer.")
     except EmbedderUnavailable as error:
         return _not_ready(str(error))
-    index = {"products": len(snapshot.ids), "generation": snapshot.generation}
+    if not len(snapshot.products):
+        return _not_ready("No product can be searched. Run: python manage.py build_embeddings")
+    index = {"products": len(snapshot.products), "generation": snapshot.generation}
     return JsonResponse({"status": "ready", "embedder": embedder.identity, "index": index})
 
 

@@ -1,67 +1,40 @@
 """LiveIndex: the vectors a process ranks, kept in step with the database."""
 
-import logging
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from time import monotonic
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Count, Sum
-from numpy.typing import NDArray
 
-from catalog.models import EmbeddedQuerySet, Product
-from catalog.vectors import InvalidVector, from_bytes
-
-logger = logging.getLogger(__name__)
-
-Vector = NDArray[np.float32]  # (dim,)
-Matrix = NDArray[np.float32]  # (n, dim)
-
-CHUNK = 500  # vectors to a query
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The searchable catalog at one moment, never changed; positions count along all arrays."""
-
-    identity: str  # the embedder's
-    rows: NDArray[np.float32]  # (n, dim), unit rows
-    ids: NDArray[np.int64]  # (n,), of the products, rising
-    revisions: NDArray[np.int64]  # (n,)
-    categories: NDArray[np.int64]  # (n,), ids
-    prices: NDArray[np.float64]  # (n,)
-    rejected: dict[int, int]  # id -> revision of products whose vector is unusable
-
-    @property
-    def fingerprint(self) -> tuple[int, int]:
-        """How many rows the database had, and the sum of their revisions.
-
-        The sum of random numbers tells sets of rows apart in whatever order they were committed.
-        """
-        revisions = int(self.revisions.sum()) + sum(self.rejected.values())
-        return len(self.ids) + len(self.rejected), revisions
-
-    @property
-    def generation(self) -> int:
-        """A number that every process gives to the same searchable catalog, below 2**32."""
-        return zlib.crc32(repr((self.identity, self.fingerprint)).encode())
-
-    def known(self) -> dict[int, int]:
-        """id -> revision of every product that was read."""
-        return dict(zip(self.ids.tolist(), self.revisions.tolist(), strict=True)) | self.rejected
+from search.facts import (
+    Fact,
+    Fingerprint,
+    Key,
+    Vector,
+    Vectors,
+    fingerprint,
+    read_facts,
+    read_vectors,
+)
+from search.ranking import Matrix
+from search.snapshots import InvalidSnapshot, Snapshot, empty_snapshot, load_snapshot
 
 
 class LiveIndex:
-    """The current snapshot of one embedder's vectors; threads share it."""
+    """The current snapshot of one embedder's vectors; threads share it.
+
+    While the network is being changed, the vectors in the database give way to those of the next
+    embedder one by one. The files in `snapshot_folder` then keep the old ones.
+    """
 
     def __init__(self, identity: str, dim: int) -> None:
-        empty = np.empty(0, np.int64)
-        rows = np.empty((0, dim), np.float32)
-        self._snapshot = Snapshot(identity, rows, empty, empty, empty, np.empty(0), {})
+        self._snapshot = empty_snapshot(identity, dim)
+        self._kept = _Lookup(self._snapshot)
+        self._seen: tuple[int, Fingerprint] | None = None
+        self._rejected: dict[Key, int] = {}  # revisions whose vector is unusable: read only once
         self._checked = float("-inf")
         self._refreshing = threading.Lock()
 
@@ -70,9 +43,72 @@ class LiveIndex:
         with self._refreshing:
             now = monotonic()
             if now - self._checked >= settings.INDEX_REFRESH_SECONDS:
-                self._snapshot = _refreshed(self._snapshot)
+                self._refresh()
                 self._checked = now
         return self._snapshot
+
+    def _refresh(self) -> None:
+        folder = snapshot_folder(self._snapshot.identity)
+        files = folder.stat().st_ino if folder.exists() else 0
+        if self._seen == (files, fingerprint()):
+            return
+        if self._seen is None or self._seen[0] != files:
+            self._kept = _Lookup(_load_or_empty(folder, self._snapshot))
+        facts, found = read_facts(self._snapshot.identity)
+        self._snapshot = self._assembled(facts, generation=zlib.crc32(repr(found).encode()))
+        self._seen = files, found
+
+    def _assembled(self, facts: list[Fact], *, generation: int) -> Snapshot:
+        """A snapshot of these facts; only vectors that changed are read."""
+        identity, dim = self._snapshot.identity, self._snapshot.matrix.rows.shape[1]
+        known = _Lookup(self._snapshot)
+        missing = [
+            fact
+            for fact in facts
+            if fact.is_current
+            and not known.has_revision(fact)
+            and self._rejected.get(fact.key) != fact.revision
+        ]
+        read = {fact.key: vector for fact, vector in read_vectors(missing, identity, dim)}
+        for fact in missing:
+            if fact.key in read and read[fact.key] is None:
+                self._rejected[fact.key] = fact.revision
+
+        def vector_of(fact: Fact) -> Vector | None:
+            if not fact.is_current:
+                return self._kept.vector(fact) if self._kept.has_image(fact) else None
+            return known.vector(fact) if known.has_revision(fact) else read.get(fact.key)
+
+        rows = np.empty((len(facts), dim), np.float32)
+        found: list[Fact] = []
+        for fact in facts:
+            vector = vector_of(fact)
+            if vector is not None:
+                rows[len(found)] = vector
+                found.append(fact)
+        return _snapshot(identity, rows[: len(found)], found, generation)
+
+
+class _Lookup:
+    """A snapshot's rows by picture."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._rows = snapshot.matrix.rows
+        self._row = {key: row for row, key in enumerate(snapshot.picture_keys())}
+        self._revisions = snapshot.revisions.tolist()
+        self._images = snapshot.images.tolist()
+
+    def has_revision(self, fact: Fact) -> bool:
+        row = self._row.get(fact.key)
+        return row is not None and self._revisions[row] == fact.revision
+
+    def has_image(self, fact: Fact) -> bool:
+        row = self._row.get(fact.key)
+        return row is not None and self._images[row] == fact.image
+
+    def vector(self, fact: Fact) -> Vector:
+        vector: Vector = self._rows[self._row[fact.key]]
+        return vector
 
 
 @cache
@@ -81,63 +117,31 @@ def live_index(identity: str, dim: int) -> LiveIndex:
     return LiveIndex(identity, dim)
 
 
-def _refreshed(snapshot: Snapshot) -> Snapshot:
-    searchable = Product.objects.filter(active=True).searchable(snapshot.identity)
-    found = searchable.order_by().aggregate(count=Count("pk"), revisions=Sum("revision"))
-    if (found["count"], found["revisions"] or 0) == snapshot.fingerprint:
-        return snapshot
-    return _reloaded(snapshot, searchable)
+def snapshot_folder(identity: str) -> Path:
+    """Where the vectors of an embedder are kept that the database no longer has."""
+    return Path(settings.INDEX_DIR) / identity
 
 
-def _reloaded(old: Snapshot, searchable: EmbeddedQuerySet) -> Snapshot:
-    """The snapshot of now; only vectors that changed are read.
+def _load_or_empty(folder: Path, like: Snapshot) -> Snapshot:
+    try:
+        return load_snapshot(folder)
+    except InvalidSnapshot:
+        return empty_snapshot(like.identity, like.matrix.rows.shape[1])
 
-    A row that changes while this reads is left out, and comes in at the next look.
-    """
-    facts = list(searchable.order_by("pk").values_list("pk", "revision", "category_id", "price"))
-    known = old.known()
-    wanted = {pk: revision for pk, revision, *_ in facts if known.get(pk) != revision}
-    read = dict(_vectors(searchable, wanted, old.rows.shape[1]))
-    rejected = {pk: old.rejected[pk] for pk, *_ in facts if pk in old.rejected and pk not in wanted}
-    rejected |= {pk: wanted[pk] for pk, vector in read.items() if vector is None}
-    facts = [
-        fact
-        for fact in facts
-        if fact[0] not in rejected and (fact[0] not in wanted or fact[0] in read)
-    ]
-    ids, revisions, categories, prices = zip(*facts, strict=True) if facts else ((), (), (), ())
+
+def _snapshot(identity: str, rows: Vectors, facts: list[Fact], generation: int) -> Snapshot:
+    """Rows (n, dim) and their facts, product by product, as a snapshot."""
+    products = np.array([fact.key[0] for fact in facts], np.int64)
+    starts = np.flatnonzero(np.diff(products, prepend=-1))
+    firsts = [facts[start] for start in starts]
     return Snapshot(
-        identity=old.identity,
-        rows=_merged(old, ids, read),
-        ids=np.array(ids, np.int64),
-        revisions=np.array(revisions, np.int64),
-        categories=np.array(categories, np.int64),
-        prices=np.array(prices, np.float64),
-        rejected=rejected,
+        identity=identity,
+        generation=generation,
+        matrix=Matrix(rows, starts),
+        photos=np.array([fact.key[1] for fact in facts], np.int64),
+        images=np.array([fact.image for fact in facts], np.int64),
+        revisions=np.array([fact.revision for fact in facts], np.int64),
+        products=products[starts],
+        categories=np.array([fact.category for fact in firsts], np.int64),
+        prices=np.array([fact.price for fact in firsts], np.float64),
     )
-
-
-def _vectors(
-    searchable: EmbeddedQuerySet, wanted: dict[int, int], dim: int
-) -> Iterator[tuple[int, Vector | None]]:
-    """The vectors of these revisions by product id, None for an unusable one."""
-    ids = list(wanted)
-    for start in range(0, len(ids), CHUNK):
-        stored = searchable.filter(pk__in=ids[start : start + CHUNK])
-        for pk, revision, data in stored.values_list("pk", "revision", "embedding"):
-            if revision != wanted[pk]:
-                continue
-            try:
-                yield pk, from_bytes(data, dim)
-            except InvalidVector as error:
-                logger.warning("Product %d is left out of the search. %s", pk, error)
-                yield pk, None
-
-
-def _merged(old: Snapshot, ids: Sequence[int], read: dict[int, Vector | None]) -> Matrix:
-    rows = np.empty((len(ids), old.rows.shape[1]), np.float32)
-    kept = np.array([pk not in read for pk in ids], bool)
-    rows[kept] = old.rows[np.searchsorted(old.ids, np.array(ids, np.int64)[kept])]
-    for position in np.flatnonzero(~kept).tolist():
-        rows[position] = read[ids[position]]
-    return rows

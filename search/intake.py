@@ -5,12 +5,13 @@ from typing import Any
 from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
 
+from catalog.api.errors import TooLarge
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedders.runtime import Embedder
-from catalog.embedding import current_embedder
 from catalog.fetching import FetchError
 from catalog.images import ImageLimits, InvalidImage
 from catalog.pictures import fetch_picture
+from catalog.serving import serving_embedder
 from search.answers import Answer, NothingToSearch, Options, search
 from search.queries import (
     NotSearchable,
@@ -22,11 +23,6 @@ from search.queries import (
 )
 
 LIMITS = ImageLimits()
-
-
-class TooLarge(APIException):
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = f"The file is too large; {LIMITS.bytes // 2**20} MB are the most."
 
 
 class Unavailable(APIException):
@@ -49,7 +45,7 @@ def query_from(given: dict[str, Any], *, keep_preview: bool = False) -> Query:
 def query_from_product(pk: int) -> Query:
     """The query for look-alikes of an active product. Raises APIException."""
     try:
-        return query_by_product(pk, _embedder().identity)
+        return query_by_product(pk, _embedder())
     except (UnknownQuery, NotSearchable) as error:
         raise ValidationError({"product": [str(error)]}) from error
 
@@ -57,7 +53,7 @@ def query_from_product(pk: int) -> Query:
 def query_again(query_id: str) -> Query:
     """The query that had this id. Raises APIException."""
     try:
-        return query_by_id(query_id, _embedder().identity)
+        return query_by_id(query_id, _embedder())
     except (UnknownQuery, NotSearchable) as error:
         raise ValidationError({"query": [str(error)]}) from error
 
@@ -82,6 +78,6 @@ def _photo(given: dict[str, Any]) -> bytes:
 
 def _embedder() -> Embedder:
     try:
-        return current_embedder()
+        return serving_embedder()
     except EmbedderUnavailable as error:
         raise Unavailable(str(error)) from error

@@ -1,7 +1,10 @@
 """From what a shopper gave to a unit vector, and the cache that remembers it for a while."""
 
+import logging
+import pickle
 import re
 import secrets
+import zlib
 from base64 import b64encode
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -10,18 +13,22 @@ import numpy as np
 from django.core.cache import cache
 from numpy.typing import NDArray
 from PIL import Image
+from redis import RedisError
 
 from catalog.embedders.runtime import Embedder
 from catalog.images import encode_image, open_image
 from catalog.models import Product
-from catalog.vectors import from_bytes
+from catalog.vectors import InvalidVector, from_bytes
+
+logger = logging.getLogger(__name__)
 
 LIFETIME = 60 * 60  # seconds that a query can be asked again
 PREVIEW_SIDE = 400  # pixels of the query picture that is kept to be shown beside the results
+# What a full disk, a torn file, a query of an older release and a Redis that is down raise.
+CACHE_TROUBLE = (OSError, zlib.error, pickle.UnpicklingError, AttributeError, EOFError, RedisError)
 CACHE_PREFIX = "query:"
 PRODUCT_PREFIX = "product-"
 PHOTO_ID = re.compile(r"[\w-]{16}\Z", re.ASCII)
-DETAIL = 2  # a picture is decoded at no less than so many times the network's input
 
 Crop = tuple[float, float, float, float]  # x, y, width, height as fractions of the upright picture
 
@@ -60,7 +67,7 @@ def query_by_photo(
     Raises InvalidImage.
     """
     started = perf_counter()
-    picture = open_image(data, at_least=DETAIL * embedder.input_size if crop is None else None)
+    picture = open_image(data, at_least=embedder.detail if crop is None else None)
     if crop is not None:
         picture = _cropped(picture, crop)
     decode_ms = milliseconds_since(started)
@@ -78,28 +85,35 @@ def query_by_photo(
     return _remember(query)
 
 
-def query_by_product(pk: int, identity: str) -> Query:
+def query_by_product(pk: int, embedder: Embedder) -> Query:
     """The query of an active product's own vector. Raises UnknownQuery, NotSearchable."""
     products = Product.objects.filter(pk=pk, active=True)
-    if not products.exists():
+    image = products.values_list("image", flat=True).first()
+    if image is None:
         raise UnknownQuery(f"There is no product {pk}.")
-    data = products.searchable(identity).values_list("embedding", flat=True).first()
-    if data is None:
-        raise NotSearchable("This product's picture has not been read yet. Try again soon.")
-    vector = from_bytes(data, len(data) // 4)
-    return Query(f"{PRODUCT_PREFIX}{pk}", identity, vector, product=pk)
+    if not image:
+        raise NotSearchable("This product has no picture.")
+    ready = products.searchable(embedder.identity)
+    data = ready.values_list("embedding", flat=True).first()
+    try:
+        vector = from_bytes(data or b"", embedder.dim)
+    except InvalidVector as error:
+        raise NotSearchable(
+            "This product's picture has not been read yet. Try again soon."
+        ) from error
+    return Query(f"{PRODUCT_PREFIX}{pk}", embedder.identity, vector, product=pk)
 
 
-def query_by_id(query_id: str, identity: str) -> Query:
+def query_by_id(query_id: str, embedder: Embedder) -> Query:
     """A query that was asked of this embedder within the last hour, or a product's.
 
     Raises UnknownQuery, NotSearchable.
     """
     pk = query_id.removeprefix(PRODUCT_PREFIX)
     if pk != query_id and pk.isdecimal() and len(pk) < 19:
-        return query_by_product(int(pk), identity)
-    query: Query | None = cache.get(CACHE_PREFIX + query_id) if PHOTO_ID.match(query_id) else None
-    if query is None or query.embedder != identity:
+        return query_by_product(int(pk), embedder)
+    query = _recall(query_id) if PHOTO_ID.match(query_id) else None
+    if query is None or query.embedder != embedder.identity:
         raise UnknownQuery("This search is too long ago. Please give the picture again.")
     return query
 
@@ -110,13 +124,30 @@ def milliseconds_since(started: float) -> float:
 
 
 def _remember(query: Query) -> Query:
-    """Keep the query, as one that costs nothing the next time."""
-    cache.set(CACHE_PREFIX + query.id, replace(query, decode_ms=0.0, embed_ms=0.0), LIFETIME)
+    """Keep the query, as one that costs nothing the next time.
+
+    An answer that can't be asked for again is better than none: trouble with the cache is logged.
+    """
+    again = replace(query, decode_ms=0.0, embed_ms=0.0)
+    try:
+        cache.set(CACHE_PREFIX + query.id, again, LIFETIME)
+    except CACHE_TROUBLE:
+        logger.exception("A query could not be kept.")
     return query
+
+
+def _recall(query_id: str) -> Query | None:
+    try:
+        found = cache.get(CACHE_PREFIX + query_id)
+    except CACHE_TROUBLE:
+        logger.exception("A query could not be read back.")
+        return None
+    return found if isinstance(found, Query) else None
 
 
 def _cropped(picture: Image.Image, crop: Crop) -> Image.Image:
     x, y, width, height = crop
-    left, top = round(x * picture.width), round(y * picture.height)
+    left = min(round(x * picture.width), picture.width - 1)
+    top = min(round(y * picture.height), picture.height - 1)
     right, bottom = round((x + width) * picture.width), round((y + height) * picture.height)
     return picture.crop((left, top, max(right, left + 1), max(bottom, top + 1)))

@@ -3,6 +3,8 @@
 import math
 from typing import Any, ClassVar
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from search.answers import Answer, CategoryCount, Facets, Match, Options
@@ -25,6 +27,7 @@ class FiniteFloatField(serializers.FloatField):
         return value
 
 
+@extend_schema_field(OpenApiTypes.STR)
 class CropField(serializers.Field[Crop, str, str, Any]):
     """`x,y,width,height` in fractions of the upright picture."""
 
@@ -89,6 +92,8 @@ class SearchSerializer(OptionsSerializer):
         given = [name for name in ("file", "image_url", "product") if attrs.get(name) is not None]
         if len(given) != 1:
             raise serializers.ValidationError("Give one of file, image_url and product.")
+        if attrs.get("crop") is not None and attrs.get("product") is not None:
+            raise serializers.ValidationError({"crop": ["Only a photo can be cropped."]})
         return attrs
 
 
@@ -107,7 +112,7 @@ class MatchSerializer(serializers.Serializer[Match]):
     category = serializers.CharField(source="product.category.name")
     price = serializers.FloatField(source="product.price")
     currency = serializers.CharField(source="product.currency")
-    image_src = serializers.FileField(source="product.image")
+    image_src = serializers.FileField(source="image", help_text="Its picture most like the query.")
     url = serializers.SerializerMethodField()
     score = serializers.SerializerMethodField()
 

@@ -1,19 +1,24 @@
 """The pages. They take the same input as the API and show the same answers."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
+from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 from rest_framework.exceptions import APIException
 
 from catalog.models import Category, Product
 from search.answers import Answer, Options
-from search.intake import answer_to, query_again, query_from, query_from_product
+from search.forms import ProductsForm
+from search.intake import Unavailable, answer_to, query_again, query_from, query_from_product
 from search.serializers import QuerySerializer, SearchSerializer
 
 SIMILAR = Options(threshold=0.0, limit=8)  # look-alikes on a product's page
@@ -49,8 +54,11 @@ def search_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 def products_page(request: HttpRequest) -> HttpResponse:
     """The active products by name and category."""
+    given = ProductsForm(request.GET)
+    if not given.is_valid():
+        raise BadRequest("The filter can't be read.")
+    name, category = given.cleaned_data["q"], given.cleaned_data["category"]
     products = Product.objects.filter(active=True).select_related("category").order_by("name", "pk")
-    name, category = request.GET.get("q", "").strip(), request.GET.get("category", "")
     if name:
         products = products.filter(name__icontains=name)
     if category:
@@ -110,17 +118,25 @@ def _ask(request: HttpRequest) -> str:
 def _ask_again(request: HttpRequest) -> Answer:
     given = QuerySerializer(data=request.GET)
     given.is_valid(raise_exception=True)
-    return answer_to(query_again(given.validated_data["query"]), given.options())
+    query, options = query_again(given.validated_data["query"]), given.options()
+    answer = answer_to(query, options)
+    last = Paginator(range(answer.count), options.limit).num_pages
+    return answer if options.page <= last else answer_to(query, replace(options, page=last))
 
 
-def _without_blanks(request: HttpRequest) -> dict[str, object]:
-    """What a plain form sends: it sends the fields, too, that were left empty."""
-    given = {**request.POST.dict(), **request.FILES.dict()}
-    return {name: value for name, value in given.items() if value != ""}
+def _without_blanks(request: HttpRequest) -> MultiValueDict[str, Any]:
+    """What a plain form sends, less the fields that were left empty."""
+    given: MultiValueDict[str, Any] = request.POST.copy()
+    given.update(request.FILES)
+    for name in [name for name, values in given.lists() if values == [""]]:
+        del given[name]
+    return given
 
 
 def _sentence(error: APIException) -> str:
-    """All sentences of an error, one after the other."""
+    """All sentences of an error, for a shopper: what only staff can mend is not explained."""
+    if isinstance(error, Unavailable):
+        return gettext("The search is not ready yet. Please try again later.")
     return " ".join(_sentences(error.detail))
 
 

@@ -1,15 +1,19 @@
 import json
+import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
+from redis import RedisError
 
 from catalog.models import Category, Product
+from search import queries
 from tests.catalog.local_servers import hosts, http, running_servers
 from tests.conftest import MakeProduct, Picture
 
@@ -242,6 +246,7 @@ def test_what_was_removed_is_not_found(
         ({"product": 1, "min_price": "NaN"}, "min_price", "number"),
         ({"product": 1, "max_price": "-1"}, "max_price", "greater than or equal to 0"),
         ({"product": 1, "ordering": "name"}, "ordering", "not a valid choice"),
+        ({"product": 1, "crop": "0,0,1,1"}, "crop", "Only a photo can be cropped."),
         ({"product": 1, "crop": "1,2"}, "crop", "x,y,width,height"),
         ({"product": 1, "crop": "0,0,nan,1"}, "crop", "x,y,width,height"),
         ({"product": 1, "crop": "0.5,0,0.6,1"}, "crop", "x,y,width,height"),
@@ -342,12 +347,12 @@ def test_number_of_queries_does_not_grow_with_the_catalog(
     django_assert_num_queries: Any,
 ) -> None:
     post(file=picture(0))
-    with django_assert_num_queries(3):  # the index's look, the products, the facets' names
+    with django_assert_num_queries(4):  # the index's two looks, the products, the facets' names
         post(file=picture(0), threshold=0)
     for seed in range(6, 12):
         make_product(image=picture(seed))
     post(file=picture(0))
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         post(file=picture(0), threshold=0)
 
 
@@ -396,3 +401,59 @@ def test_readyz_says_what_lacks(client: Client, settings: Any, tmp_path: Path) -
 def test_schema_and_docs_are_served(client: Client) -> None:
     assert client.get("/api/schema/").status_code == 200
     assert b"swagger" in client.get("/api/docs/").content
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"", b"abc", bytes(4 * 1280), b"\x00\x00\x80\x3f" + bytes(4 * 63)]
+)
+def test_damaged_vector_is_told_and_harms_no_other(
+    products: list[Product], client: Client, post: Post, picture: Picture, damaged: bytes
+) -> None:
+    broken = products[0]
+    Product.objects.filter(pk=broken.pk).update(embedding=damaged)
+    status, errors = post(product=broken.pk)
+    assert (status, errors) == (400, {"product": [NOT_READ]})
+    assert client.get(f"/api/products/{broken.pk}/similar/").status_code == 400
+    assert client.get(f"/?query=product-{broken.pk}").status_code == 400
+    assert client.get(broken.get_absolute_url()).status_code == 200
+    found = [match["id"] for match in post(file=picture(1), threshold=0)[1]["results"]]
+    assert len(found) == 5
+    assert broken.pk not in found
+
+
+NOT_READ = "This product's picture has not been read yet. Try again soon."
+
+
+@pytest.mark.parametrize("trouble", [OSError("disk full"), RedisError("down"), zlib.error("torn")])
+def test_trouble_with_the_cache_costs_only_the_second_question(
+    products: list[Product],
+    client: Client,
+    post: Post,
+    picture: Picture,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Exception,
+) -> None:
+    def fail(*_: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(queries, "cache", SimpleNamespace(get=fail, set=fail))
+    status, answer = post(file=picture(0))
+    assert (status, answer["results"][0]["id"]) == (200, products[0].pk)
+    again = client.get("/api/search/", {"query": answer["query"]["id"]})
+    assert again.status_code == 400
+    assert "too long ago" in again.json()["query"][0]
+
+
+@pytest.mark.parametrize(
+    "url", ["/products/?q=%00", "/products/?category=%00", f"/products/?q={'a' * 300}"]
+)
+def test_filter_that_no_database_takes_gets_400(
+    products: list[Product], client: Client, url: str
+) -> None:
+    assert client.get(url).status_code == 400
+
+
+def test_crop_at_the_very_edge_still_sees_the_photo(
+    products: list[Product], post: Post, picture: Picture
+) -> None:
+    assert post(file=picture(0), crop="1,0,0.0000001,1")[0] == 200

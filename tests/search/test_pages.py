@@ -139,7 +139,7 @@ def test_finds_products_by_name_and_category(client: Client, mugs: list[Product]
 
 def test_shows_a_product_without_a_picture(client: Client, mugs: list[Product]) -> None:
     response = client.get(mugs[-1].get_absolute_url())
-    assert "picture has not been read yet" in response.content.decode()
+    assert "This product has no picture." in response.content.decode()
     assert not Markup(response).named("img")
 
 

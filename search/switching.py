@@ -1,0 +1,31 @@
+"""Changing the network without a gap: the old vectors are searched until all new ones are there.
+
+New vectors overwrite old ones in the database, row by row. So the old ones are written to files
+first, from which every process goes on serving; the switch itself moves one link.
+"""
+
+from catalog.embedders.runtime import Embedder
+from catalog.models import EMBEDDED_MODELS, EmbeddedPicture, EmbeddedQuerySet, EmbeddingStatus
+from catalog.serving import serve
+from search.index import live_index, snapshot_folder
+from search.snapshots import remove_snapshot, save_snapshot
+
+
+def begin_switch(old: Embedder) -> None:
+    """Keep the vectors that are searched now, for as long as the switch takes."""
+    index = live_index(old.identity, old.dim)
+    save_snapshot(index.snapshot(), snapshot_folder(old.identity))
+
+
+def finish_switch(old: Embedder, new: Embedder) -> bool:
+    """Search the new vectors from now on, if no picture waits for one; whether that was so."""
+    if any(_waiting(model, new.identity) for model in EMBEDDED_MODELS):
+        return False
+    serve(new.identity)
+    remove_snapshot(snapshot_folder(old.identity))
+    return True
+
+
+def _waiting(model: type[EmbeddedPicture], identity: str) -> bool:
+    rows: EmbeddedQuerySet = model.objects.unembedded(identity)
+    return rows.exclude(embedding_status=EmbeddingStatus.FAILED).exists()
