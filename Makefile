@@ -1,15 +1,17 @@
 # `make run` and `make test` do everything from a fresh clone; the rest are their parts.
 
 PORT ?= 8000
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
-	&& echo $$p && break; done)
+	&& echo $$p && break; done),false)
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 
 .PHONY: run test lint format screenshots
 
 run: .venv/run
+	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT)))" 2>/dev/null \
+		|| { echo "Port $(PORT) is taken. Another: make run PORT=8123"; exit 1; }
 	@$(MANAGE) prepare
 	@$(MANAGE) load_demo
 	@echo "visualsearch is on http://127.0.0.1:$(PORT) - Ctrl-C stops it"
@@ -18,7 +20,7 @@ run: .venv/run
 
 test: .venv/test lint
 	@$(MANAGE) download_model --embedder efficientnet_lite0
-	@$(BIN)/pytest
+	@$(BIN)/pytest -rs
 
 lint: .venv/test
 	@$(BIN)/ruff check .
@@ -34,9 +36,10 @@ screenshots: .venv/test
 	@$(BIN)/python docs/screenshots.py
 
 .venv/bin/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed (PYTHON=... names one)."; exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))" \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed (PYTHON=... names one)."; exit 1; }
 	@echo "Making a virtual environment with $(PYTHON)"
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "On Debian: apt install python3-venv"; exit 1; }
 
 .venv/run: .venv/bin/python requirements.txt
 	@echo "Installing packages (some 400 MB the first time)"

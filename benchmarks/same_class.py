@@ -29,6 +29,7 @@ def _start_django(folder: Path) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visualsearch.settings")
     os.environ.setdefault("MODEL_DIR", str(ROOT / "var" / "models"))
     os.environ["VAR_DIR"] = str(folder)
+    os.environ |= dict.fromkeys(("DATABASE_URL", "CELERY_BROKER_URL", "MEDIA_ROOT"), "")
     import django
 
     django.setup()
@@ -48,11 +49,11 @@ def _import_catalog(gallery: Path, file: Path) -> None:
 
 
 def _share(photo: Path) -> float:
-    from catalog.embedding import current_embedder
+    from catalog.serving import serving_embedder
     from search.answers import Options, search
     from search.queries import query_by_photo
 
-    query = query_by_photo(photo.read_bytes(), current_embedder())
+    query = query_by_photo(photo.read_bytes(), serving_embedder())
     matches = search(query, Options(threshold=0.0, limit=TOP)).matches
     return sum(match.product.category.name == photo.parent.name for match in matches) / TOP
 

@@ -48,7 +48,8 @@ def main() -> None:
 def served_demo() -> Iterator[None]:
     """The real server, with the demo catalog in a folder that is thrown away."""
     with tempfile.TemporaryDirectory() as folder:
-        ours = {"VAR_DIR": folder, "EMBEDDER": "efficientnet_lite0"}
+        ours = dict.fromkeys(("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "MEDIA_ROOT"), "")
+        ours |= {"VAR_DIR": folder, "EMBEDDER": "efficientnet_lite0"}
         environment = os.environ | {"MODEL_DIR": str(ROOT / "var" / "models")} | ours
         for command in ("download_model", "migrate", "load_demo"):
             manage = [sys.executable, "manage.py", command]

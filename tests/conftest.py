@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.core.files.base import ContentFile
 from PIL import Image
 
+from catalog import tasks
 from catalog.embedders import get_embedder
 from catalog.embedders.runtime import Embedder
 from catalog.models import Category, Product
@@ -23,14 +24,16 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 
 @pytest.fixture(autouse=True)
-def _isolated(settings: Any, tmp_path: Path) -> None:
+def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `.env` may say, and what earlier tests left, has no effect."""
     settings.DEBUG = False
     settings.EMBEDDER = "efficientnet_lite0"
     settings.MEDIA_ROOT = str(tmp_path / "media")
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     settings.INDEX_REFRESH_SECONDS = 0
+    settings.INDEX_DIR = tmp_path / "index"
     settings.FETCH_ALLOWED_HOSTS = []
+    monkeypatch.setattr(tasks, "resting_until", 0.0)
     cache.clear()
 
 

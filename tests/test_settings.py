@@ -25,12 +25,12 @@ def value(name: str, **environment: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_every_setting_is_explained_in_the_example() -> None:
-    read = set(re.findall(r"env\.\w+\(\s*\"(\w+)\"", SETTINGS))
+    read = set(re.findall(r"(?:env\.\w+|names)\(\s*\"(\w+)\"", SETTINGS))
     explained = set(re.findall(r"^#([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.M))
     assert read == explained
 
 
-@pytest.mark.parametrize("name", re.findall(r"env\.(?:str|list)\(\"(\w+)\"", SETTINGS))
+@pytest.mark.parametrize("name", re.findall(r"(?:env\.str|names)\(\"(\w+)\"", SETTINGS))
 def test_empty_setting_is_as_good_as_none(name: str) -> None:
     assert value("VAR_DIR", **{name: ""}).returncode == 0
 

@@ -1,4 +1,4 @@
-"""The Celery application: `celery --app visualsearch worker`."""
+"""The Celery application: `celery --app visualsearch worker --beat`."""
 
 import os
 

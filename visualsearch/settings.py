@@ -14,13 +14,20 @@ from environs import Env
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env()
-env.read_env(BASE_DIR / ".env", recurse=False)
+if "PYTEST_VERSION" not in os.environ:  # tests shall not touch the shop that .env speaks of
+    env.read_env(BASE_DIR / ".env", recurse=False)
+
+
+def names(setting: str) -> list[str]:
+    """A list with commas between, spaces or not."""
+    return [name.strip() for name in env.str(setting, "").split(",") if name.strip()]
+
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 DEBUG = env.bool("DEBUG", False)
-ALLOWED_HOSTS = [*LOCAL_HOSTS, *env.list("ALLOWED_HOSTS", [])]
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+ALLOWED_HOSTS = [*LOCAL_HOSTS, *names("ALLOWED_HOSTS")]
+CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS")
 SECRET_KEY = env.str("SECRET_KEY", "")
 if not SECRET_KEY:
     if ALLOWED_HOSTS != LOCAL_HOSTS:
@@ -42,8 +49,10 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "rest_framework.authtoken",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "import_export",
     "catalog",
     "search",
 ]
@@ -129,13 +138,46 @@ STATIC_ROOT = env.str("STATIC_ROOT", "") or None
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_URL = "media/"
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", "") or VAR_DIR / "media")
+STORAGES = {
+    "default": {
+        "BACKEND": "catalog.storage.WholeFileStorage",
+        "OPTIONS": {"allow_overwrite": True},  # a file's name tells its contents
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 
-# Celery: without a broker a task runs at once, in the process that asks for it.
+# Celery: without a broker a task runs at once, in the process that asks for it. The database is the
+# queue and messages only hasten it, so whatever goes wrong with one, the tasks below make good.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or "memory://localhost"
 CELERY_TASK_ALWAYS_EAGER = CELERY_BROKER_URL == "memory://localhost"
 CELERY_TASK_IGNORE_RESULT = True
+# A killed worker's message comes back; a picture that kills is given up by `catalog.claims`.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SOFT_TIME_LIMIT = 25
+CELERY_TASK_TIME_LIMIT = 30  # seconds, for a hundred pictures or two
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 5}
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as long as it takes
+# Who publishes waits half a second for the broker, once: on its default, kombu tries for six.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "max_retries": 0,
+    "socket_connect_timeout": 0.4,
+    "socket_timeout": 0.5,
+    "visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT,
+    "unacked_restore_interval": 2,  # seconds between two looks for a dead worker's messages
+    "unacked_restore_throttle": 1,
+}
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # remembers nothing, so it needs no file
+CELERY_BEAT_SCHEDULE = {
+    name: {
+        "task": f"catalog.tasks.{name}",
+        "schedule": 3,  # seconds
+        "options": {"expires": 3},  # so that none pile up behind a busy worker
+    }
+    for name in ("embed_pending", "fetch_pending")
+}
 
 LOGGING = {
     "version": 1,
@@ -153,11 +195,17 @@ LOGGING = {
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
-        "catalog.parsers.BoundedJSONParser",
+        "catalog.api.parsers.BoundedJSONParser",
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
+    # The token comes first: it makes a refusal a 401 that says how to come back.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "EXCEPTION_HANDLER": "catalog.api.errors.answer_to",
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
     "PAGE_SIZE": 24,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -168,6 +216,9 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Visual product search: a photo in, the products that look like it out.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api",
+    "PREPROCESSING_HOOKS": ["catalog.api.schema.under_api"],
+    "COMPONENT_SPLIT_REQUEST": True,  # a file is bytes when it comes, an address when it goes
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -177,6 +228,7 @@ EMBEDDER = env.str("EMBEDDER", "") or "mobilenet_v2"
 EMBEDDER_CHOSEN = bool(os.environ.get("EMBEDDER"))  # `make run` may only change what nobody chose
 MODEL_DIR = Path(env.str("MODEL_DIR", "") or VAR_DIR / "models")
 MOBILENET_V2_WEIGHTS = Path(path) if (path := env.str("MOBILENET_V2_WEIGHTS", "")) else None
-FETCH_ALLOWED_HOSTS: list[str] = env.list("FETCH_ALLOWED_HOSTS", [])
+FETCH_ALLOWED_HOSTS = names("FETCH_ALLOWED_HOSTS")
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "") or "USD"
+INDEX_DIR = VAR_DIR / "index"
 INDEX_REFRESH_SECONDS = env.float("INDEX_REFRESH_SECONDS", 0.25)

@@ -12,3 +12,5 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     path("media/<path:path>", picture, name="media"),
 ]
+
+handler404 = "catalog.api.errors.not_found"
