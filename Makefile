@@ -7,7 +7,7 @@ PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 
-.PHONY: run test lint format screenshots
+.PHONY: run test lint format bench screenshots
 
 run: .venv/run
 	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT)))" 2>/dev/null \
@@ -31,6 +31,10 @@ lint: .venv/test
 format: .venv/test
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+bench: .venv/test
+	@$(MANAGE) download_model --embedder efficientnet_lite0
+	@EMBEDDER=efficientnet_lite0 $(BIN)/python benchmarks/pipeline.py
 
 screenshots: .venv/test
 	@$(BIN)/python docs/screenshots.py

@@ -142,36 +142,54 @@ class EmbeddedPicture(models.Model):
         using: str | None = None,
         update_fields: Iterable[str] | None = None,
     ) -> None:
-        if update_fields is None and not self._state.adding and not force_insert:
-            update_fields = self._own_fields()
-        elif update_fields is not None:
+        adding = self._state.adding or bool(force_insert)
+        if update_fields is not None:
             update_fields = {*update_fields, "revision"}
+        elif not adding:
+            update_fields = self._own_fields()
         with transaction.atomic(using):
+            changed = adding
             if update_fields is not None and "image_url" in update_fields:
-                self._drop_picture_of_another_address(using)
-                if self.picture_was_set:
-                    update_fields = {*update_fields, *self.PICTURE_COLUMNS}
+                changed = self._leave_address(using) or adding
+            if update_fields is not None and self.picture_was_set:
+                update_fields = {*update_fields, *self.PICTURE_COLUMNS}
+                changed = True
             super().save(
                 force_insert=force_insert,
                 force_update=force_update,
                 using=using,
                 update_fields=update_fields,
             )
-            self._mark_pending(using)
+            if changed:
+                self._mark_pending(using)
+        self.picture_was_set = False
+
+    def refresh_from_db(
+        self,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        from_queryset: models.QuerySet[Any] | None = None,
+    ) -> None:
+        super().refresh_from_db(using=using, fields=fields, from_queryset=from_queryset)
+        if fields is None or "image" in fields:
+            self.picture_was_set = False
 
     def _own_fields(self) -> set[str]:
         names = {field.name for field in self._meta.concrete_fields if not field.primary_key}
         kept = frozenset() if self.picture_was_set else self.PICTURE_COLUMNS
         return names - self.EMBEDDING_COLUMNS - kept - self.get_deferred_fields()
 
-    def _drop_picture_of_another_address(self, using: str | None) -> None:
+    def _leave_address(self, using: str | None) -> bool:
+        """Whether the row gets another http(s) address; the picture of the old one then goes."""
         if not is_remote(self.image_url):
-            return
-        row = type(self).objects.using(using).filter(pk=self.pk).exclude(image_url=self.image_url)
-        if self.picture_was_set:  # then it may be right; not if it is the one we have
-            row = row.filter(image=self.image.name)
-        if row.exclude(image="").exists():
+            return False
+        row = type(self).objects.using(using).filter(pk=self.pk)
+        before = row.values_list("image_url", "image").first()
+        if before is None or before[0] == self.image_url:
+            return False
+        if not self.picture_was_set or self.image.name == before[1]:
             self.image, self.image_source_digest = "", ""
+        return True
 
     def _mark_pending(self, using: str | None) -> None:
         row = type(self).objects.using(using).filter(pk=self.pk)

@@ -117,3 +117,39 @@ def test_category_names_are_unique() -> None:
     Category.objects.create(name="Home")
     with pytest.raises(IntegrityError), transaction.atomic():
         Category.objects.create(name="Home")
+
+
+def test_saving_something_else_does_not_revive_a_failed_picture(
+    make_product: MakeProduct, django_capture_on_commit_callbacks: Any
+) -> None:
+    product = make_product(image=b"no picture")
+    product.price = Decimal("5")
+    with django_capture_on_commit_callbacks() as callbacks:
+        product.save()
+        Product.objects.get(pk=product.pk).save(update_fields=["name"])
+    product.refresh_from_db()
+    assert product.embedding_status == EmbeddingStatus.FAILED
+    assert callbacks == []
+
+
+def test_uploading_again_revives_a_failed_picture(
+    make_product: MakeProduct, picture: Picture
+) -> None:
+    product = make_product(image=b"no picture")
+    product.image = ContentFile(picture(1), "photo.jpg")
+    product.save()
+    assert product.embedding_status == EmbeddingStatus.PENDING
+
+
+def test_stale_instance_that_saves_another_column_asks_for_nothing(
+    make_product: MakeProduct, picture: Picture, django_capture_on_commit_callbacks: Any
+) -> None:
+    product = make_product(image=picture(1))
+    stale = Product.objects.get(pk=product.pk)
+    with django_capture_on_commit_callbacks(execute=True):
+        product.image = ContentFile(picture(2), "other.jpg")
+        product.save()
+    stale.save(update_fields=["name"])
+    stale.save()
+    product.refresh_from_db()
+    assert product.embedding_status == EmbeddingStatus.READY

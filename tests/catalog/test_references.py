@@ -145,7 +145,7 @@ def test_saving_without_a_new_picture_looks_for_no_old_one(
 ) -> None:
     product(1)
     read = Product.objects.get()
-    with django_assert_num_queries(4):  # begin, update, whether the picture is current, commit
+    with django_assert_num_queries(3):  # begin, update, commit
         read.save()
 
 
