@@ -94,8 +94,9 @@ def _in_turns(items: Iterator[object], total: int) -> Iterator[tuple[int, float]
 
 
 def _embed(products: int) -> None:
-    from catalog.embedding import embed_pictures, serving_embedder
+    from catalog.embedding import embed_pictures
     from catalog.models import Product
+    from catalog.serving import serving_embedder
 
     embedder = serving_embedder()
     whole = _in_turns(embed_pictures(Product.objects.due(), embedder), products)
