@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from unicodedata import category
 
 from django.core.exceptions import ValidationError
 
@@ -57,7 +58,8 @@ def check_header(cells: Sequence[object]) -> list[str]:
 def read_row(cells: Mapping[str, object]) -> Row:
     """A row by its columns; cells of a spreadsheet may be numbers. Raises ValidationError."""
     texts = {name: text_of(cells.get(name)) for name in (*COLUMNS, *OPTIONAL)}
-    if not all(text.isprintable() for text in texts.values()):
+    # Only controls and what was no UTF-8: joiners, soft hyphens and the like belong to names.
+    if any(category(letter) in ("Cc", "Cs") for text in texts.values() for letter in text):
         raise ValidationError("The row has control characters, or is not UTF-8.")
     empty = [name for name in NEVER_EMPTY if not texts[name]]
     if empty:

@@ -115,6 +115,7 @@ BAD_ROWS = {
     "a category too long": (["b", "Cup", "C" * 101, "mug.jpg", "4"], "name: "),
     "control characters": (["b", "Cup\x00", "Home", "mug.jpg", "4"], "control characters"),
     "an address too long": (["b", "Cup", "Home", "http://a/" + "b" * 2000, "4"], "image_url: "),
+    "a device as picture": (["b", "Cup", "Home", "/dev/zero", "4"], "it is no file"),
     "a folder as picture": (["b", "Cup", "Home", ".", "4"], "can't be read"),
 }
 
@@ -253,3 +254,12 @@ def test_file_that_is_gone_is_not_missed_where_its_picture_is_kept(
     run(path)
     (tmp_path / photo).unlink()
     assert run(path).counts == {"unchanged": 1}
+
+
+REAL_NAMES = ("Chaise 20\u00a0cm", "For \U0001f468\u200d\U0001f469\u200d\U0001f467", "Soft\u00adly")
+
+
+@pytest.mark.parametrize("name", REAL_NAMES)
+def test_spaces_and_joiners_of_real_names_are_welcome(write: Any, photo: str, name: str) -> None:
+    assert run(write(["n1", name, "Home", photo, "4"])).counts == {"created": 1}
+    assert Product.objects.get().name == name

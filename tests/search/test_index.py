@@ -7,6 +7,7 @@ from django.core.files.base import ContentFile
 
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product, ProductPhoto
+from catalog.tasks import embed_pending
 from search.index import LiveIndex, snapshot_folder
 from search.snapshots import Snapshot, load_snapshot, save_snapshot
 from tests.conftest import MakeProduct, Picture
@@ -73,7 +74,6 @@ def test_follows_every_kind_of_change(
     products: list[Product],
     make_product: MakeProduct,
     picture: Picture,
-    django_capture_on_commit_callbacks: Any,
 ) -> None:
     a, b, c, d, _ = products
     seen = {index.snapshot().generation}
@@ -98,8 +98,7 @@ def test_follows_every_kind_of_change(
     d.image = ContentFile(picture(10), "new.jpg")
     d.save()
     assert_follows(3)  # the old picture is gone at once, the new one not there yet
-    with django_capture_on_commit_callbacks(execute=True):
-        d.save()
+    embed_pending()
     assert_follows(4)
     Product.objects.update(active=False)
     assert_follows(0)
