@@ -119,7 +119,7 @@ def _decoded_and_embedded(embedder: Any) -> Iterator[object]:
 
     def pixels(product: Product) -> Any:
         data = Path(product.image.path).read_bytes()
-        return embedder.pixels(open_image(data, at_least=2 * embedder.input_size))
+        return embedder.pixels(open_image(data, at_least=embedder.detail))
 
     products = Product.objects.only("image").order_by("pk").iterator()
     with ThreadPoolExecutor(DECODERS) as decoders:

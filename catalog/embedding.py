@@ -66,7 +66,7 @@ def _decode(claim: Claim, embedder: Embedder) -> _Decoded:
     image = claim.image
     try:
         with image.storage.open(str(image.name)) as file:
-            picture = open_image(file.read(), at_least=2 * embedder.input_size)
+            picture = open_image(file.read(), at_least=embedder.detail)
     except InvalidImage as error:
         return _Decoded(claim, reason=str(error))
     except FileNotFoundError:

@@ -17,7 +17,7 @@ from tests.conftest import MakeProduct, Picture
 def vector_of(product: Product, embedder: Embedder) -> np.ndarray:
     """The vector that the product's picture must have, computed on its own."""
     with product.image.open() as file:
-        picture = open_image(file.read(), at_least=2 * embedder.input_size)
+        picture = open_image(file.read(), at_least=embedder.detail)
     return embedder.embed(embedder.pixels(picture)[np.newaxis])[0]
 
 
@@ -58,7 +58,7 @@ class Meanwhile:
 
     def __init__(self, embedder: Embedder, happens: Callable[[], object]) -> None:
         self._embedder, self._happens = embedder, happens
-        self.identity, self.input_size = embedder.identity, embedder.input_size
+        self.identity, self.detail = embedder.identity, embedder.detail
         self.pixels = embedder.pixels
 
     def embed(self, pixels: np.ndarray) -> np.ndarray:

@@ -119,7 +119,7 @@ def _complaint(product: Product) -> str:
 @cache
 def _expected(stored: str) -> np.ndarray:
     embedder = serving_embedder()
-    picture = open_image(Path(stored).read_bytes(), at_least=2 * embedder.input_size)
+    picture = open_image(Path(stored).read_bytes(), at_least=embedder.detail)
     vector: np.ndarray = embedder.embed(embedder.pixels(picture)[np.newaxis])[0]
     return vector
 
