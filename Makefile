@@ -15,8 +15,8 @@ run: .venv/run
 	@$(MANAGE) prepare
 	@$(MANAGE) load_demo
 	@echo "visualsearch is on http://127.0.0.1:$(PORT) - Ctrl-C stops it"
-	@exec $(BIN)/gunicorn visualsearch.wsgi --bind 127.0.0.1:$(PORT) --threads 16 --no-control-socket \
-		--log-level warning
+	@MALLOC_MMAP_THRESHOLD_=1048576 exec $(BIN)/gunicorn --config python:visualsearch.gunicorn \
+		--bind 127.0.0.1:$(PORT) --log-level warning
 
 test: .venv/test lint
 	@$(MANAGE) download_model --embedder efficientnet_lite0

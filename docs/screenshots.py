@@ -54,7 +54,7 @@ def served_demo() -> Iterator[None]:
         for command in ("download_model", "migrate", "load_demo"):
             manage = [sys.executable, "manage.py", command]
             subprocess.run(manage, cwd=ROOT, env=environment, check=True)  # noqa: S603
-        gunicorn = [sys.executable, "-m", "gunicorn", "visualsearch.wsgi", "--no-control-socket"]
+        gunicorn = [sys.executable, "-m", "gunicorn", "--config=python:visualsearch.gunicorn"]
         server = subprocess.Popen(  # noqa: S603
             [*gunicorn, f"--bind=127.0.0.1:{PORT}"], cwd=ROOT, env=environment
         )

@@ -1,15 +1,17 @@
 """From checked input to a query; what can go wrong on the way becomes an HTTP error."""
 
-from typing import Any
+from io import BytesIO
+from typing import IO, Any
 
 from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
 
-from catalog.api.errors import TooLarge
+from catalog.api.refusals import TooLarge
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedders.runtime import Embedder
 from catalog.fetching import FetchError
-from catalog.images import ImageLimits, InvalidImage
+from catalog.images import InvalidImage
+from catalog.limits import image_limits
 from catalog.pictures import fetch_picture
 from catalog.serving import serving_embedder
 from search.answers import Answer, NothingToSearch, Options, search
@@ -21,12 +23,20 @@ from search.queries import (
     query_by_photo,
     query_by_product,
 )
+from search.slots import Busy, Slots
 
-LIMITS = ImageLimits()
+DECODING = Slots(2, patience=5)  # some pictures take 300 MB while they are opened
+# A stranger's server may take ten seconds: a quarter of gunicorn's threads may wait for one.
+FETCHING = Slots(8, patience=2)
 
 
 class Unavailable(APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+
+
+class TooBusy(APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    wait = 5  # seconds, which DRF writes as Retry-After
 
 
 def query_from(given: dict[str, Any], *, keep_preview: bool = False) -> Query:
@@ -35,9 +45,13 @@ def query_from(given: dict[str, Any], *, keep_preview: bool = False) -> Query:
         return query_from_product(given["product"])
     field = "file" if given.get("file") is not None else "image_url"
     try:
-        return query_by_photo(
-            _photo(given), _embedder(), crop=given.get("crop"), keep_preview=keep_preview
-        )
+        photo, embedder = _photo(given), _embedder()
+        with DECODING.one():
+            return query_by_photo(
+                photo.read(), embedder, crop=given.get("crop"), keep_preview=keep_preview
+            )
+    except Busy as error:
+        raise TooBusy(str(error)) from error
     except (FetchError, InvalidImage) as error:
         raise ValidationError({field: [str(error)]}) from error
 
@@ -66,14 +80,14 @@ def answer_to(query: Query, options: Options) -> Answer:
         raise Unavailable(str(error)) from error
 
 
-def _photo(given: dict[str, Any]) -> bytes:
-    upload = given.get("file")
+def _photo(given: dict[str, Any]) -> IO[bytes]:
+    upload: IO[bytes] | None = given.get("file")
     if upload is None:
-        return fetch_picture(given["image_url"])
-    if upload.size > LIMITS.bytes:
+        with FETCHING.one():
+            return BytesIO(fetch_picture(given["image_url"]))
+    if given["file"].size > image_limits().bytes:
         raise TooLarge
-    data: bytes = upload.read()
-    return data
+    return upload
 
 
 def _embedder() -> Embedder:

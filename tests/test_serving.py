@@ -131,7 +131,7 @@ def wait_until_served(base: str) -> None:
     deadline = monotonic() + 30
     while monotonic() < deadline:
         try:
-            requests.get(f"{base}/healthz", timeout=1)
+            requests.get(f"{base}/healthz", timeout=10)
         except requests.ConnectionError:
             sleep(0.1)
         else:

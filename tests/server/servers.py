@@ -1,0 +1,144 @@
+"""gunicorn and nginx as they run in front of shoppers, and clients that behave oddly."""
+
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from struct import pack
+from typing import NamedTuple
+
+import requests
+
+from tests.pipeline.processes import until
+
+ROOT = Path(__file__).parents[2]
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+HEAD = "POST /api/search/ HTTP/1.1\r\nHost: localhost\r\n"
+FORM = "Content-Type: multipart/form-data; boundary=b\r\n"
+
+
+class Answer(NamedTuple):
+    status: int
+    text: str
+
+
+class Server:
+    """A process that serves HTTP on a port of its own, until it is stopped."""
+
+    def __init__(self, log: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.port = listener.getsockname()[1]
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.log = log
+
+    def start(self, command: list[str], environment: dict[str, str], *, most: int = -1) -> None:
+        """Start it and wait until it answers; its files have at most so many bytes."""
+
+        def limit_files() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(  # noqa: S603
+                command, cwd=ROOT, env=environment, stdout=log, stderr=log, preexec_fn=limit_files
+            )
+        until(self._answers, bool, 60)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+
+    def search(self, photo: bytes, name: str = "photo.jpg", kind: str = "image/jpeg") -> Answer:
+        """Upload a photo."""
+        files = {"file": (name, photo, kind)}
+        return answer_of(requests.post(f"{self.base}/api/search/", files=files, timeout=60))
+
+    def connect(self, source: str = "127.0.0.1") -> socket.socket:
+        """A connection from an address of this machine, all of 127.0.0.0/8."""
+        return socket.create_connection(("127.0.0.1", self.port), 30, (source, 0))
+
+    def say(self, *words: str) -> Answer:
+        """The answer to these bytes."""
+        with self.connect() as connection:
+            connection.sendall("".join(words).encode("latin-1"))
+            return heard(connection)
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"{self.base}/healthz", timeout=30).status_code < 600
+        except requests.ConnectionError:
+            assert self.process.poll() is None, self.log.read_text()
+            return False
+
+
+class Gunicorn(Server):
+    """`gunicorn visualsearch.wsgi` with its settings file, and nothing else."""
+
+    def __init__(self, environment: dict[str, str], log: Path, *, most: int = -1) -> None:
+        super().__init__(log)
+        command = [sys.executable, "-m", "gunicorn", "--config=python:visualsearch.gunicorn"]
+        self.start([*command, f"--bind=127.0.0.1:{self.port}"], environment, most=most)
+
+    @property
+    def worker(self) -> Path:
+        """What the system says of the process that answers."""
+        pid = self.process.pid
+        return Path("/proc", Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+class Nginx(Server):
+    """nginx with the configuration in the docs, but for its ports and folders."""
+
+    def __init__(self, folder: Path, media: Path, gunicorn_port: int) -> None:
+        super().__init__(folder / "output.log")
+        self.bodies = folder / "bodies"
+        text = (ROOT / "docs/deploy/nginx.conf").read_text()
+        for shipped, ours in {
+            "listen 80;": f"listen 127.0.0.1:{self.port};",
+            "server web:8000;": f"server 127.0.0.1:{gunicorn_port};",
+            "root /data;": f"root {media.parent};",
+            "/var/cache/nginx/": f"{folder}/",
+            "/var/log/nginx/": f"{folder}/",
+        }.items():
+            assert shipped in text
+            text = text.replace(shipped, ours)
+        conf = folder / "nginx.conf"
+        conf.write_text(text)
+        # Workers of another user could not read what pytest keeps in its folders.
+        options = f"daemon off; pid {folder}/pid; {'user root;' * (os.geteuid() == 0)}"
+        self.start([str(NGINX), "-c", str(conf), "-g", options], dict(os.environ))
+
+
+def answer_of(response: requests.Response) -> Answer:
+    return Answer(response.status_code, response.text)
+
+
+def heard(connection: socket.socket) -> Answer:
+    """The answer that comes over a connection, until it is closed."""
+    with connection.makefile("rb") as stream:
+        status = int(stream.readline().split()[1])
+        length = 0
+        while line := stream.readline().strip():
+            name, _, value = line.lower().partition(b":")
+            length = int(value) if name == b"content-length" else length
+        return Answer(status, stream.read(length).decode())
+
+
+def stall(server: Server, words: str, *, sources: tuple[str, ...], times: int) -> ExitStack:
+    """Connections from these addresses in turn that say so much and no more, until closed."""
+    open_ones = ExitStack()
+    for number in range(times):
+        connection = server.connect(sources[number % len(sources)])
+        open_ones.enter_context(connection)
+        connection.sendall(words.encode())
+    return open_ones
+
+
+def reset(connection: socket.socket) -> None:
+    """Close it as a process does that is killed with unread bytes: there is no goodbye."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+    connection.close()

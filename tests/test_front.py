@@ -1,0 +1,173 @@
+import json
+import tempfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from visualsearch.front import IN_MEMORY, Front
+
+MOST = 100
+
+Ask = Callable[..., tuple[int, bytes]]
+
+
+def shop(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    """Gives back what it is sent."""
+    start_response("200 OK", [])
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    return [environ["wsgi.input"].read(length)]
+
+
+def ask(body: bytes | BytesIO = b"", *, most: int = MOST, **environ: Any) -> tuple[int, bytes]:
+    """Status and body of the answer; `environ` is what a server says of the request."""
+    heads: list[str] = []
+    source = body if isinstance(body, BytesIO) else BytesIO(body)
+    environ = {"PATH_INFO": "/", "wsgi.input": source} | environ
+    answer = Front(shop, most=most)(environ, lambda status, headers: heads.append(status))
+    text = b"".join(answer)
+    return int(heads[0].split()[0]), text
+
+
+def announced(body: bytes, **options: Any) -> tuple[int, bytes]:
+    return ask(body, CONTENT_LENGTH=str(len(body)), **options)
+
+
+def in_chunks(body: bytes, **options: Any) -> tuple[int, bytes]:
+    """As gunicorn hands on a body in chunks: it has ended where nothing more comes."""
+    terms = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    return ask(body, **terms, **options)
+
+
+@pytest.mark.parametrize("send", [announced, in_chunks])
+@pytest.mark.parametrize("size", [0, 1, MOST])
+def test_hands_the_body_on(send: Ask, size: int) -> None:
+    assert send(b"a" * size) == (200, b"a" * size)
+
+
+@pytest.mark.parametrize("send", [announced, in_chunks])
+def test_hands_on_a_body_that_waits_on_disk(send: Ask) -> None:
+    body = bytes(range(256)) * (IN_MEMORY // 128)
+    assert send(body, most=len(body)) == (200, body)
+
+
+def test_hands_on_what_has_no_body() -> None:
+    assert ask() == ask(CONTENT_LENGTH="") == ask(b"unread", CONTENT_LENGTH="0") == (200, b"")
+
+
+@pytest.mark.parametrize("send", [announced, in_chunks])
+def test_refuses_one_byte_too_many(send: Ask) -> None:
+    status, text = send(bytes(2 * 2**20 + 1), most=2 * 2**20)
+    assert status == 413
+    assert json.loads(text) == {"detail": "The request is too large; 2 MB are the most."}
+
+
+def test_answers_first_and_then_reads_on() -> None:
+    body = BytesIO(bytes(MOST + 1))
+    environ = {"wsgi.input": body, "CONTENT_LENGTH": str(MOST + 1)}
+    answer = iter(Front(shop, most=MOST)(environ, lambda *_: None))
+    assert b"too large" in next(answer)
+    assert body.tell() == 0
+    assert list(answer) == []
+    assert body.read() == b""
+
+
+@pytest.mark.parametrize(
+    "length", ["many", "-1", "+1", " 1", "1.0", "0x10", "1_0", "\u0661", "9" * 30, "9" * 5000]
+)
+def test_refuses_a_length_that_is_none(length: str) -> None:
+    status, text = ask(b"abc", CONTENT_LENGTH=length)
+    assert status == 400
+    assert json.loads(text) == {"detail": "Content-Length is not a number of bytes."}
+
+
+def test_asks_for_the_length_where_a_server_does_not_read_chunks() -> None:
+    status, text = ask(b"3\r\nabc", HTTP_TRANSFER_ENCODING="chunked")
+    assert status == 411
+    assert b"Content-Length" in text
+
+
+CHARSETS = {
+    "text/plain": 200,
+    "text/plain; charset=utf-8": 200,
+    'application/json; charset="UTF-8"': 200,
+    "text/plain; Charset=us-ascii": 200,
+    "multipart/form-data; boundary=charset": 200,
+    "": 200,
+    "text/plain; charset=rot13": 415,
+    "text/plain; charset=idna": 415,
+    "text/plain; charset=unicode_escape": 415,
+    "text/plain; charset=utf-16": 415,
+    "text/plain; charset=iso-8859-1": 415,
+    "text/plain; charset=nonsense": 415,
+    "text/plain; charset=": 415,
+    "text/plain; charset=\xff": 415,
+    "text/plain; charset*=utf-8''rot13": 415,
+    "text/plain; charset*0=ro; charset*1=t13": 415,
+    "text/plain; charset*=idna''%ff": 415,
+    "text/plain; name*=undefined''x": 415,
+    "text/plain; x*1=a; x*=b": 415,
+}
+
+
+@pytest.mark.parametrize(("content_type", "status"), CHARSETS.items(), ids=CHARSETS)
+def test_reads_utf8_only(content_type: str, status: int) -> None:
+    assert ask(CONTENT_TYPE=content_type)[0] == status
+
+
+def test_refuses_a_nul_in_the_address() -> None:
+    status, text = ask(PATH_INFO="/a\0b")
+    assert (status, json.loads(text)) == (400, {"detail": "The address has a NUL byte."})
+
+
+class Broken(BytesIO):
+    """A body whose sender is gone."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise self.error
+
+
+def test_refuses_half_a_body() -> None:
+    status, text = ask(b"abc", CONTENT_LENGTH="4")
+    assert (status, json.loads(text)) == (400, {"detail": "The upload broke off."})
+
+
+@pytest.mark.parametrize(
+    ("error", "refusal", "sentence"),
+    [
+        (ConnectionResetError(), 400, "The upload broke off."),
+        (TimeoutError(), 408, "The upload stalled."),
+    ],
+)
+def test_refuses_what_broke_off(error: OSError, refusal: int, sentence: str) -> None:
+    status, text = ask(Broken(error), CONTENT_LENGTH="4")
+    assert (status, json.loads(text)) == (refusal, {"detail": sentence})
+
+
+def test_says_when_there_is_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    status, text = announced(bytes(IN_MEMORY + 1), most=2 * IN_MEMORY)
+    assert (status, b"no room for uploads" in text) == (503, True)
+    assert caplog.messages == ["An upload can't be stored: No such file or directory."]
+    assert announced(b"abc") == (200, b"abc"), "what fits into memory needs none"
+
+
+@pytest.mark.django_db
+def test_client_that_went_away_is_not_worth_an_error_behind_the_door_either(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = Broken(ConnectionResetError())
+    content_type = "multipart/form-data; boundary=b"
+    environ = {"wsgi.input": body, "CONTENT_LENGTH": "9", "CONTENT_TYPE": content_type}
+    response = client.post("/api/search/", **environ)
+    assert (response.status_code, response.json()) == (400, {"detail": "The upload broke off."})
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
