@@ -8,17 +8,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalog.api.schema import errors
+from catalog.api.schema import ID, errors
 from catalog.models import Product
+from search.answer_serializers import AnswerSerializer
 from search.answers import Options
 from search.intake import answer_to, query_again, query_from, query_from_product
 from search.queries import Query
-from search.serializers import (
-    AnswerSerializer,
-    OptionsSerializer,
-    QuerySerializer,
-    SearchSerializer,
-)
+from search.serializers import OptionsSerializer, QuerySerializer, SearchSerializer
+from search.throttles import FETCHES, throttle
 
 BY_ADDRESS = {"image_url": "https://shop.example/photo.jpg", "threshold": 0.5, "limit": 24}
 
@@ -39,8 +36,11 @@ class SearchView(APIView):
     )
     def post(self, request: Request) -> Response:
         started = perf_counter()
+        throttle(request)
         given = SearchSerializer(data=request.data)
         given.is_valid(raise_exception=True)
+        if given.validated_data.get("image_url"):
+            throttle(request, FETCHES)
         return _respond(request, query_from(given.validated_data), given.options(), started)
 
     @extend_schema(
@@ -50,12 +50,14 @@ class SearchView(APIView):
     )
     def get(self, request: Request) -> Response:
         started = perf_counter()
+        throttle(request)
         given = QuerySerializer(data=request.query_params)
         given.is_valid(raise_exception=True)
         query = query_again(given.validated_data["query"])
         return _respond(request, query, given.options(), started)
 
 
+@extend_schema(parameters=[ID])
 class SimilarView(APIView):
     """The products that look like this one."""
 
@@ -67,6 +69,7 @@ class SimilarView(APIView):
     )
     def get(self, request: Request, pk: int) -> Response:
         started = perf_counter()
+        throttle(request)
         given = OptionsSerializer(data=request.query_params)
         given.is_valid(raise_exception=True)
         if not Product.objects.filter(pk=pk, active=True).exists():

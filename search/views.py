@@ -20,6 +20,7 @@ from search.answers import Answer, Options
 from search.forms import ProductsForm
 from search.intake import Unavailable, answer_to, query_again, query_from, query_from_product
 from search.serializers import QuerySerializer, SearchSerializer
+from search.throttles import FETCHES, TooOften, throttle
 
 SIMILAR = Options(threshold=0.0, limit=8)  # look-alikes on a product's page
 PRODUCTS_PER_PAGE = 24
@@ -46,8 +47,7 @@ def search_page(request: HttpRequest) -> HttpResponse:
         if "query" in request.GET:
             context |= _found(_ask_again(request))
     except APIException as error:
-        context["error"] = _sentence(error)
-        return render(request, template, context, status=error.status_code)
+        return _problem(request, template, context, error)
     return render(request, template, context)
 
 
@@ -83,7 +83,10 @@ def product_page(request: HttpRequest, pk: int) -> HttpResponse:
         "error": "",
     }
     try:
+        throttle(request)
         context["answer"] = answer_to(query_from_product(pk), SIMILAR)
+    except TooOften as error:
+        return _problem(request, "product.html", context, error)
     except APIException as error:
         context["error"] = _sentence(error)
     return render(request, "product.html", context)
@@ -108,14 +111,18 @@ def _found(answer: Answer) -> dict[str, object]:
 
 def _ask(request: HttpRequest) -> str:
     """The address of the results for a posted photo, URL or product."""
+    throttle(request)
     given = SearchSerializer(data=_without_blanks(request))
     given.is_valid(raise_exception=True)
+    if given.validated_data.get("image_url"):
+        throttle(request, FETCHES)
     query = query_from(given.validated_data, keep_preview=True)
     threshold = given.validated_data["threshold"]
     return f"{reverse('search')}?{urlencode({'query': query.id, 'threshold': threshold})}"
 
 
 def _ask_again(request: HttpRequest) -> Answer:
+    throttle(request)
     given = QuerySerializer(data=request.GET)
     given.is_valid(raise_exception=True)
     query, options = query_again(given.validated_data["query"]), given.options()
@@ -131,6 +138,17 @@ def _without_blanks(request: HttpRequest) -> MultiValueDict[str, Any]:
     for name in [name for name, values in given.lists() if values == [""]]:
         del given[name]
     return given
+
+
+def _problem(
+    request: HttpRequest, template: str, context: dict[str, Any], error: APIException
+) -> HttpResponse:
+    """The page with the error's sentence and status, and when to come back where that is known."""
+    context = context | {"error": _sentence(error)}
+    response = render(request, template, context, status=error.status_code)
+    if seconds := getattr(error, "wait", None):
+        response["Retry-After"] = str(seconds)
+    return response
 
 
 def _sentence(error: APIException) -> str:

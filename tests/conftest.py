@@ -33,6 +33,8 @@ def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     settings.INDEX_REFRESH_SECONDS = 0
     settings.INDEX_DIR = tmp_path / "index"
     settings.FETCH_ALLOWED_HOSTS = []
+    settings.CACHE_URL = settings.SEARCH_RATE = settings.FETCH_RATE = ""
+    settings.COUNTERS_DIR = tmp_path / "counters"
     monkeypatch.setattr(tasks, "resting_until", 0.0)
     cache.clear()
 

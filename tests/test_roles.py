@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.test import Client
+from django.urls import URLResolver, get_resolver, resolve
 from rest_framework.authtoken.models import Token
 
 from tests.conftest import MakeProduct, Picture
@@ -19,10 +21,12 @@ RIGHTS = ("view_product", "add_product", "change_product", "delete_product", "ad
 Statuses = tuple[int, ...]  # by role
 Row = tuple[str, str, Any, Statuses]  # method, address, body, what comes back
 
+CATEGORY_FIELD = "app_label=catalog&model_name=product&field_name=category"
 NEW = {"sku": "new", "name": "Cup", "category": "Kitchen", "price": "5"}
 MUG = NEW | {"sku": "m1"}
 
 ALL = (200, 200, 200, 200, 200)
+ELSEWHERE = (302, 302, 302, 302, 302)
 NOWHERE = (404, 404, 404, 404, 404)
 NEVER = (405, 405, 405, 405, 405)
 HIDDEN = (404, 404, 200, 200, 200)
@@ -37,7 +41,7 @@ def written(status: int) -> Statuses:
     return (401, 403, 403, status, status)
 
 
-# m1 is shown and m2 is hidden; SHOWN, HIDDEN and PICTURE stand for their ids and m1's picture.
+# m1 is shown and m2 is hidden; words in capitals stand for ids, PICTURE for where m1's picture is.
 TABLE: list[Row] = [
     ("GET", "/", None, ALL),
     ("GET", "/products/", None, ALL),
@@ -85,14 +89,52 @@ TABLE: list[Row] = [
     ("GET", "/api/products/batch/", None, NEVER),
     ("POST", "/api/products/batch/", {"products": [NEW], "delete": ["m1"]}, written(200)),
     ("GET", "/admin/login/", None, (200, 200, 302, 302, 302)),
+    ("POST", "/admin/logout/", {}, STAFF),
     ("GET", "/admin/", None, STAFF),
+    ("GET", "/admin/nowhere/", None, (302, 302, 404, 404, 404)),
+    ("GET", "/admin/password_change/", None, STAFF),
+    ("GET", "/admin/password_change/done/", None, STAFF),
+    ("GET", "/admin/jsi18n/", None, STAFF),
+    ("GET", f"/admin/autocomplete/?{CATEGORY_FIELD}", None, SUPERUSERS),
+    ("GET", "/admin/r/PRODUCTS/SHOWN/", None, ELSEWHERE),
+    ("GET", "/admin/catalog/", None, (302, 302, 404, 200, 200)),
+    ("GET", "/admin/auth/", None, (302, 302, 404, 404, 200)),
     ("GET", "/admin/catalog/product/", None, EDITORS),
     ("GET", "/admin/catalog/product/add/", None, EDITORS),
     ("GET", "/admin/catalog/product/SHOWN/change/", None, EDITORS),
     ("GET", "/admin/catalog/product/SHOWN/delete/", None, EDITORS),
+    ("GET", "/admin/catalog/product/SHOWN/history/", None, EDITORS),
+    ("GET", "/admin/catalog/product/SHOWN/", None, ELSEWHERE),
+    ("GET", "/admin/catalog/product/progress/", None, EDITORS),
+    ("GET", "/admin/catalog/product/export/", None, EDITORS),
+    ("GET", "/admin/catalog/product/import/", None, EDITORS),
+    ("GET", "/admin/catalog/product/process_import/", None, (302, 302, 405, 405, 405)),
+    ("POST", "/admin/catalog/product/process_import/", {}, EDITORS),
     ("GET", "/admin/catalog/category/", None, SUPERUSERS),
+    ("GET", "/admin/catalog/category/add/", None, EDITORS),
+    ("GET", "/admin/catalog/category/CATEGORY/", None, ELSEWHERE),
+    ("GET", "/admin/catalog/category/CATEGORY/change/", None, SUPERUSERS),
+    ("GET", "/admin/catalog/category/CATEGORY/delete/", None, SUPERUSERS),
+    ("GET", "/admin/catalog/category/CATEGORY/history/", None, SUPERUSERS),
+    ("GET", "/admin/auth/group/", None, SUPERUSERS),
+    ("GET", "/admin/auth/group/add/", None, SUPERUSERS),
+    ("GET", "/admin/auth/group/GROUP/", None, ELSEWHERE),
+    ("GET", "/admin/auth/group/GROUP/change/", None, SUPERUSERS),
+    ("GET", "/admin/auth/group/GROUP/delete/", None, SUPERUSERS),
+    ("GET", "/admin/auth/group/GROUP/history/", None, SUPERUSERS),
     ("GET", "/admin/auth/user/", None, SUPERUSERS),
+    ("GET", "/admin/auth/user/add/", None, SUPERUSERS),
+    ("GET", "/admin/auth/user/CLERK/", None, ELSEWHERE),
+    ("GET", "/admin/auth/user/CLERK/change/", None, SUPERUSERS),
+    ("GET", "/admin/auth/user/CLERK/delete/", None, SUPERUSERS),
+    ("GET", "/admin/auth/user/CLERK/history/", None, SUPERUSERS),
+    ("GET", "/admin/auth/user/CLERK/password/", None, SUPERUSERS),
     ("GET", "/admin/authtoken/tokenproxy/", None, SUPERUSERS),
+    ("GET", "/admin/authtoken/tokenproxy/add/", None, SUPERUSERS),
+    ("GET", "/admin/authtoken/tokenproxy/CLERK/", None, ELSEWHERE),
+    ("GET", "/admin/authtoken/tokenproxy/CLERK/change/", None, SUPERUSERS),
+    ("GET", "/admin/authtoken/tokenproxy/CLERK/delete/", None, SUPERUSERS),
+    ("GET", "/admin/authtoken/tokenproxy/CLERK/history/", None, SUPERUSERS),
 ]
 OVER_THE_API = [row for row in TABLE if row[1].startswith(("/api/", "/search"))]
 WRITES = [row for row in OVER_THE_API if row[3] == written(row[3][-1])]
@@ -103,7 +145,12 @@ def names(make_product: MakeProduct, picture: Picture) -> dict[str, str]:
     """What the table's placeholders stand for."""
     shown = make_product(sku="m1", image=picture(1))
     hidden = make_product(sku="m2", active=False)
-    return {"SHOWN": str(shown.pk), "HIDDEN": str(hidden.pk), "PICTURE": shown.image.url}
+    clerk = User.objects.create_user("clerk")
+    Token.objects.create(user=clerk)
+    rows = {"SHOWN": shown, "HIDDEN": hidden, "CATEGORY": shown.category, "CLERK": clerk}
+    rows["GROUP"] = Group.objects.create(name="Clerks")
+    rows["PRODUCTS"] = ContentType.objects.get_for_model(shown)
+    return {name: str(row.pk) for name, row in rows.items()} | {"PICTURE": shown.image.url}
 
 
 def client_of(role: str, credentials: str, **options: Any) -> Client:
@@ -122,10 +169,14 @@ def client_of(role: str, credentials: str, **options: Any) -> Client:
 
 def send(client: Client, row: Row, names: dict[str, str]) -> Any:
     method, path, fields, _ = row
-    body = json.dumps(fields)
-    for name, value in names.items():
-        path, body = path.replace(name, value), body.replace(name, value)
+    path, body = addressed(path, names), addressed(json.dumps(fields), names)
     return client.generic(method, path, body, "application/json")
+
+
+def addressed(text: str, names: dict[str, str]) -> str:
+    for name, value in names.items():
+        text = text.replace(name, value)
+    return text
 
 
 def statuses(credentials: str, row: Row, names: dict[str, str]) -> Iterator[int]:
@@ -149,6 +200,22 @@ def test_roles_get_the_statuses_of_the_table(
     credentials: str, row: Row, names: dict[str, str]
 ) -> None:
     assert tuple(statuses(credentials, row, names)) == row[3]
+
+
+def test_every_address_of_the_project_is_in_the_table(names: dict[str, str]) -> None:
+    paths = {addressed(path.split("?")[0], names) for _, path, *_ in TABLE} - {"/api/nowhere/"}
+    tested = {resolve(path).route for path in paths}
+    assert tested >= set(routes(get_resolver()))
+
+
+def routes(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
+    """The pattern of every address."""
+    for pattern in resolver.url_patterns:
+        route = prefix + str(pattern.pattern).removeprefix("^")  # as `resolve` says it
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern, route)
+        else:
+            yield route
 
 
 @pytest.mark.parametrize("row", WRITES, ids=lambda row: f"{row[0]} {row[1]}")

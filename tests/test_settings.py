@@ -5,11 +5,19 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.checks import CheckMessage
+from django.core.management.utils import get_random_secret_key
+
+from catalog import checks as catalog_checks
+from search import checks as search_checks
 
 ROOT = Path(__file__).parent.parent
-SETTINGS = (ROOT / "visualsearch/settings.py").read_text()
+SETTINGS_FILE = ROOT / "visualsearch/settings.py"
+SETTINGS = SETTINGS_FILE.read_text()
+README = (ROOT / "README.md").read_text()
 PRINT = "import visualsearch.settings as s; print(getattr(s, {name!r}))"
 
 
@@ -58,15 +66,106 @@ def test_postgres_is_chosen_by_its_address() -> None:
     assert "django.db.backends.postgresql" in value("DATABASES", DATABASE_URL=url).stdout
 
 
-def test_unknown_embedder_is_named_by_the_system_check() -> None:
-    checked = subprocess.run(
-        [sys.executable, "manage.py", "check"],
+def check(*options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "manage.py", "check", "--fail-level=WARNING", *options],
         cwd=ROOT,
-        env=os.environ | {"EMBEDDER": "resnet"},
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_unknown_embedder_is_named_by_the_system_check() -> None:
+    checked = check(EMBEDDER="resnet")
     assert checked.returncode != 0
     assert "catalog.E001" in checked.stderr
     assert "mobilenet_v2, efficientnet_lite0" in checked.stderr
+
+
+def test_production_as_the_readme_has_it_passes_the_deployment_check() -> None:
+    block = README.split("```ini\n")[1].split("```")[0]
+    production = dict(line.split("=", 1) for line in block.splitlines())
+    assert production["SECRET_KEY"] == "…"
+    production["SECRET_KEY"] = get_random_secret_key()
+    checked = check("--deploy", **production)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "security.W004" in check("--deploy", **production | {"HSTS_SECONDS": "0"}).stderr
+
+
+def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = value("VAR_DIR", VAR_DIR=str(tmp_path / "file" / "var"))
+    assert "Set VAR_DIR to a folder that can be made" in refused.stderr
+
+
+def our_findings() -> list[CheckMessage]:
+    return [
+        *catalog_checks.check_settings(),
+        *catalog_checks.check_weights(),
+        *search_checks.check_settings(),
+        *search_checks.check_deployment(),
+    ]
+
+
+POSTGRES, SQLITE = "postgres://user:secret@db.example/shop", "sqlite:///shop.sqlite3"
+NO_FILE = Path("/nowhere/weights.h5")
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "wrong", "mended", "hint"),
+    [
+        ("catalog.E001", "EMBEDDER", "resnet", "mobilenet_v2", "It can be: mobilenet_v2, "),
+        *(
+            ("catalog.E002", "FETCH_ALLOWED_HOSTS", [wrong], mended, f"has {wrong!r}. Write hosts")
+            for wrong, mended in (
+                ("http://images.shop.lan", ["images.shop.lan"]),
+                ("images.shop.lan/photos", ["Images.shop.lan:8080", "10.0.0.7"]),
+                ("*.shop.lan", ["a.shop.lan", "b.shop.lan"]),
+                ("fd00::7", ["[fd00::7]", "[fd00::7]:8080"]),
+                ("shop lan", ["shop-lan", "shop_lan"]),
+                ("shop.lan:", ["shop.lan:80"]),
+            )
+        ),
+        ("catalog.E003", "DEFAULT_CURRENCY", "euro", "EUR", "Use three capitals, such as EUR."),
+        ("catalog.E003", "DEFAULT_CURRENCY", "€", "USD", "Use three capitals, such as EUR."),
+        (
+            "catalog.E004",
+            "MEDIA_ROOT",
+            ROOT / "README.md",
+            ROOT,
+            "README.md, where this user can't write",
+        ),
+        ("catalog.E004", "VAR_DIR", SETTINGS_FILE, ROOT, "VAR_DIR is "),
+        ("catalog.E005", "MAX_IMAGE_MB", 1.0, 5.0, "MAX_IMAGE_MB is 1. Use 5 to 100."),
+        ("catalog.E005", "MAX_IMAGE_MB", float("nan"), 100.0, "MAX_IMAGE_MB is nan."),
+        ("catalog.E006", "MAX_IMAGE_MEGAPIXELS", 500.0, 89.0, "Use 2 to 89."),
+        ("catalog.E007", "HEIF", True, False, "Run: pip install pillow-heif"),
+        ("catalog.W001", "MOBILENET_V2_WEIGHTS", NO_FILE, None, "there is no file. Correct or"),
+        ("search.E001", "SEARCH_RATE", "often", "600/min", "SEARCH_RATE is 'often'. A rate is"),
+        ("search.E002", "FETCH_RATE", "1/week", "", "FETCH_RATE is '1/week'. A rate is"),
+        ("search.E003", "NUM_PROXIES", -1, 0, "Use 0 where there is no proxy."),
+        ("search.E004", "INDEX_REFRESH_SECONDS", -0.5, 0, "Use 0 or more, such as 0.25."),
+        ("search.E004", "INDEX_REFRESH_SECONDS", float("inf"), 0.25, "Use 0 or more"),
+        ("search.E005", "CACHE_URL", "memcached://m", "redis://r:6379/1", "must begin with redis"),
+        ("search.W001", "DATABASE_URL", POSTGRES, SQLITE, "Set CACHE_URL to a Redis server"),
+        ("search.W002", "HTTPS", True, False, "Set NUM_PROXIES to the number of proxies"),
+    ],
+)
+def test_wrong_setting_is_named_with_what_mends_it(
+    name: str,
+    setting: str,
+    wrong: object,
+    mended: object,
+    hint: str,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as where it is not installed
+    setattr(settings, setting, wrong)
+    findings = [found for found in our_findings() if found.id == name]
+    assert len(findings) == 1
+    assert hint in findings[0].msg
+    setattr(settings, setting, mended)
+    assert name not in {found.id for found in our_findings()}

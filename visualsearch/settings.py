@@ -40,6 +40,9 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0)
+# Both bind every host of the domain, for years: for its owner to choose, and not to be urged on.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool("HSTS_WHOLE_DOMAIN", False)
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -58,8 +61,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "visualsearch.policies.policies",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "catalog.middleware.TroubleMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -89,7 +94,10 @@ TEMPLATES = [
 
 # What the running system keeps lives in one folder; the clone itself stays as it was.
 VAR_DIR = Path(env.str("VAR_DIR", "") or BASE_DIR / "var").resolve()
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+try:
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    raise ImproperlyConfigured(f"Set VAR_DIR to a folder that can be made: {error}.") from error
 
 DATABASE_URL = env.str("DATABASE_URL", "") or f"sqlite:///{VAR_DIR}/db.sqlite3"
 DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
@@ -108,6 +116,8 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
+        # A search goes on without its cache, so it shall not wait for one that hangs.
+        "OPTIONS": {"socket_connect_timeout": 0.4, "socket_timeout": 0.5},
     }
     if CACHE_URL
     else {
@@ -192,12 +202,15 @@ LOGGING = {
     },
 }
 
+# So many proxies of ours append to X-Forwarded-For; what else stands there anybody can write.
+NUM_PROXIES = env.int("NUM_PROXIES", 0)
+
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
         "catalog.api.parsers.BoundedJSONParser",
-        "rest_framework.parsers.FormParser",
-        "rest_framework.parsers.MultiPartParser",
+        "catalog.api.parsers.BoundedFormParser",
+        "catalog.api.parsers.UploadParser",
     ],
     # The token comes first: it makes a refusal a 401 that says how to come back.
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -210,6 +223,7 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 24,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "COERCE_DECIMAL_TO_STRING": False,
+    "NUM_PROXIES": NUM_PROXIES,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "visualsearch",
@@ -218,6 +232,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api",
     "PREPROCESSING_HOOKS": ["catalog.api.schema.under_api"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "catalog.api.schema.public",
+    ],
     "COMPONENT_SPLIT_REQUEST": True,  # a file is bytes when it comes, an address when it goes
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -232,3 +250,10 @@ FETCH_ALLOWED_HOSTS = names("FETCH_ALLOWED_HOSTS")
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "") or "USD"
 INDEX_DIR = VAR_DIR / "index"
 INDEX_REFRESH_SECONDS = env.float("INDEX_REFRESH_SECONDS", 0.25)
+SEARCH_RATE = env.str("SEARCH_RATE", "600/min")
+FETCH_RATE = env.str("FETCH_RATE", "60/min")
+COUNTERS_DIR = VAR_DIR / "counters"
+MAX_BODY_MB = env.float("MAX_BODY_MB", 32)
+MAX_IMAGE_MB = env.float("MAX_IMAGE_MB", 10)
+MAX_IMAGE_MEGAPIXELS = env.float("MAX_IMAGE_MEGAPIXELS", 50)
+HEIF = env.bool("HEIF", False)

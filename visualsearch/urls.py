@@ -1,6 +1,6 @@
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from catalog.media import picture
 
@@ -9,8 +9,11 @@ urlpatterns = [
     path("", include("search.urls")),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("media/<path:path>", picture, name="media"),
 ]
 
+handler400 = "catalog.api.errors.bad_request"
+handler403 = "catalog.api.errors.forbidden"
 handler404 = "catalog.api.errors.not_found"
+handler500 = "catalog.api.errors.server_error"

@@ -1,0 +1,60 @@
+"""A real browser before the live server, and a witness of whatever goes wrong in it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.witness import Witness
+
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+FLAGS = (
+    *("--no-sandbox", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--no-first-run"),
+)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium, without a window."""
+    if not CHROMIUM.exists():
+        pytest.skip("NOT TESTED: the pages. There is no Chromium: install Debian's package.")
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright runs an event loop in this thread, in which Django refuses its database.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+
+
+@pytest.fixture
+def context(browser: Browser, live_server: Any) -> Iterator[BrowserContext]:
+    """A browser that was never here before; what it is told to open is on the live server."""
+    with browser.new_context(base_url=live_server.url) as context:
+        yield context
+
+
+@pytest.fixture
+def witness(context: BrowserContext) -> Iterator[Witness]:
+    """Has nothing to say at the end of the test."""
+    witness = Witness(context)
+    yield witness
+    assert witness.heard == []
+
+
+@pytest.fixture
+def page(context: BrowserContext, witness: Witness) -> Page:
+    """A page in which nothing may go wrong."""
+    return context.new_page()
+
+
+@pytest.fixture
+def admin_page(page: Page, admin_client: Client, live_server: Any) -> Page:
+    """A page whose browser is signed in as a superuser."""
+    name = settings.SESSION_COOKIE_NAME
+    session = admin_client.cookies[name].value
+    page.context.add_cookies([{"name": name, "value": session, "url": live_server.url}])
+    return page
