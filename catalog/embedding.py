@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from catalog.claims import Claim, Outcome, claim, give_up, pages, write_failure, write_vector
 from catalog.embedders.runtime import Embedder
 from catalog.images import InvalidImage, open_image
+from catalog.limits import image_limits
 from catalog.models import EmbeddedPicture, EmbeddedQuerySet
 
 BATCH_SIZE = 32
@@ -66,7 +67,7 @@ def _decode(claim: Claim, embedder: Embedder) -> _Decoded:
     image = claim.image
     try:
         with image.storage.open(str(image.name)) as file:
-            picture = open_image(file.read(), at_least=embedder.detail)
+            picture = open_image(file.read(), limits=image_limits(), at_least=embedder.detail)
     except InvalidImage as error:
         return _Decoded(claim, reason=str(error))
     except FileNotFoundError:

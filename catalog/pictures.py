@@ -19,6 +19,7 @@ from django.forms import ClearableFileInput, FileField
 
 from catalog.fetching import FetchLimits, fetch
 from catalog.images import InvalidImage, encode_image, open_image
+from catalog.limits import image_limits
 from catalog.storage import PICTURES, files_of, put
 
 LONGEST_SIDE = 1200  # pixels; larger pictures are scaled down before they are kept
@@ -35,7 +36,7 @@ class NewPicture(ContentFile):
     """
 
     def __init__(self, data: bytes) -> None:
-        picture = open_image(data, at_least=LONGEST_SIDE)
+        picture = open_image(data, limits=image_limits(), at_least=LONGEST_SIDE)
         self.source_digest = sha256(data)
         self.thumbnail = encode_image(picture, longest_side=THUMBNAIL_SIDE, quality=80)
         super().__init__(encode_image(picture, longest_side=LONGEST_SIDE), "picture.jpg")
@@ -141,7 +142,8 @@ class PictureFormField(FileField):
         if upload is None:
             return None
         try:
-            return NewPicture(upload.read())
+            # One byte too many is for the gate to refuse.
+            return NewPicture(upload.read(image_limits().bytes + 1))
         except InvalidImage as error:
             raise ValidationError(str(error), code="invalid_image") from error
 
@@ -183,7 +185,8 @@ def fetch_picture(url: str) -> bytes:
 
     Raises FetchError.
     """
-    return fetch(url, limits=FetchLimits(), allowed_hosts=tuple(settings.FETCH_ALLOWED_HOSTS))
+    limits = FetchLimits(max_bytes=int(settings.MAX_IMAGE_MB * 1_000_000))
+    return fetch(url, limits=limits, allowed_hosts=tuple(settings.FETCH_ALLOWED_HOSTS))
 
 
 def sha256(data: bytes) -> str:

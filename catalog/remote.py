@@ -10,6 +10,7 @@ from catalog.fetching import FetchError
 from catalog.images import InvalidImage
 from catalog.models import IN_WORK, EmbeddedPicture, EmbeddedQuerySet
 from catalog.pictures import NewPicture, fetch_picture
+from catalog.storage import NotStored
 
 FETCHERS = 8  # threads, which do nothing but wait for servers
 LEASE = 30  # seconds that a claim lasts at least: a slow server, and those before it in line
@@ -58,6 +59,5 @@ def _store(future: Future[bytes], claim: Claim) -> Outcome:
         return write_failure(claim, str(error), may_mend=True)
     except InvalidImage as error:
         return write_failure(claim, str(error))
-    except OSError as error:
-        reason = f"The picture can't be stored: {error.strerror}."
-        return write_failure(claim, reason, may_mend=True)
+    except NotStored as error:
+        return write_failure(claim, str(error), may_mend=True)

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,25 @@ THUMBNAILS = "thumbnails"
 WITH_THUMBNAIL = re.compile(rf"{PICTURES}/([0-9a-f]{{2}}/[0-9a-f]{{64}}\.jpg)")
 
 
+class NotStored(Exception):
+    """The picture's file can't be written, as on a full disk; the message says why."""
+
+
 class WholeFileStorage(FileSystemStorage):
     """Writes aside, then renames: a crash leaves no half file under a picture's name."""
 
     def _save(self, name: str, content: Any) -> str:
+        """Store the content under this name. Raises NotStored."""
         # Not synced: after a power cut a file may be missing or short, and `put` sees that.
         aside = f"{name}.{secrets.token_hex(8)}.part"
-        part = super()._save(aside, content)  # type: ignore[misc]  # the stubs leave it out
-        Path(self.path(part)).replace(self.path(name))
+        try:
+            super()._save(aside, content)  # type: ignore[misc]  # the stubs leave it out
+            Path(self.path(aside)).replace(self.path(name))
+        except OSError as error:
+            with suppress(OSError):
+                self.delete(aside)
+            reason = error.strerror or "its folder is no folder"  # Django gives that a path
+            raise NotStored(f"The picture can't be stored: {reason}.") from error
         return name
 
 

@@ -3,20 +3,22 @@
 import logging
 import pickle
 import re
-import secrets
 import zlib
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from time import perf_counter
 
 import numpy as np
 from django.core.cache import cache
+from django.utils.crypto import salted_hmac
 from numpy.typing import NDArray
 from PIL import Image
 from redis import RedisError
 
 from catalog.embedders.runtime import Embedder
 from catalog.images import encode_image, open_image
+from catalog.limits import image_limits
 from catalog.models import Product
 from catalog.vectors import InvalidVector, from_bytes
 
@@ -64,10 +66,15 @@ def query_by_photo(
 ) -> Query:
     """The query of a photo's bytes, remembered; of the photo at most a small copy is kept.
 
-    Raises InvalidImage.
+    The same photo, cropped alike, is not looked at again. Raises InvalidImage.
     """
+    query_id = _photo_id(data, embedder, crop)
+    known = _recall(query_id)
+    if known and (known.preview or not keep_preview):
+        return _remember(known)  # for another while
     started = perf_counter()
-    picture = open_image(data, at_least=embedder.detail if crop is None else None)
+    detail = embedder.detail if crop is None else None
+    picture = open_image(data, limits=image_limits(), at_least=detail)
     if crop is not None:
         picture = _cropped(picture, crop)
     decode_ms = milliseconds_since(started)
@@ -75,7 +82,7 @@ def query_by_photo(
     vector = embedder.embed(embedder.pixels(picture)[np.newaxis])[0]
     embed_ms = milliseconds_since(started)
     query = Query(
-        id=secrets.token_urlsafe(12),  # who can name it may see it
+        id=query_id,
         embedder=embedder.identity,
         vector=vector,
         preview=encode_image(picture, longest_side=PREVIEW_SIDE) if keep_preview else b"",
@@ -116,6 +123,13 @@ def query_by_id(query_id: str, embedder: Embedder) -> Query:
     if query is None or query.embedder != embedder.identity:
         raise UnknownQuery("This search is too long ago. Please give the picture again.")
     return query
+
+
+def _photo_id(data: bytes, embedder: Embedder, crop: Crop | None) -> str:
+    """The same for the same photo. Who can name it may see it, and only we can derive it."""
+    what = f"{embedder.identity} {crop} {sha256(data).hexdigest()}"
+    digest = salted_hmac("search.queries", what, algorithm="sha256").digest()
+    return urlsafe_b64encode(digest[:12]).decode()
 
 
 def milliseconds_since(started: float) -> float:

@@ -1,4 +1,4 @@
-"""What the search API takes and gives."""
+"""What the search API takes."""
 
 import math
 from typing import Any, ClassVar
@@ -7,8 +7,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from search.answers import Answer, CategoryCount, Facets, Match, Options
-from search.queries import Crop, Query, milliseconds_since
+from search.answers import Options
+from search.queries import Crop
 
 MAX_LIMIT = 100
 MAX_PAGE = 1_000_000
@@ -52,19 +52,53 @@ class CropField(serializers.Field[Crop, str, str, Any]):
 class OptionsSerializer(serializers.Serializer[Options]):
     """What can be asked for beside the picture."""
 
-    threshold = FiniteFloatField(min_value=0, max_value=1, default=DEFAULTS.threshold)
-    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=DEFAULTS.limit)
-    page = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=DEFAULTS.page)
+    threshold = FiniteFloatField(
+        min_value=0,
+        max_value=1,
+        default=DEFAULTS.threshold,
+        help_text="The least score that counts as found, from 0 to 1.",
+    )
+    limit = serializers.IntegerField(
+        min_value=1,
+        max_value=MAX_LIMIT,
+        default=DEFAULTS.limit,
+        help_text="How many products a page has.",
+    )
+    page = serializers.IntegerField(
+        min_value=1,
+        max_value=MAX_PAGE,
+        default=DEFAULTS.page,
+        help_text="Which page, from 1; beyond the last one it is empty.",
+    )
     category = serializers.ListField(
-        child=serializers.CharField(max_length=100), max_length=100, default=list
+        child=serializers.CharField(max_length=100),
+        max_length=100,
+        default=list,
+        help_text="Only products of this category, by name; repeat it for more.",
     )
     min_price = serializers.DecimalField(
-        10, 2, min_value=0, max_value=MAX_PRICE, required=False, allow_null=True
+        10,
+        2,
+        min_value=0,
+        max_value=MAX_PRICE,
+        required=False,
+        allow_null=True,
+        help_text="Only products that cost at least this, such as 10.",
     )
     max_price = serializers.DecimalField(
-        10, 2, min_value=0, max_value=MAX_PRICE, required=False, allow_null=True
+        10,
+        2,
+        min_value=0,
+        max_value=MAX_PRICE,
+        required=False,
+        allow_null=True,
+        help_text="Only products that cost this at the most, such as 49.90.",
     )
-    ordering = serializers.ChoiceField(("-score", "price", "-price"), default=DEFAULTS.ordering)
+    ordering = serializers.ChoiceField(
+        ("-score", "price", "-price"),
+        default=DEFAULTS.ordering,
+        help_text="The best first, the cheapest first, or the dearest first.",
+    )
 
     def options(self) -> Options:
         """The validated options."""
@@ -83,10 +117,23 @@ class OptionsSerializer(serializers.Serializer[Options]):
 class SearchSerializer(OptionsSerializer):
     """A search: exactly one of `file`, `image_url` and `product`, and the options."""
 
-    file = serializers.FileField(required=False)
-    image_url = serializers.CharField(max_length=2000, required=False)
-    product = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
-    crop = CropField(required=False)
+    file = serializers.FileField(
+        required=False, help_text="The photo as an upload: multipart/form-data."
+    )
+    image_url = serializers.CharField(
+        max_length=2000, required=False, help_text="The public http(s) address of the photo."
+    )
+    product = serializers.IntegerField(
+        min_value=1,
+        max_value=2**63 - 1,
+        required=False,
+        help_text="The id of a product whose look-alikes are wanted.",
+    )
+    crop = CropField(
+        required=False,
+        help_text="The part of the photo to look for: x,y,width,height in fractions of the "
+        "upright picture, such as 0.1,0.2,0.5,0.5.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         given = [name for name in ("file", "image_url", "product") if attrs.get(name) is not None]
@@ -100,73 +147,7 @@ class SearchSerializer(OptionsSerializer):
 class QuerySerializer(OptionsSerializer):
     """A search asked again, by the id that its answer had."""
 
-    query = serializers.CharField(max_length=64)
-
-
-class MatchSerializer(serializers.Serializer[Match]):
-    """A product that was found."""
-
-    id = serializers.IntegerField(source="product.id")
-    sku = serializers.CharField(source="product.sku")
-    name = serializers.CharField(source="product.name")
-    category = serializers.CharField(source="product.category.name")
-    price = serializers.FloatField(source="product.price")
-    currency = serializers.CharField(source="product.currency")
-    image_src = serializers.FileField(source="image", help_text="Its picture most like the query.")
-    url = serializers.SerializerMethodField()
-    score = serializers.SerializerMethodField()
-
-    def get_url(self, match: Match) -> str:
-        url: str = self.context["request"].build_absolute_uri(match.product.get_absolute_url())
-        return url
-
-    def get_score(self, match: Match) -> float:
-        return round(match.score, 6)
-
-
-class QueryFactsSerializer(serializers.Serializer[Query]):
-    id = serializers.CharField()
-    embedder = serializers.CharField()
-
-
-class CategoryCountSerializer(serializers.Serializer[CategoryCount]):
-    name = serializers.CharField()
-    count = serializers.IntegerField()
-
-
-class PriceRangeSerializer(serializers.Serializer[Facets]):
-    min = serializers.FloatField(source="min_price", allow_null=True)
-    max = serializers.FloatField(source="max_price", allow_null=True)
-
-
-class FacetsSerializer(serializers.Serializer[Facets]):
-    category = CategoryCountSerializer(source="categories", many=True)
-    price = PriceRangeSerializer(source="*")
-
-
-class IndexFactsSerializer(serializers.Serializer[Answer]):
-    products = serializers.IntegerField()
-    generation = serializers.IntegerField()
-
-
-class TimingsSerializer(serializers.Serializer[Answer]):
-    decode = serializers.FloatField(source="query.decode_ms")
-    embed = serializers.FloatField(source="query.embed_ms")
-    rank = serializers.FloatField(source="rank_ms")
-    total = serializers.SerializerMethodField()
-
-    def get_total(self, answer: Answer) -> float:
-        started: float = self.context["started"]
-        return milliseconds_since(started)
-
-
-class AnswerSerializer(serializers.Serializer[Answer]):
-    """An answer. `nearest` has products only where `results` has none."""
-
-    results = MatchSerializer(source="matches", many=True)
-    count = serializers.IntegerField()
-    nearest = MatchSerializer(many=True)
-    query = QueryFactsSerializer()
-    facets = FacetsSerializer()
-    index = IndexFactsSerializer(source="*")
-    timings_ms = TimingsSerializer(source="*")
+    query = serializers.CharField(
+        max_length=64,
+        help_text="The id that the answer had, good for an hour, or product- and a product's id.",
+    )

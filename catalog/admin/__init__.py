@@ -12,6 +12,7 @@ from django.urls import URLPattern, path
 from catalog.admin.actions import embed_again, hide, retry, show
 from catalog.admin.files import ProductFiles
 from catalog.admin.filters import FoundFilter, PriceFilter, StateFilter
+from catalog.admin.lists import BoundedLists
 from catalog.admin.pictures import ShowsPictures
 from catalog.models import Category, Product, ProductPhoto
 from catalog.progress import measure_progress
@@ -21,7 +22,7 @@ admin.site.index_title = "Catalog"
 
 
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin):
+class CategoryAdmin(BoundedLists, admin.ModelAdmin):
     search_fields = ("name",)
 
 
@@ -35,7 +36,7 @@ class PhotoInline(ShowsPictures, admin.TabularInline):
 
 
 @admin.register(Product)
-class ProductAdmin(ProductFiles, ShowsPictures, admin.ModelAdmin):
+class ProductAdmin(BoundedLists, ProductFiles, ShowsPictures, admin.ModelAdmin):
     list_display = ("thumbnail", "name", "sku", "category", "cost", "active", "badge")
     list_display_links = ("thumbnail", "name")
     list_filter = (StateFilter, FoundFilter, "category", PriceFilter)

@@ -4,10 +4,12 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from import_export.admin import ImportExportMixin  # type: ignore[import-untyped]
 from import_export.formats.base_formats import CSV, XLSX  # type: ignore[import-untyped]
+from import_export.forms import SelectableFieldsExportForm  # type: ignore[import-untyped]
 from import_export.results import Result  # type: ignore[import-untyped]
 from import_export.tmp_storages import (  # type: ignore[import-untyped]
     CacheStorage,
@@ -15,12 +17,24 @@ from import_export.tmp_storages import (  # type: ignore[import-untyped]
 )
 
 from catalog.importers.resources import ProductResource
+from catalog.importers.rows import sentence
+
+
+class ExportForm(SelectableFieldsExportForm):  # type: ignore[misc]
+    """Without a checkbox for all fields, which would need a script inside of the page."""
+
+    def _create_boolean_fields(self, resource: Any, index: int) -> Any:
+        names = super()._create_boolean_fields(resource, index)
+        for name in names:
+            self.fields[name].initial_field = False
+        return names
 
 
 class ProductFiles(ImportExportMixin):  # type: ignore[misc]
     """The buttons "Import" and "Export" above the list of products, and their pages."""
 
     resource_classes = (ProductResource,)
+    export_form_class = ExportForm
     formats: ClassVar = [CSV, XLSX]
     to_encoding = "utf-8-sig"  # else Excel reads CSV as what it was on Windows in 1995
 
@@ -29,6 +43,15 @@ class ProductFiles(ImportExportMixin):  # type: ignore[misc]
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         return bool(self.has_view_permission(request))
+
+    def export_action(self, request: HttpRequest) -> HttpResponse:
+        """The page that exports the list as it is filtered."""
+        try:
+            page: HttpResponse = super().export_action(request)
+        except (IncorrectLookupParameters, OverflowError):
+            messages.error(request, "The address has a filter that can't be. Choose again.")
+            return redirect("admin:catalog_product_changelist")
+        return page
 
     def get_tmp_storage_class(self) -> Any:
         """Where a file waits for its confirmation, which may come to another machine."""
@@ -41,5 +64,7 @@ class ProductFiles(ImportExportMixin):  # type: ignore[misc]
         """What was right in the preview may be wrong by now: then nothing was imported."""
         if not (result.has_errors() or result.has_validation_errors()):
             return super().process_result(result, request)
-        messages.error(request, "Nothing was imported, as the catalog has changed meanwhile.")
+        reasons = [sentence(row.error) for row in result.invalid_rows]
+        reasons.append("The catalog or the server has changed meanwhile.")
+        messages.error(request, f"Nothing was imported. {reasons[0]}")
         return redirect("admin:catalog_product_import")

@@ -23,7 +23,7 @@ MUG = {
     "sku": "mug-42",
     "name": "Stoneware Mug",
     "category": "Kitchen",
-    "price": "12.90",
+    "price": 12.90,
     "currency": "EUR",
     "link": "https://shop.example/mug-42",
     "active": True,
@@ -36,12 +36,14 @@ class ProductDraftSerializer(serializers.Serializer[Any]):
     """A product as staff send it. A category that is not there yet is made."""
 
     sku = SKUField(help_text="The shop's own key; no two products share one.")
-    name = LineField(max_length=200)
+    name = LineField(max_length=200, help_text="What shoppers read, such as Stoneware Mug.")
     category = LineField(
         max_length=100,
         help_text="By name. One that is not there yet is made, if you may add categories.",
     )
-    price = serializers.DecimalField(10, 2, min_value=0)
+    price = serializers.DecimalField(
+        10, 2, min_value=0, help_text="A number with two decimals at most, such as 12.90."
+    )
     currency = LineField(currency_code, required=False, help_text="ISO 4217, such as EUR.")
     link = LineField(
         validators=[http_url],
@@ -74,7 +76,7 @@ class ProductDraftSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(
-    examples=[OpenApiExample("A new price", {"price": "9.90"}, request_only=True)]
+    examples=[OpenApiExample("A new price", {"price": 9.90}, request_only=True)]
 )
 class UpsertSerializer(ProductDraftSerializer):
     """What is left out stays as it is; a new product needs name, category and price."""
@@ -112,7 +114,7 @@ class SKUsField(serializers.ListField):
     examples=[
         OpenApiExample(
             "Two products and one to delete",
-            {"products": [MUG, {"sku": "mug-41", "price": "9.90"}], "delete": ["mug-40"]},
+            {"products": [MUG, {"sku": "mug-41", "price": 9.90}], "delete": ["mug-40"]},
             request_only=True,
         )
     ]

@@ -6,11 +6,11 @@ from django.core.validators import RegexValidator, URLValidator
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from catalog.api.errors import TooLarge
-from catalog.images import ImageLimits, InvalidImage
+from catalog.api.refusals import TooLarge
+from catalog.images import InvalidImage
+from catalog.limits import image_limits
 from catalog.pictures import NewPicture
 
-LIMITS = ImageLimits()
 # DRF itself refuses NULs and lone surrogates only.
 printable = RegexValidator(r"^[^\x00-\x1f\x7f-\x9f]*\Z", "Control characters are not allowed.")
 currency_code = RegexValidator(r"^[A-Z]{3}\Z", "Give three capital letters, such as EUR.")
@@ -47,7 +47,7 @@ class PictureUploadField(serializers.FileField):
 
     def to_internal_value(self, data: Any) -> NewPicture:
         upload = super().to_internal_value(data)
-        if upload.size > LIMITS.bytes:
+        if upload.size > image_limits().bytes:
             raise TooLarge
         try:
             return NewPicture(upload.read())

@@ -14,16 +14,18 @@ from rest_framework.response import Response
 from catalog.api.changes import FAILED, Outcome, Values, delete, upsert
 from catalog.api.drafts import BatchItemSerializer, BatchSerializer, UpsertSerializer
 from catalog.api.fields import SKUField
-from catalog.api.parsers import BoundedJSONParser
+from catalog.api.parsers import BatchParser
 from catalog.api.permissions import ADD, CHANGE, DELETE
-from catalog.api.schema import errors
+from catalog.api.schema import SKU, errors
 from catalog.api.serializers import BatchAnswerSerializer, ProductSerializer, StaffProductSerializer
 from catalog.api.views import LOCATION, WRITING, ProductView
 from catalog.models import Product
 from catalog.signals import in_one_request
 
 
+@extend_schema(parameters=[SKU])
 class ProductBySKU(ProductView):
+    lookup_field = "sku"
     draft_class = UpsertSerializer
     rights: ClassVar = {"PUT": (ADD, CHANGE), "DELETE": (DELETE,)}
 
@@ -60,12 +62,12 @@ class ProductBySKU(ProductView):
 
 
 class ProductBatch(ProductView):
-    parser_classes = (BoundedJSONParser,)
+    parser_classes = (BatchParser,)
     rights: ClassVar = {"POST": (ADD, CHANGE)}
 
     @extend_schema(
         request=BatchSerializer,
-        responses={200: BatchAnswerSerializer} | errors(400, 401, 403, 409, 415),
+        responses={200: BatchAnswerSerializer} | errors(400, 401, 403, 409, 413, 415, 503),
     )
     def post(self, request: Request) -> Response:
         """Upsert and delete many products by their SKUs; what fails leaves the others alone.

@@ -15,11 +15,18 @@ from catalog.api.changes import CREATED, Outcome, Values, change, create
 from catalog.api.drafts import ProductDraftSerializer
 from catalog.api.fields import LineField
 from catalog.api.permissions import ADD, CHANGE, DELETE, Rights, StaffWrites
-from catalog.api.schema import errors
+from catalog.api.schema import ID, errors
 from catalog.api.serializers import CategorySerializer, ProductSerializer, StaffProductSerializer
 from catalog.models import Category, Product
 
-WRITING = errors(400, 401, 403, 409, 413, 415)
+WRITING = errors(400, 401, 403, 409, 413, 415, 503)
+MOST_TERMS = 20  # the database takes a few hundred at most
+PAGE = {
+    "count": {"description": "How many there are on all pages."},
+    "next": {"description": "The address of the next page; null on the last one."},
+    "previous": {"description": "The address of the page before; null on the first one."},
+    "results": {"description": "What is on this page."},
+}
 LOCATION = OpenApiParameter(
     "Location", str, OpenApiParameter.HEADER, description="Where it is now.", response=[201]
 )
@@ -29,6 +36,11 @@ class Pages(PageNumberPagination):
     page_size = 24
     page_size_query_param = "limit"
     max_page_size = 100
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        page = super().get_paginated_response_schema(schema)
+        said = {name: about | PAGE[name] for name, about in page["properties"].items()}
+        return page | {"properties": said}
 
 
 class ProductView(generics.GenericAPIView[Product]):
@@ -64,8 +76,23 @@ class ProductView(generics.GenericAPIView[Product]):
 
 
 class ListSerializer(serializers.Serializer[Any]):
-    """What the list can be asked for beside a search text and a page."""
+    """What the list can be asked for."""
 
+    search = LineField(
+        max_length=200,
+        default="",
+        allow_blank=True,
+        help_text="Words to look for in names and SKUs; a product has all of them. 20 at most.",
+    )
+    page = serializers.IntegerField(
+        min_value=1, default=1, help_text="Which page, from 1; one that is not there is a 404."
+    )
+    limit = serializers.IntegerField(
+        min_value=1,
+        max_value=Pages.max_page_size,
+        default=Pages.page_size,
+        help_text="How many products a page has.",
+    )
     category = serializers.ListField(
         child=LineField(max_length=100),
         max_length=100,
@@ -73,8 +100,15 @@ class ListSerializer(serializers.Serializer[Any]):
         help_text="Only products of this category, by name; repeat it for more.",
     )
 
+    def validate_search(self, text: str) -> str:
+        if len(text.replace(",", " ").split()) > MOST_TERMS:
+            raise serializers.ValidationError(f"{MOST_TERMS} words are the most.")
+        return text
+
 
 class CategoryFilter(filters.BaseFilterBackend):
+    """Looks at all that is asked, so it comes before the other filters."""
+
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: Any
     ) -> QuerySet[Any]:
@@ -86,7 +120,7 @@ class CategoryFilter(filters.BaseFilterBackend):
 
 class ProductList(mixins.ListModelMixin, ProductView):
     pagination_class = Pages
-    filter_backends = (filters.SearchFilter, CategoryFilter)
+    filter_backends = (CategoryFilter, filters.SearchFilter)
     search_fields = ("name", "sku")
     rights: ClassVar = {"POST": (ADD,)}
 
@@ -108,6 +142,7 @@ class ProductList(mixins.ListModelMixin, ProductView):
         return self.answer(create(self.draft()))
 
 
+@extend_schema(parameters=[ID])
 class ProductDetail(mixins.RetrieveModelMixin, ProductView):
     rights: ClassVar = {"PUT": (CHANGE,), "PATCH": (CHANGE,), "DELETE": (DELETE,)}
 

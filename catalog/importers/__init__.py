@@ -18,6 +18,7 @@ from catalog.importers.sources import InvalidSource, local_picture
 from catalog.models import Category, EmbeddedQuerySet, EmbeddingStatus, Product
 from catalog.pictures import is_remote
 from catalog.signals import in_one_request, want_picture
+from catalog.storage import NotStored
 
 CHUNK = 100  # rows to a transaction and to a message
 DECODERS = 2  # threads; Pillow decodes outside the interpreter's lock
@@ -27,7 +28,7 @@ Products = Mapping[str, Product]  # by SKU
 
 @dataclass(frozen=True)
 class RowResult:
-    """What became of one row: "created", "updated", "unchanged" or "failed"."""
+    """What became of one row: "created", "updated", "unchanged" or "failed", and perhaps why."""
 
     line: int
     outcome: str
@@ -36,18 +37,19 @@ class RowResult:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """How many rows came to what, and which of them failed."""
+    """How many rows came to what, which of them failed, and which a later row overruled."""
 
     counts: Counter[str]
     failures: list[RowResult]
+    overruled: list[RowResult]
 
 
 def import_products(path: Path) -> Iterator[RowResult]:
     """Import a CSV file: a result for each row, once its chunk of rows is committed.
 
     Rows are matched on the SKU, so importing again updates, and one that was stopped goes on
-    where it was. Pictures behind addresses are left to tasks. Raises InvalidCatalogFile; where
-    the header is wrong, before anything is imported.
+    where it was; of rows with the same SKU the last one counts. Pictures behind addresses are left
+    to tasks. Raises InvalidCatalogFile; where the header is wrong, before anything is imported.
     """
     folders = {"beside the CSV": path.parent, "in the media folder": Path(settings.MEDIA_ROOT)}
     with open_lines(path) as lines, ThreadPoolExecutor(DECODERS) as decoders:
@@ -60,13 +62,14 @@ def import_products(path: Path) -> Iterator[RowResult]:
 
 def summarize(results: Iterable[RowResult]) -> ImportReport:
     """The report on these results."""
-    counts: Counter[str] = Counter()
-    failures = []
+    report = ImportReport(Counter(), [], [])
     for result in results:
-        counts[result.outcome] += 1
+        report.counts[result.outcome] += 1
         if result.outcome == "failed":
-            failures.append(result)
-    return ImportReport(counts, failures)
+            report.failures.append(result)
+        elif result.reason:
+            report.overruled.append(result)
+    return report
 
 
 def _by_sku(lines: Iterable[Line], products: EmbeddedQuerySet) -> Products:
@@ -88,10 +91,10 @@ def _with_picture(line: Line, folders: Mapping[str, Path], products: Products) -
 def _import(lines: list[Line], products: Products) -> list[RowResult]:
     same = [line for line in lines if _is_same(line, products.get(line.sku))]
     _ask_again(products[line.sku] for line in same)
-    known = {line.number for line in same}
+    known = {line.number for line in (*same, *(line for line in lines if line.overruled))}
     saved = iter(_save([line for line in lines if line.number not in known]))
     return [
-        RowResult(line.number, "unchanged") if line.number in known else next(saved)
+        RowResult(line.number, "unchanged", line.reason) if line.number in known else next(saved)
         for line in lines
     ]
 
@@ -142,5 +145,8 @@ def _save_one(
     except ValidationError as error:
         return RowResult(line.number, "failed", sentence(error))
     outcome = "created" if product.pk is None else "updated"
-    save(product, changed, line.picture)
+    try:
+        save(product, changed, line.picture)
+    except NotStored as error:
+        return RowResult(line.number, "failed", f"image_url: {error}")
     return RowResult(line.number, outcome)

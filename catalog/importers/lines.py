@@ -3,7 +3,8 @@
 import csv
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -26,6 +27,7 @@ class Line:
     row: Row | None = None
     reason: str = ""
     picture: NewPicture | None = None
+    overruled: bool = False  # by a later line of the same product, which the reason names
 
     @property
     def sku(self) -> str:
@@ -35,10 +37,13 @@ class Line:
 
 @contextmanager
 def open_lines(path: Path) -> Iterator[Iterator[Line]]:
-    """Open a CSV file and give its lines after the header. Raises InvalidCatalogFile."""
+    """Open a CSV file and give its lines after the header. Raises InvalidCatalogFile.
+
+    Of lines about the same product the last one counts; the others have no row.
+    """
+    last = _last_lines(path)
     with _open(path) as file:
-        reader = csv.reader(file, strict=True)
-        yield _lines(reader, _header(reader))
+        yield (_overruled(line, last.get(line.sku, 0)) for line in _lines(file))
 
 
 def count_lines(path: Path) -> int:
@@ -49,16 +54,10 @@ def count_lines(path: Path) -> int:
 
 
 def chunks(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
-    """So many lines at once, of which no two are about the same product."""
-    chunk: dict[str | int, Line] = {}
-    for line in lines:
-        key = line.sku or line.number
-        if len(chunk) == size or key in chunk:
-            yield list(chunk.values())
-            chunk = {}
-        chunk[key] = line
-    if chunk:
-        yield list(chunk.values())
+    """So many lines at once."""
+    left = iter(lines)
+    while chunk := list(islice(left, size)):
+        yield chunk
 
 
 def _open(path: Path) -> IO[str]:
@@ -76,7 +75,28 @@ def _header(reader: "CSVReader") -> list[str]:
         raise InvalidCatalogFile(f"This is not a CSV file: {error}.") from error
 
 
-def _lines(reader: "CSVReader", header: list[str]) -> Iterator[Line]:
+def _last_lines(path: Path) -> dict[str, int]:
+    """The numbers of the last lines about those products that have several, by SKU."""
+    last: dict[str, int] = {}
+    seen: set[int] = set()  # hashes are half the size; a line that shares one by chance is its last
+    with _open(path) as file:
+        for line in _lines(file):
+            if line.row and hash(line.sku) in seen:
+                last[line.sku] = line.number
+            seen.add(hash(line.sku))
+    return last
+
+
+def _overruled(line: Line, last: int) -> Line:
+    if last <= line.number:
+        return line
+    reason = f"Line {last} has the same id and counts instead of this one."
+    return replace(line, row=None, reason=reason, overruled=True)
+
+
+def _lines(file: IO[str]) -> Iterator[Line]:
+    reader = csv.reader(file, strict=True)
+    header = _header(reader)
     while True:
         try:
             cells = next(reader)

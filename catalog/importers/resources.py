@@ -1,13 +1,15 @@
 """Products as `products.csv` has them, in and out of the admin by django-import-export."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.safestring import SafeString
 from import_export.fields import Field  # type: ignore[import-untyped]
-from import_export.resources import ModelResource  # type: ignore[import-untyped]
+from import_export.resources import Diff, ModelResource  # type: ignore[import-untyped]
 from import_export.results import Result  # type: ignore[import-untyped]
 from import_export.widgets import BooleanWidget, Widget  # type: ignore[import-untyped]
 from tablib import Dataset  # type: ignore[import-untyped]
@@ -28,8 +30,17 @@ from catalog.importers.sources import InvalidSource, local_picture
 from catalog.models import Category, EmbeddedQuerySet, Product
 from catalog.pictures import NewPicture, is_remote
 from catalog.signals import in_one_request
+from catalog.storage import NotStored
 
+STYLED = re.compile(r'<(ins|del) style="[^"]*">')
 MOST_ROWS = 2000  # a request has to import them while somebody waits
+
+
+class PlainDiff(Diff):  # type: ignore[misc]
+    """What an import changes, without styles in the page; import_export/import.css has the same."""
+
+    def as_html(self) -> list[SafeString]:
+        return [SafeString(STYLED.sub(r"<\1>", html)) for html in super().as_html()]
 
 
 class TextWidget(Widget):  # type: ignore[misc]
@@ -71,6 +82,9 @@ class ProductResource(ModelResource):  # type: ignore[misc]
         import_id_fields = ("sku",)
         skip_unchanged = True
         use_transactions = True
+
+    def get_diff_class(self) -> type[Diff]:
+        return PlainDiff
 
     def filter_export(self, queryset: EmbeddedQuerySet, **_: Any) -> EmbeddedQuerySet:
         """Of the products only what is exported, never their vectors."""
@@ -122,7 +136,10 @@ class ProductResource(ModelResource):  # type: ignore[misc]
         return skip
 
     def do_instance_save(self, instance: Product, is_create: bool) -> None:
-        save(instance, self.changed, self.picture)
+        try:
+            save(instance, self.changed, self.picture)
+        except NotStored as error:
+            raise ValidationError({"image_url": str(error)}) from error
 
     def _category(self, name: str) -> Category:
         may_add = self.user is None or self.user.has_perm("catalog.add_category")

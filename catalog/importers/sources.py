@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from catalog.images import ImageLimits
+from catalog.limits import image_limits
 from catalog.models import Product
 from catalog.pictures import NewPicture, sha256
-
-MOST_BYTES = ImageLimits().bytes
 
 
 class InvalidSource(Exception):
@@ -47,7 +45,7 @@ def _read(source: str, paths: Iterable[Path]) -> bytes | None:
             if path.exists() and not path.is_file():  # a device or a pipe would never end
                 raise InvalidSource(f"{source} can't be read: it is no file.")
             with path.open("rb") as file:
-                return file.read(MOST_BYTES + 1)  # one too many is for the gate to refuse
+                return file.read(image_limits().bytes + 1)  # one too many is for the gate to refuse
         except FileNotFoundError:
             continue
         except OSError as error:

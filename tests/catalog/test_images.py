@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from time import process_time
 
+import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
@@ -113,3 +114,9 @@ def test_leaves_the_encoded_picture_alone() -> None:
     picture.info["comment"] = b"kept"
     assert b"kept" not in encode_image(picture, longest_side=10)
     assert (picture.size, picture.info) == ((96, 64), {"comment": b"kept"})
+
+
+def test_encodes_noise_which_no_format_makes_small() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1200, 1200, 3), dtype=np.uint8)
+    copy = Image.open(BytesIO(encode_image(Image.fromarray(noise), longest_side=1200)))
+    assert copy.size == (1200, 1200)

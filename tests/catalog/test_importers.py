@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from catalog import importers
-from catalog.importers import ImportReport, import_products, summarize
+from catalog.importers import ImportReport, RowResult, import_products, summarize
 from catalog.importers.rows import InvalidCatalogFile
 from catalog.models import Category, EmbeddingStatus, Product
 from catalog.signals import embedding_wanted
@@ -139,11 +139,18 @@ def test_row_that_is_not_utf8_fails_alone(write: Any, photo: str) -> None:
     assert "UTF-8" in report.failures[0].reason
 
 
-def test_same_sku_twice_in_a_file_is_one_product(write: Any, photo: str) -> None:
+def test_last_of_rows_with_the_same_sku_counts_and_the_report_says_so(
+    write: Any, photo: str
+) -> None:
     row = ["m1", "Mug", "Home", photo, "9.99"]
-    report = run(write(row, ["m1", "Cup", *row[2:]]))
-    assert report.counts == {"created": 1, "updated": 1}
-    assert Product.objects.get().name == "Cup"
+    path = write(row, ["m1", "Cup", *row[2:]], ["m1", "Pot", *row[2:4], "cheap"])
+    report = run(path)
+    assert report.counts == {"created": 1, "unchanged": 1, "failed": 1}
+    assert report.overruled == [
+        RowResult(2, "unchanged", "Line 3 has the same id and counts instead of this one.")
+    ]
+    assert Product.objects.get().name == "Cup", "a row that can't be read overrules none"
+    assert run(path).counts == {"unchanged": 2, "failed": 1}
 
 
 def test_byte_order_mark_and_spaces_in_the_header_do_no_harm(write: Any, photo: str) -> None:

@@ -249,7 +249,7 @@ def test_disk_that_is_full_is_tried_again(
     def fill_up(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(remote, "write_picture", fill_up)
+    monkeypatch.setattr(Path, "replace", fill_up)
     reason = "The picture can't be stored: No space left on device."
     assert fetch(product) == [Outcome(product.pk, "failed", reason)]
     assert Product.objects.get().embedding_due_at

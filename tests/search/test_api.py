@@ -457,3 +457,42 @@ def test_crop_at_the_very_edge_still_sees_the_photo(
     products: list[Product], post: Post, picture: Picture
 ) -> None:
     assert post(file=picture(0), crop="1,0,0.0000001,1")[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/api/search/", "/search"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]"])
+def test_address_of_this_machine_is_not_even_connected_to(
+    products: list[Product], post: Post, path: str, host: str
+) -> None:
+    with running_servers() as serve:
+        server = serve(http(b"secret"))
+        status, errors = post(path, image_url=f"http://{host}:{server.port}/a.jpg")
+        assert server.connections == 0
+    assert (status, errors.keys()) == (400, {"image_url"})
+    assert str(server.port) not in str(errors)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "../../evil.jpg",
+            "/etc/passwd",
+            "..\\..\\evil.jpg",
+            "C:\\evil.jpg",
+            "evil.php",
+            "a\x00.jpg",
+        ),
+        *("%2e%2e%2fevil.jpg", "." * 200, "a" * 255 + ".jpg", "\u202egpj.exe", "con", "a\nb.jpg"),
+    ],
+    ids=lambda name: repr(name[:16]),
+)
+def test_name_of_an_upload_means_nothing(
+    products: list[Product], client: Client, picture: Picture, name: str
+) -> None:
+    upload = SimpleUploadedFile("a.jpg", picture(2))
+    upload.__dict__["_name"] = name  # Django's own setter would clean it before it is sent
+    response = client.post("/api/search/", {"file": upload})
+    assert response.status_code == 200
+    assert response.json()["results"][0]["id"] == products[2].pk
+    assert "evil" not in response.content.decode()

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 from tqdm import tqdm
 
 from catalog.importers import RowResult, import_products, summarize
@@ -26,8 +27,12 @@ class Command(BaseCommand):
                 report = summarize(_watched(import_products(file), bar))
         except InvalidCatalogFile as error:
             raise CommandError(str(error)) from error
-        for failure in report.failures:
-            self.stderr.write(f"line {failure.line}: {failure.reason}")
+        except OperationalError as error:
+            raise CommandError(
+                f"The import stopped, as the database failed: {error}. Run it again to go on."
+            ) from error
+        for row in (*report.overruled, *report.failures):
+            self.stderr.write(f"line {row.line}: {row.reason}")
         counts = {
             name: report.counts[name] for name in ("created", "updated", "unchanged", "failed")
         }
