@@ -1,12 +1,19 @@
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from search.ranking import Matrix, rank
+from catalog.embedders.runtime import Embedder
+from search.ranking import Matrix, Ranking, basis_of, project, rank, rank_many
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,17 @@ class Case:
             best.append((item, row, scores[row]))
         return sorted(best, key=lambda found: (-found[2], found[0]))
 
+    def check(self, ranking: Ranking) -> None:
+        """Compare with the oracle: order, rows, scores to the last bit, and what matched."""
+        matching = [found for found in self.oracle() if found[2] >= self.threshold]
+        expected = [found for found in matching if self.mask[found[0]]][: self.k]
+        arrays = ranking.items, ranking.rows, ranking.scores
+        assert list(zip(*(array.tolist() for array in arrays), strict=True)) == expected
+        assert np.flatnonzero(ranking.matched).tolist() == sorted(item for item, *_ in matching)
+
+    def check_rank(self) -> None:
+        self.check(rank(self.matrix, self.query, self.k, threshold=self.threshold, mask=self.mask))
+
 
 def unit(rows: np.ndarray) -> np.ndarray:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
@@ -45,32 +63,113 @@ def single(rows: np.ndarray) -> Matrix:
     return Matrix(rows, np.arange(len(rows)))
 
 
+@cache
+def directions(dim: int) -> np.ndarray:
+    """What the rows of a clustered catalog are near."""
+    return unit(np.random.default_rng(dim).normal(size=(12, dim)))
+
+
+def clustered(random: np.random.Generator, count: int, dim: int) -> np.ndarray:
+    spread = random.choice([1e-7, 0.1, 0.5, 1.5]) / dim**0.5
+    middles = directions(dim)[random.integers(0, 12, count)]
+    return unit(middles + random.normal(scale=spread, size=(count, dim)))
+
+
+@cache
+def foreign_basis(dim: int) -> np.ndarray:
+    """A basis that was made from other rows than those ranked."""
+    return basis_of([clustered(np.random.default_rng(7), 300, dim)])
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Random rows, many of them the same or nearly the same, with a query among or beside them."""
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
-    count, dim = draw(st.integers(1, 60)), draw(st.sampled_from([2, 8, 64]))
+    count, dim = draw(st.integers(1, 200)), draw(st.sampled_from([2, 8, 64, 256, 512]))
     different = draw(st.integers(1, count))
-    rows = unit(random.normal(size=(different, dim)))[random.integers(0, different, count)]
+    kind = draw(st.sampled_from([clustered, scattered]))
+    rows = kind(random, different, dim)[random.integers(0, different, count)]
     if draw(st.booleans()):
         rows = unit(rows + random.normal(scale=1e-7, size=rows.shape))
-    query = rows[0] if draw(st.booleans()) else unit(random.normal(size=(1, dim)))[0]
+    query = rows[0] if draw(st.booleans()) else kind(random, 1, dim)[0]
     share = draw(st.sampled_from([0.0, 0.3, 1.0]))
     starts = np.flatnonzero(np.append(True, random.random(count - 1) < share))
-    mask = random.random(len(starts)) < draw(st.sampled_from([0.0, 0.1, 1.0]))
-    threshold = draw(st.sampled_from([-1.0, 0.0, 0.7, 0.999999, 1.0]))
-    return Case(Matrix(rows, starts), query, draw(st.sampled_from([1, 2, 5, 100])), threshold, mask)
+    bounds = project(rows, foreign_basis(dim)) if draw(st.booleans()) else None
+    mask = random.random(len(starts)) < draw(st.sampled_from([0.0, 0.02, 0.1, 0.5, 1.0]))
+    k = draw(st.sampled_from([0, 1, 2, 5, 100, 10**9]))
+    case = Case(Matrix(rows, starts, bounds), query, k, -1.0, mask)
+    exact = st.sampled_from(case.row_scores())
+    levels = st.sampled_from([-1.0, 0.0, 0.7, 0.999999, 1.0])
+    return replace(case, threshold=draw(st.one_of(levels, exact)))
+
+
+def scattered(random: np.random.Generator, count: int, dim: int) -> np.ndarray:
+    return unit(random.normal(size=(count, dim)))
 
 
 @given(cases())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=600, deadline=None)
 def test_ranks_as_the_oracle_does(case: Case) -> None:
-    ranking = rank(case.matrix, case.query, case.k, threshold=case.threshold, mask=case.mask)
-    matching = [found for found in case.oracle() if found[2] >= case.threshold]
-    expected = [found for found in matching if case.mask[found[0]]][: case.k]
-    found = zip(ranking.items.tolist(), ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
-    assert list(found) == expected
-    assert np.flatnonzero(ranking.matched).tolist() == sorted(item for item, *_ in matching)
+    case.check_rank()
+
+
+@given(cases(), st.integers(0, 5))
+@settings(max_examples=100, deadline=None)
+def test_ranks_many_queries_as_each_alone(case: Case, others: int) -> None:
+    random = np.random.default_rng(others)
+    dim = len(case.query)
+    queries = [case.query, *clustered(random, others, dim), *scattered(random, others, dim)]
+    rankings = rank_many(
+        case.matrix, np.stack(queries), case.k, threshold=case.threshold, mask=case.mask
+    )
+    for query, ranking in zip(queries, rankings, strict=True):
+        replace(case, query=query).check(ranking)
+
+
+@pytest.fixture(scope="module")
+def pieces(embedder: Embedder) -> Callable[[float], np.ndarray]:
+    """Vectors of the demo's pictures, cut to a share of their sides in each of four corners."""
+
+    def cut(share: float) -> np.ndarray:
+        squares = []
+        for file in sorted((FIXTURES / "images").iterdir()):
+            with Image.open(file) as picture:
+                width, height = picture.size
+                for left, top in ((0, 0), (1 - share, 0), (0, 1 - share), (1 - share, 1 - share)):
+                    box = (left * width, top * height)
+                    box += ((left + share) * width, (top + share) * height)
+                    squares.append(embedder.pixels(picture.crop(tuple(map(int, box)))))
+        return embedder.embed(np.stack(squares))
+
+    return cut
+
+
+def test_ranks_real_pictures_as_the_oracle_does(pieces: Callable[[float], np.ndarray]) -> None:
+    rows = np.concatenate([pieces(0.9), pieces(0.7)])
+    random = np.random.default_rng(0)
+    matrix = Matrix(rows, np.arange(0, len(rows), 2), project(rows, basis_of([rows])))
+    queries = [*pieces(0.8)[::9], *scattered(random, 3, rows.shape[1])]
+    for query in queries:
+        for threshold in (-1.0, 0.3, 0.7, 0.9):
+            mask = random.random(len(matrix.starts)) < random.choice([0.01, 0.3, 1])
+            Case(matrix, query, 12, threshold, mask).check_rank()
+
+
+def test_stays_right_while_the_catalog_changes() -> None:
+    random, dim = np.random.default_rng(0), 256
+    basis, rows = foreign_basis(dim), clustered(random, 150, dim)
+    for _ in range(300):
+        at = int(random.integers(len(rows)))
+        match random.integers(3):
+            case 0:
+                rows = np.insert(rows, at, clustered(random, 1, dim), axis=0)
+            case 1:
+                rows = np.concatenate([rows[:at], clustered(random, 1, dim), rows[at + 1 :]])
+            case _:
+                rows = np.delete(rows, at, axis=0)
+        starts = np.flatnonzero(np.append(True, random.random(len(rows) - 1) < 0.8))
+        matrix = Matrix(rows, starts, project(rows, basis))
+        Case(matrix, rows[at // 2], 5, 0.7, np.ones(len(starts), bool)).check_rank()
 
 
 def test_gives_a_copy_the_score_one() -> None:
@@ -101,3 +200,8 @@ def test_takes_any_k(k: int) -> None:
 def test_finds_nothing_in_an_empty_matrix() -> None:
     ranking = rank(single(np.empty((0, 8), np.float32)), np.ones(8, np.float32), 5)
     assert len(ranking.items) == len(ranking.matched) == 0
+
+
+def test_finds_nothing_without_a_query() -> None:
+    rows = unit(np.random.default_rng(0).normal(size=(7, 8)))
+    assert rank_many(single(rows), rows[:0], 5) == []

@@ -1,0 +1,60 @@
+"""What is ranked, what is asked, and what comes back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.ranking.bounds import Bounds, Vectors
+
+Positions = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Unit rows, and where each item's rows start."""
+
+    rows: Vectors  # (n, dim)
+    starts: Positions  # (items,), rising, the first 0: every item has a row
+    bounds: Bounds | None = None  # without them every row is scored
+
+    def rows_of(self, items: Positions) -> tuple[Positions, Positions]:
+        """All rows of these items in a line, and where in that line each item starts."""
+        if len(self.starts) == len(self.rows):
+            return items, np.arange(len(items))
+        ends = np.append(self.starts[1:], len(self.rows))
+        lengths = ends[items] - self.starts[items]
+        offsets = np.cumsum(lengths) - lengths
+        return np.arange(lengths.sum()) + np.repeat(self.starts[items] - offsets, lengths), offsets
+
+    def best_of(self, values: Vectors) -> Vectors:
+        """Each item's greatest value (items,) among those of its rows (n,)."""
+        if len(self.starts) == len(values):
+            return values
+        return np.maximum.reduceat(values, self.starts)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a matrix."""
+
+    query: Vectors  # (dim,), of unit length
+    k: int
+    threshold: float
+    mask: Mask | None  # (items,)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it must be found out which items match: every score is at least -1."""
+        return self.threshold > -1
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The best items in order, and which items are good enough at all."""
+
+    items: Positions  # (<= k,), best first; ties by position
+    rows: Positions  # (<= k,), the best row of each
+    scores: NDArray[np.float64]  # (<= k,), cosine of each
+    matched: Mask  # (items,), at or above the threshold, within the mask or not; read only
