@@ -236,6 +236,7 @@ class Product(EmbeddedPicture):
         ordering = ("id",)
         indexes = (
             models.Index(fields=("active", "embedding_status", "embedder", "revision")),
+            models.Index(fields=("id", "revision"), name="product_revision"),
             models.Index(fields=("category", "price")),
             models.Index(fields=("image",)),  # who else has this file?
             models.Index(fields=("embedding_due_at",), condition=UNREADY, name="product_due"),
@@ -264,6 +265,7 @@ class ProductPhoto(EmbeddedPicture):
     class Meta:
         ordering = ("product", "position", "id")
         indexes = (
+            models.Index(fields=("product", "revision"), name="photo_revision"),
             models.Index(fields=("image",)),
             models.Index(fields=("embedding_due_at",), condition=UNREADY, name="photo_due"),
         )

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures import StoredPicture
+from search.bands import band
+from search.corpus import Corpus
 from search.index import live_index
 from search.queries import Query, milliseconds_since
-from search.ranking import Mask, Positions, Ranking, rank, score_items
-from search.snapshots import Snapshot, image_key
+from search.ranking import Mask, Positions, Ranking
+from search.segments import image_key
 
 NEAREST = 4  # shown where nothing reaches the threshold
 
@@ -48,6 +50,11 @@ class Match:
     def percent(self) -> int:
         """The score as people read it; 100 only for the very same picture."""
         return floor(100 * self.score + 1e-4)
+
+    @property
+    def band(self) -> str:
+        """The score in words."""
+        return band(self.score)
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Filters:
-    """The options as masks over a snapshot's products."""
+    """The options as masks over the items of a corpus."""
 
     others: Mask  # not the product that the query is about
     category: Mask
@@ -94,78 +101,75 @@ class _Filters:
 def search(query: Query, options: Options) -> Answer:
     """The products most like the query. Raises NothingToSearch."""
     started = perf_counter()
-    snapshot = live_index(query.embedder, len(query.vector)).snapshot()
-    if not len(snapshot.products):
+    corpus = live_index(query.embedder, len(query.vector)).corpus()
+    if not len(corpus):
         raise NothingToSearch(
             "There is nothing to search yet: no product's picture has been read. "
             "Run: python manage.py build_embeddings"
         )
-    filters = _filters(snapshot, query, options)
+    filters = _filters(corpus, query, options)
     mask = filters.others & filters.category & filters.price
     wanted = min(options.page * options.limit, len(mask))
-    ranking = rank(snapshot.matrix, query.vector, wanted, threshold=options.threshold, mask=mask)
+    ranking = corpus.rank(query.vector, wanted, threshold=options.threshold, mask=mask)
     count = int((ranking.matched & mask).sum())
     return Answer(
         query=query,
         options=options,
-        matches=_page(snapshot, query, options, ranking, mask),
-        nearest=[] if count else _nearest(snapshot, query, mask),
+        matches=_page(corpus, query, options, ranking, mask),
+        nearest=[] if count else _nearest(corpus, query, mask),
         count=count,
-        facets=_facets(snapshot, ranking.matched & filters.others, filters),
-        products=len(snapshot.products),
-        generation=snapshot.generation,
+        facets=_facets(corpus, ranking.matched & filters.others, filters),
+        products=len(corpus),
+        generation=corpus.generation,
         rank_ms=milliseconds_since(started),
     )
 
 
-def _filters(snapshot: Snapshot, query: Query, options: Options) -> _Filters:
-    everything = np.ones(len(snapshot.products), bool)
+def _filters(corpus: Corpus, query: Query, options: Options) -> _Filters:
+    everything = np.ones(len(corpus.products), bool)
     category, price = everything, everything
     if options.categories:
         wanted = Category.objects.filter(name__in=options.categories).values_list("pk", flat=True)
-        category = np.isin(snapshot.categories, list(wanted))
+        category = np.isin(corpus.categories, list(wanted))
     if options.min_price is not None:
-        price = price & (snapshot.prices >= float(options.min_price))
+        price = price & (corpus.prices >= float(options.min_price))
     if options.max_price is not None:
-        price = price & (snapshot.prices <= float(options.max_price))
-    return _Filters(snapshot.products != (query.product or 0), category, price)
+        price = price & (corpus.prices <= float(options.max_price))
+    return _Filters(corpus.products != (query.product or 0), category, price)
 
 
 def _page(
-    snapshot: Snapshot, query: Query, options: Options, ranking: Ranking, mask: Mask
+    corpus: Corpus, query: Query, options: Options, ranking: Ranking, mask: Mask
 ) -> list[Match]:
     page = slice((options.page - 1) * options.limit, options.page * options.limit)
     if options.ordering == "-score":
-        return _matches(snapshot, ranking.items[page], ranking.rows[page], ranking.scores[page])
+        return _matches(corpus, ranking.items[page], ranking.rows[page], ranking.scores[page])
     matched = np.flatnonzero(ranking.matched & mask)
     sign = -1 if options.ordering.startswith("-") else 1
-    items = matched[np.argsort(sign * snapshot.prices[matched], kind="stable")][page]
-    scores, rows = score_items(snapshot.matrix, query.vector, items)
-    return _matches(snapshot, items, rows, scores)
+    order = np.lexsort((corpus.products[matched], sign * corpus.prices[matched]))
+    items = matched[order][page]
+    scores, rows = corpus.score_items(query.vector, items)
+    return _matches(corpus, items, rows, scores)
 
 
-def _nearest(snapshot: Snapshot, query: Query, mask: Mask) -> list[Match]:
-    ranking = rank(snapshot.matrix, query.vector, NEAREST, mask=mask)
-    return _matches(snapshot, ranking.items, ranking.rows, ranking.scores)
+def _nearest(corpus: Corpus, query: Query, mask: Mask) -> list[Match]:
+    ranking = corpus.rank(query.vector, NEAREST, mask=mask)
+    return _matches(corpus, ranking.items, ranking.rows, ranking.scores)
 
 
 def _matches(
-    snapshot: Snapshot, items: Positions, rows: Positions, scores: NDArray[np.float64]
+    corpus: Corpus, items: Positions, rows: Positions, scores: NDArray[np.float64]
 ) -> list[Match]:
     """These products with their best pictures.
 
-    The last look at the database drops what was deleted, hidden or replaced since the snapshot.
+    The last look at the database drops what was deleted, hidden or replaced since it was read.
     """
     visible = Product.objects.filter(active=True).select_related("category")
-    products = visible.in_bulk(snapshot.products[items].tolist())
-    photos = ProductPhoto.objects.in_bulk(snapshot.photos[rows][snapshot.photos[rows] > 0].tolist())
-    found = zip(
-        snapshot.products[items].tolist(),
-        snapshot.photos[rows].tolist(),
-        snapshot.images[rows].tolist(),
-        scores.tolist(),
-        strict=True,
-    )
+    products = visible.in_bulk(corpus.products[items].tolist())
+    photo_ids, images = corpus.pictures(rows)
+    photos = ProductPhoto.objects.in_bulk(photo_ids[photo_ids > 0].tolist())
+    columns = (corpus.products[items], photo_ids, images, scores)
+    found = zip(*(column.tolist() for column in columns), strict=True)
     matches = []
     for product_id, photo_id, image, score in found:
         product = products.get(product_id)
@@ -175,15 +179,15 @@ def _matches(
     return matches
 
 
-def _facets(snapshot: Snapshot, matched: Mask, filters: _Filters) -> Facets:
-    ids, counts = np.unique(snapshot.categories[matched & filters.price], return_counts=True)
+def _facets(corpus: Corpus, matched: Mask, filters: _Filters) -> Facets:
+    ids, counts = np.unique(corpus.categories[matched & filters.price], return_counts=True)
     names = dict(Category.objects.filter(pk__in=ids.tolist()).values_list("pk", "name"))
     categories = [
         CategoryCount(names[pk], count)
         for pk, count in zip(ids.tolist(), counts.tolist(), strict=True)
         if pk in names
     ]
-    prices = snapshot.prices[matched & filters.category].tolist()
+    prices = corpus.prices[matched & filters.category].tolist()
     return Facets(
         sorted(categories, key=attrgetter("name")),
         min(prices, default=None),

@@ -1,4 +1,8 @@
-"""What the database says of the pictures that search may show, without and with their vectors."""
+"""What the database says of the pictures that search may show, without and with their vectors.
+
+Products are looked at by the thousand, in buckets of ids. A bucket's tally changes with each of its
+rows, so that a reader whose tallies are the database's has missed nothing.
+"""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -7,21 +11,24 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Sum
 from numpy.typing import NDArray
 
 from catalog.models import EmbeddedQuerySet, EmbeddingStatus, Product, ProductPhoto
 from catalog.vectors import InvalidVector, from_bytes
-from search.snapshots import image_key
+from search.segments import image_key
 
 logger = logging.getLogger(__name__)
 
+BUCKET = 1024  # product ids
 CHUNK = 500  # vectors to a query
 
 Key = tuple[int, int]  # product id, and photo id or 0 for the product's own picture
 Vector = NDArray[np.float32]  # (dim,)
-Vectors = NDArray[np.float32]  # (n, dim)
-Fingerprint = tuple[int, ...]
+# How many products and photos there are, and the sums of their revisions. Sums of random numbers
+# tell sets of rows apart in whatever order their transactions committed.
+Tally = tuple[int, int, int, int]
+Tallies = dict[int, Tally]  # by bucket, empty ones left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,49 +40,49 @@ class Fact:
     image: int  # `image_key`
     category: int
     price: float
-    is_current: bool  # whether its vector is of this picture and of the wanted embedder
+    embedder: str  # the identity of its vector's, empty while it has none
+    is_failed: bool
 
 
-def shown() -> tuple[EmbeddedQuerySet, EmbeddedQuerySet]:
-    """The pictures of active products: their own, and their further photos."""
-    products: EmbeddedQuerySet = Product.objects.filter(active=True)
-    photos: EmbeddedQuerySet = ProductPhoto.objects.filter(product__active=True)
-    return products.exclude(image=""), photos.exclude(image="")
+def ids_of(bucket: int) -> tuple[int, int]:
+    """The first product id of a bucket, and that of the next one."""
+    return bucket * BUCKET, (bucket + 1) * BUCKET
 
 
-def fingerprint() -> Fingerprint:
-    """Numbers and sums of revisions of all shown pictures.
-
-    Sums of random numbers tell sets of rows apart in whatever order their transactions committed.
-    """
-    products, photos = shown()
-    own = products.order_by().aggregate(n=Count("pk"), sum=Sum("revision"))
-    more = photos.order_by().aggregate(
-        n=Count("pk"), sum=Sum("revision"), products=Sum("product__revision")
-    )
-    found = (own["n"], own["sum"], more["n"], more["sum"], more["products"])
-    return tuple(number or 0 for number in found)
+def read_total() -> Tally:
+    """The tally of the whole catalog."""
+    counts = {"n": Count("pk"), "sum": Sum("revision")}
+    own = Product.objects.order_by().aggregate(**counts)
+    more = ProductPhoto.objects.order_by().aggregate(**counts)
+    return own["n"], int(own["sum"] or 0), more["n"], int(more["sum"] or 0)
 
 
-def read_facts(identity: str) -> tuple[list[Fact], Fingerprint]:
-    """The facts on all shown pictures, product by product, and the fingerprint of just these."""
-    products, photos = shown()
+def read_tallies() -> Tallies:
+    """The tallies of all buckets."""
+    own = _counts(Product.objects.annotate(bucket=F("pk") / BUCKET))
+    more = _counts(ProductPhoto.objects.annotate(bucket=F("product_id") / BUCKET))
+    nothing = (0, 0)
+    return {
+        bucket: (*own.get(bucket, nothing), *more.get(bucket, nothing)) for bucket in own | more
+    }
+
+
+def read_facts(bucket: int) -> tuple[list[Fact], Tally]:
+    """The facts on a bucket's pictures, product by product, and the tally of just what was read."""
     columns = ("pk", "revision", "image", "embedding_status", "embedder")
-    own = list(products.order_by("pk").values_list(*columns, "category_id", "price"))
-    of_product = ("product__category_id", "product__price", "product_id", "product__revision")
-    more = list(photos.order_by("position", "pk").values_list(*columns, *of_product))
-    facts = [_fact(identity, (row[0], 0), row) for row in own]
-    facts += [_fact(identity, (row[7], row[0]), row[:7]) for row in more]
+    low, high = ids_of(bucket)
+    products = Product.objects.filter(pk__gte=low, pk__lt=high).order_by("pk")
+    photos = ProductPhoto.objects.filter(product_id__gte=low, product_id__lt=high)
+    own = list(products.values_list(*columns, "category_id", "price", "active"))
+    more = list(photos.order_by("position", "pk").values_list(*columns, "product_id"))
+    of_product = {row[0]: row[5:7] for row in own if row[7]}
+    facts = [_fact((row[0], 0), row[:5], row[5:7]) for row in own if row[7]]
+    facts += [_fact((row[5], row[0]), row[:5], of_product[row[5]])
+              for row in more if row[5] in of_product]  # fmt: skip
+    facts = [fact for fact in facts if fact.image]
     facts.sort(key=lambda fact: (fact.key[0], fact.key[1] != 0))  # stable: photos stay in order
-    revisions = (sum(row[1] for row in rows) for rows in (own, more))
-    own_sum, more_sum = revisions
-    return facts, (len(own), own_sum, len(more), more_sum, sum(row[8] for row in more))
-
-
-def _fact(identity: str, key: Key, row: tuple[Any, ...]) -> Fact:
-    _, revision, image, status, embedder, category, price = row
-    is_current = (status, embedder) == (EmbeddingStatus.READY, identity)
-    return Fact(key, revision, image_key(image), category, float(price), is_current)
+    sums = (sum(row[1] for row in rows) for rows in (own, more))
+    return facts, (len(own), next(sums), len(more), next(sums))
 
 
 def read_vectors(
@@ -85,7 +92,8 @@ def read_vectors(
 
     A picture that has changed since its fact was read is left out.
     """
-    for queryset, photo in zip(shown(), (False, True), strict=True):
+    models: tuple[EmbeddedQuerySet, ...] = (Product.objects.all(), ProductPhoto.objects.all())
+    for queryset, photo in zip(models, (False, True), strict=True):
         wanted = {fact.key[photo]: fact for fact in facts if bool(fact.key[1]) == photo}
         current = queryset.searchable(identity)
         ids = iter(wanted)
@@ -94,6 +102,25 @@ def read_vectors(
             for pk, revision, data in stored:
                 if revision == wanted[pk].revision:
                     yield wanted[pk], _vector(wanted[pk], data, dim)
+
+
+def _counts(rows: EmbeddedQuerySet) -> dict[int, tuple[int, int]]:
+    grouped = rows.order_by().values("bucket").annotate(n=Count("pk"), sum=Sum("revision"))
+    return {row["bucket"]: (row["n"], int(row["sum"])) for row in grouped}
+
+
+def _fact(key: Key, row: tuple[Any, ...], of_product: tuple[Any, ...]) -> Fact:
+    _, revision, image, status, embedder = row
+    category, price = of_product
+    return Fact(
+        key=key,
+        revision=revision,
+        image=image_key(image),
+        category=category,
+        price=float(price),
+        embedder=embedder if status == EmbeddingStatus.READY else "",
+        is_failed=status == EmbeddingStatus.FAILED,
+    )
 
 
 def _vector(fact: Fact, data: bytes, dim: int) -> Vector | None:

@@ -22,14 +22,14 @@ def readyz(request: HttpRequest) -> JsonResponse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         embedder = serving_embedder()
-        snapshot = live_index(embedder.identity, embedder.dim).snapshot()
+        corpus = live_index(embedder.identity, embedder.dim).corpus()
     except DatabaseError:
         return _not_ready("The database does not answer.")
     except EmbedderUnavailable as error:
         return _not_ready(str(error))
-    if not len(snapshot.products):
+    if not len(corpus):
         return _not_ready("No product can be searched. Run: python manage.py build_embeddings")
-    index = {"products": len(snapshot.products), "generation": snapshot.generation}
+    index = {"products": len(corpus), "generation": corpus.generation}
     return JsonResponse({"status": "ready", "embedder": embedder.identity, "index": index})
 
 

@@ -1,7 +1,10 @@
-"""LiveIndex: the vectors a process ranks, kept in step with the database."""
+"""LiveIndex: the vectors a process searches, kept in step with the database."""
 
+import logging
 import threading
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from time import monotonic
@@ -9,106 +12,173 @@ from time import monotonic
 import numpy as np
 from django.conf import settings
 
-from search.facts import (
-    Fact,
-    Fingerprint,
-    Key,
-    Vector,
-    Vectors,
-    fingerprint,
-    read_facts,
-    read_vectors,
+from search.buckets import BucketReader
+from search.corpus import Corpus
+from search.facts import Tallies, Tally, ids_of, read_tallies, read_total
+from search.ranking import Positions
+from search.segments import Item, segment_of
+from search.snapshots import (
+    InvalidSnapshot,
+    Part,
+    Snapshot,
+    exclusive,
+    load_snapshot,
+    remove_snapshots,
+    save_snapshot,
+    snapshot_in_use,
 )
-from search.ranking import Matrix
-from search.snapshots import InvalidSnapshot, Snapshot, empty_snapshot, load_snapshot
+
+logger = logging.getLogger(__name__)
+
+NOTHING = (0, 0, 0, 0)  # the tally of an empty bucket
+
+# What changed since the snapshot is ranked row by row, and every process has a copy of its own. A
+# worker writes another snapshot at so many rows, and a hundredth of the snapshot's; a process that
+# finds twice as many does so itself.
+OVERLAY_ROWS = 5000
+
+
+@dataclass(frozen=True)
+class _Change:
+    """How a bucket differs from the snapshot."""
+
+    dead: Positions  # items of the snapshot
+    items: list[Item]  # new or changed
 
 
 class LiveIndex:
-    """The current snapshot of one embedder's vectors; threads share it.
+    """The corpus of one embedder's vectors: a snapshot's files, and what changed since.
 
-    While the network is being changed, the vectors in the database give way to those of the next
-    embedder one by one. The files in `snapshot_folder` then keep the old ones.
+    Threads share it. Without files, or where none can be written, all of it is kept in memory.
     """
 
     def __init__(self, identity: str, dim: int) -> None:
-        self._snapshot = empty_snapshot(identity, dim)
-        self._kept = _Lookup(self._snapshot)
-        self._seen: tuple[int, Fingerprint] | None = None
-        self._rejected: dict[Key, int] = {}  # revisions whose vector is unusable: read only once
+        self._identity, self._dim = identity, dim
+        self._folder = Path(settings.INDEX_DIR) / identity
+        self._reader = BucketReader(identity, dim)
+        self._refreshing = threading.RLock()
         self._checked = float("-inf")
-        self._refreshing = threading.Lock()
+        self._can_write = True
+        self._files = ""
+        self._start_from(Snapshot(segment_of([], dim), {}))
 
-    def snapshot(self) -> Snapshot:
-        """The catalog as it was in the database INDEX_REFRESH_SECONDS ago or later."""
-        with self._refreshing:
-            now = monotonic()
-            if now - self._checked >= settings.INDEX_REFRESH_SECONDS:
-                self._refresh()
-                self._checked = now
-        return self._snapshot
+    def corpus(self) -> Corpus:
+        """The catalog as it was in the database INDEX_REFRESH_SECONDS ago or later.
+
+        While one thread follows the database, the others get the corpus before.
+        """
+        is_first = self._checked < 0
+        if self._refreshing.acquire(blocking=is_first):
+            try:
+                if monotonic() - self._checked >= settings.INDEX_REFRESH_SECONDS:
+                    self._refresh()
+                    self._checked = monotonic()
+            finally:
+                self._refreshing.release()
+        return self._corpus
+
+    def compact(self) -> None:
+        """Write a snapshot of the catalog as it is, if the one in use is not. Raises OSError."""
+        with self._refreshing, exclusive(self._folder):
+            self._open_files()
+            current = read_tallies()
+            if not self._files or self._snapshot.tallies != current:
+                save_snapshot(self._folder, self._parts(current), self._dim)
+                self._open_files()
+
+    def compact_if_large(self) -> None:
+        """Write a snapshot if much has changed since the last one. Raises OSError."""
+        if len(self.corpus().overlay.photos) > self._most_changed():
+            self.compact()
+
+    def remove_files(self) -> None:
+        """Throw the snapshot away; processes that have it mapped go on with it."""
+        remove_snapshots(self._folder)
 
     def _refresh(self) -> None:
-        folder = snapshot_folder(self._snapshot.identity)
-        files = folder.stat().st_ino if folder.exists() else 0
-        if self._seen == (files, fingerprint()):
+        self._open_files()
+        if read_total() != self._total():
+            self._follow(read_tallies())
+            self._corpus = self._assembled()
+
+    def _open_files(self) -> None:
+        """Start from another snapshot if there is one; what was removed stays mapped."""
+        in_use = snapshot_in_use(self._folder)
+        if in_use in ("", self._files):
             return
-        if self._seen is None or self._seen[0] != files:
-            self._kept = _Lookup(_load_or_empty(folder, self._snapshot))
-        facts, found = read_facts(self._snapshot.identity)
-        self._snapshot = self._assembled(facts, generation=zlib.crc32(repr(found).encode()))
-        self._seen = files, found
+        self._files = in_use
+        try:
+            self._start_from(load_snapshot(self._folder))
+        except InvalidSnapshot as error:
+            logger.warning("%s The vectors are read from the database instead.", error)
 
-    def _assembled(self, facts: list[Fact], *, generation: int) -> Snapshot:
-        """A snapshot of these facts; only vectors that changed are read."""
-        identity, dim = self._snapshot.identity, self._snapshot.matrix.rows.shape[1]
-        known = _Lookup(self._snapshot)
-        missing = [
-            fact
-            for fact in facts
-            if fact.is_current
-            and not known.has_revision(fact)
-            and self._rejected.get(fact.key) != fact.revision
-        ]
-        read = {fact.key: vector for fact, vector in read_vectors(missing, identity, dim)}
-        for fact in missing:
-            if fact.key in read and read[fact.key] is None:
-                self._rejected[fact.key] = fact.revision
+    def _start_from(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._tallies = dict(snapshot.tallies)
+        self._changes: dict[int, _Change] = {}  # by bucket
+        self._corpus = self._assembled()
 
-        def vector_of(fact: Fact) -> Vector | None:
-            if not fact.is_current:
-                return self._kept.vector(fact) if self._kept.has_image(fact) else None
-            return known.vector(fact) if known.has_revision(fact) else read.get(fact.key)
+    def _follow(self, current: Tallies) -> None:
+        for bucket in sorted(_different(current, self._tallies)):
+            items, self._tallies[bucket] = self._reader.read(bucket, self._known(bucket))
+            self._changes[bucket] = self._change(bucket, items)
+            if self._can_write and self._overlay_rows() > 2 * self._most_changed():
+                self._compact_and_follow()
+                return
 
-        rows = np.empty((len(facts), dim), np.float32)
-        found: list[Fact] = []
-        for fact in facts:
-            vector = vector_of(fact)
-            if vector is not None:
-                rows[len(found)] = vector
-                found.append(fact)
-        return _snapshot(identity, rows[: len(found)], found, generation)
+    def _compact_and_follow(self) -> None:
+        try:
+            self.compact()
+        except OSError:
+            logger.exception("No snapshot can be written to %s.", self._folder)
+        self._can_write = not self._changes
+        self._follow(read_tallies())
 
+    def _change(self, bucket: int, items: list[Item]) -> _Change:
+        place = self._place(bucket)
+        before = self._snapshot.segment.items(place)
+        old = {item.product: item for item in before}
+        new = [item for item in items if old.get(item.product) != item]
+        same = {item.product for item in items} - {item.product for item in new}
+        dead = [place.start + n for n, item in enumerate(before) if item.product not in same]
+        return _Change(np.array(dead, np.intp), new)
 
-class _Lookup:
-    """A snapshot's rows by picture."""
+    def _known(self, bucket: int) -> list[Item]:
+        """What has been read of a bucket, the newest last."""
+        change = self._changes.get(bucket)
+        return self._snapshot.segment.items(self._place(bucket)) + (change.items if change else [])
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._rows = snapshot.matrix.rows
-        self._row = {key: row for row, key in enumerate(snapshot.picture_keys())}
-        self._revisions = snapshot.revisions.tolist()
-        self._images = snapshot.images.tolist()
+    def _parts(self, current: Tallies) -> Iterator[Part]:
+        for bucket, tally in sorted(current.items()):
+            if self._snapshot.tallies.get(bucket) == tally:
+                yield bucket, tally, self._snapshot.segment.part(self._place(bucket))
+            else:
+                items, read = self._reader.read(bucket, self._known(bucket))
+                yield bucket, read, segment_of(items, self._dim)
 
-    def has_revision(self, fact: Fact) -> bool:
-        row = self._row.get(fact.key)
-        return row is not None and self._revisions[row] == fact.revision
+    def _assembled(self) -> Corpus:
+        changes = [change for _, change in sorted(self._changes.items())]
+        return Corpus(
+            identity=self._identity,
+            generation=zlib.crc32(repr(self._total()).encode()),
+            base=self._snapshot.segment,
+            dead=np.concatenate([np.empty(0, np.intp), *(change.dead for change in changes)]),
+            overlay=segment_of([item for change in changes for item in change.items], self._dim),
+        )
 
-    def has_image(self, fact: Fact) -> bool:
-        row = self._row.get(fact.key)
-        return row is not None and self._images[row] == fact.image
+    def _place(self, bucket: int) -> slice:
+        return self._snapshot.segment.between(*ids_of(bucket))
 
-    def vector(self, fact: Fact) -> Vector:
-        vector: Vector = self._rows[self._row[fact.key]]
-        return vector
+    def _overlay_rows(self) -> int:
+        return sum(len(item.rows) for change in self._changes.values() for item in change.items)
+
+    def _most_changed(self) -> int:
+        return OVERLAY_ROWS + len(self._snapshot.segment.photos) // 100
+
+    def _total(self) -> Tally:
+        columns = zip(NOTHING, *self._tallies.values(), strict=True)
+        products, revisions, photos, photo_revisions = map(sum, columns)
+        return products, revisions, photos, photo_revisions
 
 
 @cache
@@ -117,31 +187,9 @@ def live_index(identity: str, dim: int) -> LiveIndex:
     return LiveIndex(identity, dim)
 
 
-def snapshot_folder(identity: str) -> Path:
-    """Where the vectors of an embedder are kept that the database no longer has."""
-    return Path(settings.INDEX_DIR) / identity
-
-
-def _load_or_empty(folder: Path, like: Snapshot) -> Snapshot:
-    try:
-        return load_snapshot(folder)
-    except InvalidSnapshot:
-        return empty_snapshot(like.identity, like.matrix.rows.shape[1])
-
-
-def _snapshot(identity: str, rows: Vectors, facts: list[Fact], generation: int) -> Snapshot:
-    """Rows (n, dim) and their facts, product by product, as a snapshot."""
-    products = np.array([fact.key[0] for fact in facts], np.int64)
-    starts = np.flatnonzero(np.diff(products, prepend=-1))
-    firsts = [facts[start] for start in starts]
-    return Snapshot(
-        identity=identity,
-        generation=generation,
-        matrix=Matrix(rows, starts),
-        photos=np.array([fact.key[1] for fact in facts], np.int64),
-        images=np.array([fact.image for fact in facts], np.int64),
-        revisions=np.array([fact.revision for fact in facts], np.int64),
-        products=products[starts],
-        categories=np.array([fact.category for fact in firsts], np.int64),
-        prices=np.array([fact.price for fact in firsts], np.float64),
-    )
+def _different(current: Tallies, known: Tallies) -> set[int]:
+    return {
+        bucket
+        for bucket in current.keys() | known.keys()
+        if current.get(bucket, NOTHING) != known.get(bucket, NOTHING)
+    }

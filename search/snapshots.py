@@ -1,21 +1,45 @@
-"""What a process ranks, as one immutable value, and as files that other processes can map."""
+"""A segment as files, which all processes of the machine map, so that they share one copy.
 
+The files of a snapshot are in a folder of their own. A link names the one in use; it moves in one
+step, once everything is on disk: who is killed while writing leaves the old one where it was.
+"""
+
+import fcntl
 import json
+import math
+import mmap
 import os
 import shutil
 import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.ranking import Matrix
+from search.facts import Tallies, Tally
+from search.ranking import WORTHWHILE, Bounds, Matrix, bounds_of
+from search.segments import Segment
 
-Ids = NDArray[np.int64]
+LINK = "current"
+MANIFEST = "manifest.json"
+SAMPLES = 64  # places in a file where opening it looks at the bytes
+SAMPLE = 4096  # bytes at each
 
-ARRAYS = ("rows", "starts", "photos", "images", "revisions", "products", "categories", "prices")
+# What is written part by part, and the type of its numbers.
+COLUMNS = {
+    "rows": "<f4", "starts": "<i8", "photos": "<i8", "images": "<i8", "revisions": "<i8",
+    "products": "<i8", "categories": "<i8", "prices": "<f8",
+}  # fmt: skip
+BOUNDS = {
+    "basis": "<f8", "heads": "<f4", "bodies": "<f4", "after_heads": "<f4", "after_bodies": "<f4",
+}  # fmt: skip
+
+Part = tuple[int, Tally, Segment]  # a bucket, its tally, its products
 
 
 class InvalidSnapshot(Exception):
@@ -24,89 +48,173 @@ class InvalidSnapshot(Exception):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The searchable catalog at one moment. Items are products, rows their pictures."""
+    """A segment with its bounds, and the tallies of the buckets it was made from."""
 
-    identity: str  # the embedder's
-    generation: int  # the same in every process that has the same catalog; below 2**32
-    matrix: Matrix
-    photos: Ids  # (n,), ids of ProductPhoto, 0 for a product's own picture
-    images: Ids  # (n,), `image_key` of each picture
-    revisions: Ids  # (n,)
-    products: Ids  # (items,), ids, rising
-    categories: Ids  # (items,), ids
-    prices: NDArray[np.float64]  # (items,)
-
-    def picture_keys(self) -> list[tuple[int, int]]:
-        """(product id, photo id) of every row."""
-        lengths = np.diff(np.append(self.matrix.starts, len(self.photos)))
-        products = np.repeat(self.products, lengths)
-        return list(zip(products.tolist(), self.photos.tolist(), strict=True))
+    segment: Segment
+    tallies: Tallies
 
 
-def image_key(name: str) -> int:
-    """64 bits that stand for a stored picture; its name holds the digest of its bytes."""
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little", signed=True)
-
-
-def empty_snapshot(identity: str, dim: int) -> Snapshot:
-    """A snapshot of nothing."""
-    ids = np.empty(0, np.int64)
-    matrix = Matrix(np.empty((0, dim), np.float32), np.empty(0, np.intp))
-    return Snapshot(identity, 0, matrix, ids, ids, ids, ids, ids, np.empty(0))
-
-
-def save_snapshot(snapshot: Snapshot, folder: Path) -> None:
-    """Write the files aside, then put them in place of those that were there."""
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Wait until no other process or thread is writing to the folder. Raises OSError."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+    with folder.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # closing it, or dying, gives it up
+        yield
+
+
+def save_snapshot(folder: Path, parts: Iterable[Part], dim: int) -> None:
+    """Write the parts, which come in the order of their buckets, and put them in use.
+
+    To be called in `exclusive`. Raises OSError; what was in use before then stays.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=folder))
     try:
-        for name, array in _arrays(snapshot).items():
-            with (aside / f"{name}.npy").open("wb") as file:
-                np.save(file, array)
-                os.fsync(file.fileno())
-        sizes = {path.name: path.stat().st_size for path in aside.iterdir()}
-        manifest = {
-            "identity": snapshot.identity,
-            "generation": snapshot.generation,
-            "sizes": sizes,
-        }
-        (aside / "manifest.json").write_text(json.dumps(manifest))
-        remove_snapshot(folder)
-        aside.rename(folder)
+        tallies = _write_columns(aside, parts)
+        _write_bounds(aside, dim)
+        _write_manifest(aside, dim, tallies)
+        _put_in_use(aside)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        for other in folder.iterdir():
+            if other.is_dir() and not other.is_symlink() and other != _in_use(folder):
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def load_snapshot(folder: Path) -> Snapshot:
-    """The snapshot in these files, its rows mapped and not read. Raises InvalidSnapshot."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        for name, size in manifest["sizes"].items():
-            if (folder / name).stat().st_size != size:
-                raise InvalidSnapshot(f"{folder / name} is torn.")
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidSnapshot(f"{folder} holds no snapshot.") from error
-    matrix = Matrix(arrays.pop("rows"), arrays.pop("starts"))
-    return Snapshot(manifest["identity"], manifest["generation"], matrix, **arrays)
+    """The snapshot in use, its arrays mapped and hardly read. Raises InvalidSnapshot."""
+    while True:
+        in_use = _in_use(folder)
+        try:
+            return _load(in_use)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if in_use == _in_use(folder):  # else it was replaced and removed just now
+                raise InvalidSnapshot(f"{folder} holds no snapshot.") from error
 
 
-def remove_snapshot(folder: Path) -> None:
+def snapshot_in_use(folder: Path) -> str:
+    """What changes whenever another snapshot is put in use; empty while there is none."""
+    return _in_use(folder).name if (folder / LINK).is_symlink() else ""
+
+
+def remove_snapshots(folder: Path) -> None:
     """Throw the files away; who has them mapped can go on."""
-    if folder.exists():
-        aside = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
-        folder.rename(aside / folder.name)
-        shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def _arrays(snapshot: Snapshot) -> dict[str, NDArray[np.generic]]:
+def _in_use(folder: Path) -> Path:
+    return (folder / LINK).resolve()
+
+
+def _write_columns(folder: Path, parts: Iterable[Part]) -> Tallies:
+    tallies: Tallies = {}
+    rows = 0
+    with ExitStack() as stack:
+        files = {name: stack.enter_context((folder / name).open("wb")) for name in COLUMNS}
+        for bucket, tally, segment in parts:
+            tallies[bucket] = tally
+            for name, array in _columns(segment, first_row=rows).items():
+                files[name].write(np.ascontiguousarray(array, COLUMNS[name]).data)
+            rows += len(segment.photos)
+        for file in files.values():
+            _flush(file)
+    return tallies
+
+
+def _columns(segment: Segment, *, first_row: int) -> dict[str, NDArray[np.generic]]:
     return {
-        "rows": snapshot.matrix.rows,
-        "starts": snapshot.matrix.starts,
-        "photos": snapshot.photos,
-        "images": snapshot.images,
-        "revisions": snapshot.revisions,
-        "products": snapshot.products,
-        "categories": snapshot.categories,
-        "prices": snapshot.prices,
+        "rows": segment.matrix.rows,
+        "starts": segment.matrix.starts + first_row,
+        "photos": segment.photos,
+        "images": segment.images,
+        "revisions": segment.revisions,
+        "products": segment.products,
+        "categories": segment.categories,
+        "prices": segment.prices,
     }
+
+
+def _write_bounds(folder: Path, dim: int) -> None:
+    """The bounds' arrays, empty for a small catalog."""
+    for name in BOUNDS:
+        (folder / name).touch()
+    rows = _map(folder / "rows", COLUMNS["rows"]).reshape(-1, dim)
+    if len(rows) >= WORTHWHILE:
+        bounds = bounds_of(rows, lambda name, shape: _room(folder / name, BOUNDS[name], shape))
+        (folder / "basis").write_bytes(bounds.basis.tobytes("F"))
+    for name in BOUNDS:
+        with (folder / name).open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _write_manifest(folder: Path, dim: int, tallies: Tallies) -> None:
+    checks = {name: _check(folder / name) for name in (*COLUMNS, *BOUNDS)}
+    manifest = {"dim": dim, "checks": checks, "tallies": list(tallies.items())}
+    with (folder / MANIFEST).open("wb") as file:
+        file.write(json.dumps(manifest).encode())
+        _flush(file)
+
+
+def _put_in_use(folder: Path) -> None:
+    link = folder.with_name(f".{folder.name}")
+    link.symlink_to(folder.name)
+    link.replace(folder.with_name(LINK))
+    directory = os.open(folder.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _load(folder: Path) -> Snapshot:
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    for name, check in manifest["checks"].items():
+        if _check(folder / name) != check:
+            raise InvalidSnapshot(f"{folder / name} is torn.")
+    arrays = {name: _map(folder / name, kind) for name, kind in (COLUMNS | BOUNDS).items()}
+    rows = arrays.pop("rows").reshape(-1, manifest["dim"])
+    bounds = _bounds({name: arrays.pop(name) for name in BOUNDS}, *rows.shape)
+    matrix = Matrix(rows, arrays.pop("starts"), bounds)
+    tallies = {bucket: tuple(tally) for bucket, tally in manifest["tallies"]}
+    return Snapshot(Segment(matrix, **arrays), tallies)
+
+
+def _bounds(arrays: dict[str, NDArray[Any]], count: int, dim: int) -> Bounds | None:
+    if not len(arrays["basis"]):
+        return None
+    return Bounds(
+        arrays["basis"].reshape(-1, dim).T,
+        arrays["heads"].reshape(-1, count).T,
+        arrays["bodies"].reshape(count, -1),
+        arrays["after_heads"],
+        arrays["after_bodies"],
+    )
+
+
+def _room(path: Path, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    size = math.prod(shape) * np.dtype(kind).itemsize
+    with path.open("r+b") as file:
+        file.truncate(size)
+        return np.frombuffer(mmap.mmap(file.fileno(), size), kind).reshape(shape)
+
+
+def _map(path: Path, kind: str) -> NDArray[Any]:
+    with path.open("rb") as file:
+        if not path.stat().st_size:  # which can't be mapped
+            return np.empty(0, kind)
+        return np.frombuffer(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ), kind)
+
+
+def _check(path: Path) -> list[int]:
+    """The file's size, and a checksum of samples all over it."""
+    size, checksum = path.stat().st_size, 0
+    with path.open("rb") as file:
+        for place in range(SAMPLES):
+            file.seek(max(0, size - SAMPLE) * place // (SAMPLES - 1))
+            checksum = zlib.crc32(file.read(SAMPLE), checksum)
+    return [size, checksum]
+
+
+def _flush(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())

@@ -187,7 +187,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3},  # so that none pile up behind a busy worker
     }
     for name in ("embed_pending", "fetch_pending")
-}
+} | {"compact": {"task": "search.tasks.compact", "schedule": 30, "options": {"expires": 30}}}
 
 LOGGING = {
     "version": 1,

@@ -8,21 +8,27 @@ from django.core.files.base import ContentFile
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product, ProductPhoto
 from catalog.tasks import embed_pending
-from search.index import LiveIndex, snapshot_folder
-from search.snapshots import Snapshot, load_snapshot, save_snapshot
+from search.corpus import Corpus
+from search.index import LiveIndex
 from tests.conftest import MakeProduct, Picture
-
-
-@pytest.fixture
-def index(embedder: Embedder) -> LiveIndex:
-    """An index as of a new process."""
-    return LiveIndex(embedder.identity, embedder.dim)
 
 
 @pytest.fixture
 def products(make_product: MakeProduct, picture: Picture) -> list[Product]:
     """Five searchable products."""
     return [make_product(image=picture(seed), price=str(seed)) for seed in range(5)]
+
+
+@pytest.fixture(params=["in memory", "over a snapshot"])
+def index(request: Any, embedder: Embedder, products: list[Product]) -> LiveIndex:
+    """An index as of a new process."""
+    if request.param == "over a snapshot":
+        LiveIndex(embedder.identity, embedder.dim).compact()
+    return LiveIndex(embedder.identity, embedder.dim)
+
+
+def found_ids(corpus: Corpus) -> list[int]:
+    return sorted(corpus.products[corpus.live].tolist())
 
 
 def expected_rows(identity: str) -> list[tuple[int, int, bytes]]:
@@ -35,38 +41,46 @@ def expected_rows(identity: str) -> list[tuple[int, int, bytes]]:
     return [(product, photo, data) for product, _, photo, data in sorted(rows)]
 
 
-def found_rows(snapshot: Snapshot) -> list[tuple[int, int, bytes]]:
-    vectors = (row.tobytes() for row in snapshot.matrix.rows)
-    return [(*key, data) for key, data in zip(snapshot.picture_keys(), vectors, strict=True)]
+def found_rows(corpus: Corpus) -> list[tuple[int, int, bytes]]:
+    """The same of what is found, by ranking everything there is."""
+    everything = corpus.rank(np.eye(1280, dtype=np.float32)[0], len(corpus.products))
+    found = []
+    for segment, dead in ((corpus.base, set(corpus.dead.tolist())), (corpus.overlay, set())):
+        for position, item in enumerate(segment.items(slice(0, len(segment.products)))):
+            if position not in dead:
+                found += [(item.product, row.photo, row.vector.tobytes()) for row in item.rows]
+    products = [product for product, _, _ in found]
+    assert sorted(corpus.products[everything.items].tolist()) == sorted(set(products))
+    return sorted(found, key=lambda row: row[0])
 
 
-def consistent(snapshot: Snapshot) -> bool:
+def consistent(corpus: Corpus) -> bool:
     """Whether it holds exactly what it should, each picture with its own vector and facts."""
-    products = Product.objects.in_bulk(snapshot.products.tolist())
     facts = zip(
-        snapshot.products.tolist(),
-        snapshot.categories.tolist(),
-        snapshot.prices.tolist(),
+        corpus.products[corpus.live].tolist(),
+        corpus.categories[corpus.live].tolist(),
+        corpus.prices[corpus.live].tolist(),
         strict=True,
     )
-    return found_rows(snapshot) == expected_rows(snapshot.identity) and all(
+    products = Product.objects.in_bulk()
+    return found_rows(corpus) == expected_rows(corpus.identity) and all(
         (products[pk].category_id, float(products[pk].price)) == (category, price)
         for pk, category, price in facts
     )
 
 
 def test_holds_every_searchable_product(index: LiveIndex, products: list[Product]) -> None:
-    snapshot = index.snapshot()
-    assert len(snapshot.products) == 5
-    assert consistent(snapshot)
+    corpus = index.corpus()
+    assert len(corpus) == 5
+    assert consistent(corpus)
 
 
 def test_stays_the_same_object_while_nothing_changes(
     index: LiveIndex, products: list[Product], django_assert_num_queries: Any
 ) -> None:
-    before = index.snapshot()
+    before = index.corpus()
     with django_assert_num_queries(2):
-        assert index.snapshot() is before
+        assert index.corpus() is before
 
 
 def test_follows_every_kind_of_change(
@@ -76,14 +90,14 @@ def test_follows_every_kind_of_change(
     picture: Picture,
 ) -> None:
     a, b, c, d, _ = products
-    seen = {index.snapshot().generation}
+    seen = {index.corpus().generation}
 
     def assert_follows(count: int) -> None:
-        snapshot = index.snapshot()
-        assert len(snapshot.products) == count
-        assert consistent(snapshot)
-        assert snapshot.generation not in seen
-        seen.add(snapshot.generation)
+        corpus = index.corpus()
+        assert len(corpus) == count
+        assert consistent(corpus)
+        assert corpus.generation not in seen
+        seen.add(corpus.generation)
 
     make_product(image=picture(9))
     assert_follows(6)
@@ -107,10 +121,10 @@ def test_follows_every_kind_of_change(
 def test_reads_only_the_vectors_that_changed(
     index: LiveIndex, products: list[Product], django_assert_num_queries: Any
 ) -> None:
-    index.snapshot()
+    index.corpus()
     products[2].save()
-    with django_assert_num_queries(5) as queries:
-        index.snapshot()
+    with django_assert_num_queries(7) as queries:
+        index.corpus()
     vectors = [q["sql"] for q in queries.captured_queries if '"embedding"' in q["sql"]]
     assert len(vectors) == 1
     assert f"IN ({products[2].pk})" in vectors[0]
@@ -126,37 +140,37 @@ def test_leaves_out_a_damaged_vector_and_says_so(
     index: LiveIndex, products: list[Product], damaged: bytes, caplog: Any
 ) -> None:
     Product.objects.filter(pk=products[1].pk).update(embedding=damaged)
-    snapshot = index.snapshot()
-    assert products[1].pk not in snapshot.products
+    corpus = index.corpus()
+    assert products[1].pk not in found_ids(corpus)
     assert f"Product {products[1].pk} is left out" in caplog.text
     products[0].save()
-    index.snapshot()
+    index.corpus()
     assert caplog.text.count("is left out") == 1, "it is not read again and again"
 
 
-def test_leaves_out_vectors_of_another_network(index: LiveIndex, products: list[Product]) -> None:
+def test_leaves_out_vectors_of_another_network(embedder: Embedder, products: list[Product]) -> None:
     Product.objects.filter(pk=products[1].pk).update(embedder="mobilenet_v2-00000000")
-    assert products[1].pk not in index.snapshot().products
+    assert products[1].pk not in found_ids(LiveIndex(embedder.identity, embedder.dim).corpus())
 
 
 def test_two_processes_agree_on_the_generation(
     index: LiveIndex, products: list[Product], embedder: Embedder
 ) -> None:
-    index.snapshot()
+    index.corpus()
     products[0].delete()
     other = LiveIndex(embedder.identity, embedder.dim)
-    assert index.snapshot().generation == other.snapshot().generation
+    assert index.corpus().generation == other.corpus().generation
 
 
 def test_looks_at_the_database_no_more_often_than_told(
     index: LiveIndex, products: list[Product], settings: Any
 ) -> None:
     settings.INDEX_REFRESH_SECONDS = 0.2
-    before = index.snapshot()
+    before = index.corpus()
     products[0].delete()
-    assert index.snapshot() is before
+    assert index.corpus() is before
     sleep(0.25)
-    assert len(index.snapshot().products) == 4
+    assert len(index.corpus()) == 4
 
 
 def add_photo(product: Product, data: bytes, position: int = 0) -> ProductPhoto:
@@ -175,18 +189,21 @@ def test_holds_the_further_photos_of_a_product_next_to_its_own(
     with django_capture_on_commit_callbacks(execute=True):
         second = add_photo(products[1], picture(21), position=2)
         first = add_photo(products[1], picture(22), position=1)
-    snapshot = index.snapshot()
-    assert consistent(snapshot)
-    assert [photo for product, photo in snapshot.picture_keys() if product == products[1].pk] == [
-        *(0, first.pk, second.pk)
+    corpus = index.corpus()
+    assert consistent(corpus)
+    (item,) = [
+        item
+        for item in corpus.overlay.items(slice(0, len(corpus.overlay.products)))
+        if item.product == products[1].pk
     ]
-    assert len(snapshot.products) == 5
+    assert [row.photo for row in item.rows] == [0, first.pk, second.pk]
+    assert len(corpus) == 5
     first.delete()
-    assert consistent(index.snapshot())
+    assert consistent(index.corpus())
     products[1].active = False
     products[1].save()
-    assert consistent(index.snapshot())
-    assert len(index.snapshot().products) == 4
+    assert consistent(index.corpus())
+    assert len(index.corpus()) == 4
 
 
 def test_product_without_a_picture_of_its_own_is_found_by_its_photo(
@@ -198,31 +215,17 @@ def test_product_without_a_picture_of_its_own_is_found_by_its_photo(
     product = make_product()
     with django_capture_on_commit_callbacks(execute=True):
         add_photo(product, picture(23))
-    assert index.snapshot().products.tolist() == [product.pk]
-    product.price = 5
+    assert product.pk in found_ids(index.corpus())
+    product.price = 555
     product.save()
-    assert index.snapshot().prices.tolist() == [5.0]
+    assert 555 in index.corpus().prices[index.corpus().live]
 
 
-def test_kept_files_stand_in_for_vectors_that_gave_way_to_the_next_network(
-    index: LiveIndex, products: list[Product], picture: Picture
+def test_product_that_comes_back_is_found_as_it_is_now(
+    index: LiveIndex, products: list[Product]
 ) -> None:
-    before = index.snapshot()
-    save_snapshot(before, snapshot_folder(before.identity))
-    Product.objects.update(embedder="mobilenet_v2-00000000")
-    products[0].delete()
-    products[1].image = ContentFile(picture(30), "new.jpg")
-    products[1].save()
-    after = index.snapshot()
-    assert after.products.tolist() == [product.pk for product in products[2:]]
-    assert np.array_equal(after.matrix.rows, before.matrix.rows[2:])
-    assert found_rows(LiveIndex(before.identity, 1280).snapshot()) == found_rows(after)
-
-
-def test_torn_files_are_as_good_as_none(index: LiveIndex, products: list[Product]) -> None:
-    folder = snapshot_folder(products[0].embedder)
-    save_snapshot(index.snapshot(), folder)
-    assert found_rows(load_snapshot(folder)) == found_rows(index.snapshot())
-    with (folder / "rows.npy").open("r+b") as file:
-        file.truncate(1000)
-    assert consistent(index.snapshot())
+    index.corpus()
+    Product.objects.filter(pk=products[3].pk).update(active=False)
+    assert products[3].pk not in found_ids(index.corpus())
+    Product.objects.filter(pk=products[3].pk).update(active=True, price=12)
+    assert consistent(index.corpus())

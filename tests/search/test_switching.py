@@ -10,7 +10,7 @@ from django.test import Client
 
 from catalog.models import Product
 from catalog.serving import serving_embedder
-from search.index import LiveIndex, live_index, snapshot_folder
+from search.index import LiveIndex, live_index
 from tests.conftest import MakeProduct, Picture
 
 OLD, NEW = "efficientnet_lite0", "mobilenet_v2"
@@ -56,11 +56,11 @@ def test_old_vectors_are_searched_until_the_last_new_one_is_there(
     assert Product.objects.filter(embedder__startswith=NEW).count() == 4
     assert found(client, picture(0)) == (OLD, everything)
     old = serving_embedder()
-    fresh = LiveIndex(old.identity, old.dim).snapshot()
+    fresh = LiveIndex(old.identity, old.dim).corpus()
     assert set(fresh.products.tolist()) == everything, "a process that starts now agrees"
     call_command("build_embeddings")
     assert found(client, picture(0)) == (NEW, everything)
-    assert not snapshot_folder(old.identity).exists()
+    assert not (Path(settings.INDEX_DIR) / old.identity).exists()
 
 
 def test_changes_during_the_switch_are_right_at_once(

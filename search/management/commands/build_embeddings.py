@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
@@ -14,13 +15,14 @@ from catalog.embedding import BATCH_SIZE, embed_pictures
 from catalog.models import EMBEDDED_MODELS, EmbeddedQuerySet
 from catalog.remote import fetch_pictures
 from catalog.serving import serving_embedder, wanted_embedder
+from search.index import live_index
 from search.switching import begin_switch, finish_switch
 
 
 class Command(BaseCommand):
     help = (
         "Fetch the pictures that only have an address, and compute the vectors of all that have "
-        "no current one. Safe to stop and repeat."
+        "no current one; then write the snapshot that searches start from. Safe to stop and repeat."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,10 +41,14 @@ class Command(BaseCommand):
         except EmbedderUnavailable as error:
             raise CommandError(str(error)) from error
         self._fetch(options["limit"])
-        if wanted.identity == served.identity:
-            self._embed(wanted, options)
-        else:
-            self._switch(served, wanted, options)
+        try:
+            if wanted.identity == served.identity:
+                self._embed(wanted, options)
+                live_index(wanted.identity, wanted.dim).compact()
+            else:
+                self._switch(served, wanted, options)
+        except OSError as error:
+            raise CommandError(f"{settings.INDEX_DIR} can't be written: {error}") from error
 
     def _switch(self, old: Embedder, new: Embedder, options: dict[str, Any]) -> None:
         self.stdout.write(f"{old.identity} goes on serving until all pictures are embedded")

@@ -1,0 +1,253 @@
+"""How soon, how fast and how fresh does a running shop answer?
+
+    python benchmarks/serving.py [PHOTOS]
+
+Fills a folder that is thrown away with 10,000 products, whose vectors are those of real pictures
+(see `vectors`; PHOTOS is the folder they are made from), writes the snapshot, starts gunicorn as
+`make run` does and asks it over HTTP. Clients and server share the machine's cores.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from io import BytesIO
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median, quantiles
+from threading import Event, Thread
+from time import perf_counter, sleep
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+PRODUCTS = 10_000
+BOUNDARY = "visualsearch"
+
+
+def main(photos: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        environment = _environment(Path(folder))
+        _manage(environment, "migrate", "-v0")
+        spawn = get_context("spawn")
+        with ProcessPoolExecutor(1, spawn, initializer=_enter, initargs=(environment,)) as clerk:
+            clerk.submit(_stock, photos).result()
+            _manage(environment, "build_embeddings")
+            with _server(environment) as (port, started, pid):
+                _first_answer(port, started, pid)
+                _latency(port)
+                _throughput(port, spawn)
+                _freshness(port, clerk)
+                print(f"memory of the web process at the end: {_memory(pid):.0f} MiB")
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    ours = {
+        "DJANGO_SETTINGS_MODULE": "visualsearch.settings",
+        "VAR_DIR": str(folder),
+        "MODEL_DIR": os.environ.get("MODEL_DIR", str(ROOT / "var" / "models")),
+        "EMBEDDER": "efficientnet_lite0",
+        "SEARCH_RATE": "",
+    }
+    empty = dict.fromkeys(("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "MEDIA_ROOT"), "")
+    return os.environ | empty | ours
+
+
+def _manage(environment: dict[str, str], *command: str) -> None:
+    subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True)  # noqa: S603
+
+
+def _enter(environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    import django
+
+    django.setup()
+
+
+def _stock(photos: Path) -> None:
+    """Products with vectors of real pictures, whose files nobody will ask for."""
+    from benchmarks.vectors import catalog_vectors
+    from catalog.models import Category, Product
+    from catalog.serving import serving_embedder
+    from catalog.vectors import to_bytes
+
+    identity = serving_embedder().identity
+    category = Category.objects.create(name="All")
+    Product.objects.bulk_create(
+        Product(
+            sku=str(number),
+            name=f"Product {number}",
+            category=category,
+            price=number % 100,
+            image=f"products/{number}.jpg",
+            embedding=to_bytes(vector),
+            embedder=identity,
+            embedding_status="ready",
+        )
+        for number, vector in enumerate(catalog_vectors(photos, PRODUCTS))
+    )
+
+
+@contextmanager
+def _server(environment: dict[str, str]) -> Iterator[tuple[int, float, int]]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:visualsearch.gunicorn"]
+    command += ["--bind", f"127.0.0.1:{port}", "--log-level", "warning"]
+    started = perf_counter()
+    server = subprocess.Popen(command, cwd=ROOT, env=environment)  # noqa: S603
+    try:
+        yield port, started, server.pid
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+class Client:
+    """One connection to the server."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def upload(self, photo: bytes) -> Any:
+        head = (
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n'
+            "Content-Type: image/jpeg\r\n\r\n"
+        )
+        body = head.encode() + photo + f"\r\n--{BOUNDARY}--\r\n".encode()
+        kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+        return self._ask("POST", "/api/search/", body, kind)
+
+    def again(self, query: str, **options: object) -> Any:
+        given = "".join(f"&{name}={value}" for name, value in options.items())
+        return self._ask("GET", f"/api/search/?query={query}{given}")
+
+    def _ask(self, *request: Any) -> Any:
+        self._connection.request(*request)
+        response = self._connection.getresponse()
+        answer = json.loads(response.read())
+        if response.status != 200:
+            raise SystemExit(f"{response.status}: {answer}")
+        return answer
+
+
+def _first_answer(port: int, started: float, pid: int) -> None:
+    while True:
+        try:
+            answer = Client(port).upload(_photo(0))
+        except ConnectionRefusedError:
+            sleep(0.01)
+        else:
+            break
+    seconds = perf_counter() - started
+    print(
+        f"first answer {seconds:.2f} s after the start, of {answer['index']['products']} products"
+    )
+    print(f"memory of the web process after it: {_memory(pid):.0f} MiB")
+
+
+def _latency(port: int) -> None:
+    client = Client(port)
+    total, stages = [], []
+    for number in range(120):
+        photo = _photo(number % 6)
+        started = perf_counter()
+        answer = client.upload(photo)
+        total.append(1000 * (perf_counter() - started))
+        stages.append(sum(answer["timings_ms"][name] for name in ("decode", "embed", "rank")))
+    rest = [whole - part for whole, part in zip(total, stages, strict=True)]
+    print(
+        f"upload of {len(_photo(0)) // 1000} kB, median of {len(total)}: {median(total):.1f} ms, of"
+        f" which outside decode, embed and rank {median(rest):.1f} ms;"
+        f" 95 %: {quantiles(total, n=20)[-1]:.1f} ms"
+    )
+    print(json.dumps(answer["timings_ms"]))
+
+
+def _throughput(port: int, spawn: Any, seconds: float = 8) -> None:
+    with ProcessPoolExecutor(4, spawn) as clients:
+        counts = clients.map(_upload_for, [port] * 4, [seconds] * 4)
+        print(f"answers a second to four clients: {sum(counts) / seconds:.0f}")
+
+
+def _upload_for(port: int, seconds: float) -> int:
+    client, photos = Client(port), [_photo(number) for number in range(6)]
+    client.upload(photos[0])
+    end, count = perf_counter() + seconds, 0
+    while perf_counter() < end:
+        client.upload(photos[count % 6])
+        count += 1
+    return count
+
+
+def _freshness(port: int, clerk: ProcessPoolExecutor, saves: int = 60) -> None:
+    """From the commit of a save in another process until a search finds the product."""
+    client, stop = Client(port), Event()
+    searcher = Thread(target=_search_steadily, args=(port, stop))
+    searcher.start()
+    delays = []
+    for number in range(saves):
+        photo = _photo(1000 + number, small=True)
+        query = client.upload(photo)["query"]["id"]
+        sku, committed = clerk.submit(_save, f"new-{number}", photo).result()
+        while not any(found["sku"] == sku for found in client.again(query, limit=100)["results"]):
+            sleep(0.01)
+        delays.append(perf_counter() - committed)
+    stop.set()
+    searcher.join()
+    print(
+        f"save to findable, {saves} saves beside 20 searches a second: median {median(delays):.2f}"
+        f" s, 95 % {quantiles(delays, n=20)[-1]:.2f} s, most {max(delays):.2f} s"
+    )
+
+
+def _search_steadily(port: int, stop: Event) -> None:
+    client = Client(port)
+    while not stop.wait(0.05):
+        client.upload(_photo(3, small=True))
+
+
+def _save(sku: str, photo: bytes) -> tuple[str, float]:
+    from django.core.files.base import ContentFile
+
+    from catalog.models import Category, Product
+
+    product = Product(sku=sku, name=sku, category=Category.objects.get(), price=1)
+    product.image = ContentFile(photo, "photo.jpg")
+    product.save()
+    return sku, perf_counter()  # the same clock in all processes
+
+
+def _photo(number: int, *, small: bool = False) -> bytes:
+    """A photo of its own kind, some 500 kB unless small."""
+    chance = np.random.default_rng(number)
+    side = 480 if small else 1800
+    coarse = Image.fromarray(chance.integers(0, 256, (9, 12, 3), dtype=np.uint8))
+    picture = np.asarray(coarse.resize((side, side * 3 // 4), Image.Resampling.BICUBIC), np.int16)
+    grain = chance.integers(-14, 15, picture.shape, dtype=np.int16)
+    output = BytesIO()
+    Image.fromarray(np.clip(picture + grain, 0, 255).astype(np.uint8)).save(
+        output, "JPEG", quality=85
+    )
+    return output.getvalue()
+
+
+def _memory(pid: int) -> float:
+    """What the server's processes hold, in MiB, shared pages counted once."""
+    pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    sizes = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
+    return sum(int(text.split("Pss:")[1].split()[0]) for text in sizes) / 1024
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "fixtures" / "images")

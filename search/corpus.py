@@ -1,0 +1,95 @@
+"""What a search looks through: one state of the catalog, in two segments that are ranked as one."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.ranking import Mask, Positions, Ranking, rank, score_items
+from search.segments import Ids, Segment, Vector
+
+Number = TypeVar("Number", np.int64, np.float64)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The searchable catalog at one moment.
+
+    The base is shared by all processes and mostly mapped from files; the overlay has what changed
+    since. Items are counted through both: first all of the base, then those of the overlay.
+    """
+
+    identity: str  # the embedder's
+    generation: int  # the same in every process that has the same catalog; below 2**32
+    base: Segment
+    dead: Positions  # items of the base that are gone, or that the overlay has anew
+    overlay: Segment
+
+    def __len__(self) -> int:
+        """How many products can be found."""
+        return len(self.products) - len(self.dead)
+
+    @cached_property
+    def products(self) -> Ids:
+        """(items,), ids."""
+        return _joined(self.base.products, self.overlay.products)
+
+    @cached_property
+    def categories(self) -> Ids:
+        """(items,), ids."""
+        return _joined(self.base.categories, self.overlay.categories)
+
+    @cached_property
+    def prices(self) -> NDArray[np.float64]:
+        """(items,)."""
+        return _joined(self.base.prices, self.overlay.prices)
+
+    @cached_property
+    def live(self) -> Mask:
+        """(items,), what can be found at all."""
+        live = np.ones(len(self.products), bool)
+        live[self.dead] = False
+        return live
+
+    def rank(
+        self, query: Vector, k: int, *, threshold: float = -1.0, mask: Mask | None = None
+    ) -> Ranking:
+        """As `search.ranking.rank`; ties by product id, and only what is live."""
+        mask = self.live if mask is None else self.live & mask
+        split, rows = len(self.base.products), len(self.base.photos)
+        base = rank(self.base.matrix, query, k, threshold=threshold, mask=mask[:split])
+        new = rank(self.overlay.matrix, query, k, threshold=threshold, mask=mask[split:])
+        items = np.concatenate([base.items, new.items + split])
+        scores = np.concatenate([base.scores, new.scores])
+        best = np.lexsort((self.products[items], -scores))[:k]
+        return Ranking(
+            items[best],
+            np.concatenate([base.rows, new.rows + rows])[best],
+            scores[best],
+            np.concatenate([base.matched, new.matched]) & self.live,
+        )
+
+    def score_items(self, query: Vector, items: Positions) -> tuple[NDArray[np.float64], Positions]:
+        """As `search.ranking.score_items`."""
+        split, rows = len(self.base.products), len(self.base.photos)
+        scores, best = np.empty(len(items)), np.empty(len(items), np.intp)
+        old = items < split
+        scores[old], best[old] = score_items(self.base.matrix, query, items[old])
+        scores[~old], new = score_items(self.overlay.matrix, query, items[~old] - split)
+        best[~old] = new + rows
+        return scores, best
+
+    def pictures(self, rows: Positions) -> tuple[Ids, Ids]:
+        """The photo ids and the image keys of these rows."""
+        old = rows < len(self.base.photos)
+        photos, images = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+        photos[old], images[old] = self.base.photos[rows[old]], self.base.images[rows[old]]
+        new = rows[~old] - len(self.base.photos)
+        photos[~old], images[~old] = self.overlay.photos[new], self.overlay.images[new]
+        return photos, images
+
+
+def _joined(base: NDArray[Number], overlay: NDArray[Number]) -> NDArray[Number]:
+    return np.concatenate([base, overlay]) if len(overlay) else base
