@@ -14,12 +14,12 @@ from time import sleep
 from PIL import Image
 
 import catalog.embedding
-from catalog.images import open_image
+from catalog.images import ImageLimits, open_image
 
 FOLDER = Path(os.environ["SABOTAGE"])
 
 
-def open_sabotaged(data: bytes, *, at_least: int) -> Image.Image:
+def open_sabotaged(data: bytes, *, limits: ImageLimits, at_least: int) -> Image.Image:
     digest = hashlib.sha256(data).hexdigest()
     order = FOLDER / digest
     with (FOLDER / "opened").open("a") as file:
@@ -28,7 +28,7 @@ def open_sabotaged(data: bytes, *, at_least: int) -> Image.Image:
         os.kill(os.getpid(), signal.SIGKILL)
     while order.exists():
         sleep(0.02)
-    return open_image(data, at_least=at_least)
+    return open_image(data, limits=limits, at_least=at_least)
 
 
 catalog.embedding.open_image = open_sabotaged

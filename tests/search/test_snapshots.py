@@ -212,4 +212,3 @@ def test_writer_that_is_killed_leaves_the_snapshot_before(tmp_path: Path) -> Non
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 3, "several snapshots were put in use between the kills"
