@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from search.answers import Answer, CategoryCount, Facets, Match
+from search.bands import BANDS, LOWEST
 from search.queries import Query, milliseconds_since
 
 
@@ -20,6 +21,11 @@ class MatchSerializer(serializers.Serializer[Match]):
     score = serializers.SerializerMethodField(
         help_text="The cosine of the two pictures' vectors: 1 is the same picture."
     )
+    match = serializers.ChoiceField(
+        [*(word for _, word in BANDS), LOWEST],
+        source="band",
+        help_text="The score in words, such as very close.",
+    )
 
     def get_url(self, match: Match) -> str:
         url: str = self.context["request"].build_absolute_uri(match.product.get_absolute_url())
@@ -32,8 +38,26 @@ class MatchSerializer(serializers.Serializer[Match]):
 class QueryFactsSerializer(serializers.Serializer[Query]):
     """What was asked."""
 
-    id = serializers.CharField(help_text="Ask again with it, for an hour.")
+    id = serializers.CharField(
+        help_text="Ask again with it, for an hour; of the whole photo, or of the product."
+    )
     embedder = serializers.CharField(help_text="The network and a hash of its weights.")
+    crop = serializers.ListField(
+        child=serializers.FloatField(),
+        min_length=4,
+        max_length=4,
+        allow_null=True,
+        help_text="The part of the photo that was looked for, [x, y, width, height] in fractions "
+        "of the upright picture; null for all of it.",
+    )
+    more = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="Ids of the products that the search was moved to.",
+    )
+    less = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="Ids of the products that the search was moved away from.",
+    )
 
 
 class CategoryCountSerializer(serializers.Serializer[CategoryCount]):

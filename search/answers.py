@@ -125,6 +125,14 @@ def search(query: Query, options: Options) -> Answer:
     )
 
 
+def match_of(query: Query, product_id: int) -> Match | None:
+    """A product with its picture most like the query, None if it can't be found."""
+    corpus = live_index(query.embedder, len(query.vector)).corpus()
+    items = np.flatnonzero((corpus.products == product_id) & corpus.live)
+    scores, rows = corpus.score_items(query.vector, items)
+    return next(iter(_matches(corpus, items, rows, scores)), None)
+
+
 def _filters(corpus: Corpus, query: Query, options: Options) -> _Filters:
     everything = np.ones(len(corpus.products), bool)
     category, price = everything, everything

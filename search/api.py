@@ -53,7 +53,7 @@ class SearchView(APIView):
         throttle(request)
         given = QuerySerializer(data=request.query_params)
         given.is_valid(raise_exception=True)
-        query = query_again(given.validated_data["query"])
+        query = query_again(given.validated_data)
         return _respond(request, query, given.options(), started)
 
 
@@ -74,7 +74,8 @@ class SimilarView(APIView):
         given.is_valid(raise_exception=True)
         if not Product.objects.filter(pk=pk, active=True).exists():
             raise NotFound
-        return _respond(request, query_from_product(pk), given.options(), started)
+        query = query_from_product(pk, given.validated_data)
+        return _respond(request, query, given.options(), started)
 
 
 def _respond(request: Request, query: Query, options: Options, started: float) -> Response:

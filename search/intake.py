@@ -1,5 +1,7 @@
 """From checked input to a query; what can go wrong on the way becomes an HTTP error."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import IO, Any
 
@@ -15,13 +17,22 @@ from catalog.limits import image_limits
 from catalog.pictures import fetch_picture
 from catalog.serving import serving_embedder
 from search.answers import Answer, NothingToSearch, Options, search
+from search.memory import recall_address, remember_address
+from search.photos import Crop
 from search.queries import (
+    NotCroppable,
     NotSearchable,
+    ProductVectors,
     Query,
     UnknownQuery,
+    make_preview,
+    product_vectors,
     query_by_id,
+    query_by_kept_photo,
     query_by_photo,
     query_by_product,
+    steered,
+    with_preview,
 )
 from search.slots import Busy, Slots
 
@@ -39,37 +50,65 @@ class TooBusy(APIException):
     wait = 5  # seconds, which DRF writes as Retry-After
 
 
-def query_from(given: dict[str, Any], *, keep_preview: bool = False) -> Query:
+def query_from(given: dict[str, Any]) -> Query:
     """The query of a validated SearchSerializer. Raises APIException."""
     if given.get("product") is not None:
-        return query_from_product(given["product"])
-    field = "file" if given.get("file") is not None else "image_url"
+        return query_from_product(given["product"], given)
+    embedder = embedder_in_use()
+    url = given.get("image_url")
     try:
-        photo, embedder = _photo(given), _embedder()
-        with DECODING.one():
-            return query_by_photo(
-                photo.read(), embedder, crop=given.get("crop"), keep_preview=keep_preview
-            )
-    except Busy as error:
-        raise TooBusy(str(error)) from error
+        query = _fetched_before(given, embedder) or _by_photo(given, embedder)
     except (FetchError, InvalidImage) as error:
+        field = "file" if url is None else "image_url"
         raise ValidationError({field: [str(error)]}) from error
+    if url is not None:
+        remember_address(url, query.id)
+    return _steered(query, given, embedder)
 
 
-def query_from_product(pk: int) -> Query:
+def query_from_product(pk: int, given: dict[str, Any]) -> Query:
     """The query for look-alikes of an active product. Raises APIException."""
+    embedder = embedder_in_use()
     try:
-        return query_by_product(pk, _embedder())
+        query = query_by_product(pk, embedder)
     except (UnknownQuery, NotSearchable) as error:
         raise ValidationError({"product": [str(error)]}) from error
+    return _steered(query, given, embedder)
 
 
-def query_again(query_id: str) -> Query:
-    """The query that had this id. Raises APIException."""
+def query_again(given: dict[str, Any]) -> Query:
+    """The query of a validated QuerySerializer. Raises APIException."""
+    embedder = embedder_in_use()
     try:
-        return query_by_id(query_id, _embedder())
+        query = _again(given["query"], embedder, given.get("crop"))
     except (UnknownQuery, NotSearchable) as error:
         raise ValidationError({"query": [str(error)]}) from error
+    except NotCroppable as error:
+        raise ValidationError({"crop": [str(error)]}) from error
+    return _steered(query, given, embedder)
+
+
+def shown(query: Query) -> Query:
+    """The query with a small copy of its photo, while the photo is kept. Raises APIException."""
+    found = with_preview(query)
+    if found.preview or query.product is not None:
+        return found
+    try:
+        with decoding():
+            make_preview(query.id)
+    except UnknownQuery:
+        return query
+    return with_preview(query)
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Hold one of the slots for opening pictures. Raises APIException."""
+    try:
+        with DECODING.one():
+            yield
+    except Busy as error:
+        raise TooBusy(str(error)) from error
 
 
 def answer_to(query: Query, options: Options) -> Answer:
@@ -80,17 +119,59 @@ def answer_to(query: Query, options: Options) -> Answer:
         raise Unavailable(str(error)) from error
 
 
+def _by_photo(given: dict[str, Any], embedder: Embedder) -> Query:
+    photo = _photo(given)
+    with decoding():
+        return query_by_photo(photo.read(), embedder, crop=given.get("crop"))
+
+
+def _fetched_before(given: dict[str, Any], embedder: Embedder) -> Query | None:
+    """The query of an address that was fetched just now, None where it has to be fetched."""
+    query_id = recall_address(given["image_url"]) if given.get("image_url") else ""
+    try:
+        return _again(query_id, embedder, given.get("crop")) if query_id else None
+    except UnknownQuery:
+        return None
+
+
+def _again(query_id: str, embedder: Embedder, crop: Crop | None) -> Query:
+    """Raises UnknownQuery, NotSearchable, NotCroppable, APIException."""
+    query = query_by_id(query_id, embedder, crop=crop)
+    if query is not None:
+        return query
+    with decoding():
+        return query_by_kept_photo(query_id, embedder, crop=crop)
+
+
+def _steered(query: Query, given: dict[str, Any], embedder: Embedder) -> Query:
+    if not (given["more"] or given["less"]):
+        return query
+    more, less = (_vectors(given, name, embedder) for name in ("more", "less"))
+    return steered(query, more, less)
+
+
+def _vectors(given: dict[str, Any], name: str, embedder: Embedder) -> ProductVectors:
+    try:
+        return product_vectors(given[name], embedder)
+    except NotSearchable as error:
+        raise ValidationError({name: [str(error)]}) from error
+
+
 def _photo(given: dict[str, Any]) -> IO[bytes]:
     upload: IO[bytes] | None = given.get("file")
     if upload is None:
-        with FETCHING.one():
-            return BytesIO(fetch_picture(given["image_url"]))
+        try:
+            with FETCHING.one():
+                return BytesIO(fetch_picture(given["image_url"]))
+        except Busy as error:
+            raise TooBusy(str(error)) from error
     if given["file"].size > image_limits().bytes:
         raise TooLarge
     return upload
 
 
-def _embedder() -> Embedder:
+def embedder_in_use() -> Embedder:
+    """The embedder whose vectors are searched. Raises APIException."""
     try:
         return serving_embedder()
     except EmbedderUnavailable as error:

@@ -1,38 +1,26 @@
-"""From what a shopper gave to a unit vector, and the cache that remembers it for a while."""
+"""From what a shopper gave to a unit vector, computed once an hour at the most."""
 
-import logging
-import pickle
 import re
-import zlib
 from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from time import perf_counter
 
 import numpy as np
-from django.core.cache import cache
 from django.utils.crypto import salted_hmac
 from numpy.typing import NDArray
-from PIL import Image
-from redis import RedisError
 
 from catalog.embedders.runtime import Embedder
-from catalog.images import encode_image, open_image
-from catalog.limits import image_limits
 from catalog.models import Product
 from catalog.vectors import InvalidVector, from_bytes
+from search import memory, photos
+from search.feedback import moved
+from search.photos import Crop
 
-logger = logging.getLogger(__name__)
-
-LIFETIME = 60 * 60  # seconds that a query can be asked again
-PREVIEW_SIDE = 400  # pixels of the query picture that is kept to be shown beside the results
-# What a full disk, a torn file, a query of an older release and a Redis that is down raise.
-CACHE_TROUBLE = (OSError, zlib.error, pickle.UnpicklingError, AttributeError, EOFError, RedisError)
-CACHE_PREFIX = "query:"
 PRODUCT_PREFIX = "product-"
+ProductVectors = dict[int, NDArray[np.float32]]  # (dim,) each, by product id
 PHOTO_ID = re.compile(r"[\w-]{16}\Z", re.ASCII)
-
-Crop = tuple[float, float, float, float]  # x, y, width, height as fractions of the upright picture
 
 
 class UnknownQuery(Exception):
@@ -43,14 +31,21 @@ class NotSearchable(Exception):
     """The product has no vector of this embedder; the message says so."""
 
 
+class NotCroppable(Exception):
+    """What is looked for is no photo."""
+
+
 @dataclass(frozen=True)
 class Query:
     """What is looked for."""
 
-    id: str
+    id: str  # of the whole photo, or of the product
     embedder: str  # identity
     vector: NDArray[np.float32]  # (dim,), unit length
-    preview: bytes = b""  # a small JPEG of a photo that was given
+    crop: Crop | None = None  # the part of the photo
+    more: tuple[int, ...] = ()  # ids of products that the vector was moved to
+    less: tuple[int, ...] = ()  # and away from
+    preview: bytes = b""  # a small JPEG of the whole photo, where it is to be shown
     product: int | None = None  # id of the product whose look-alikes are wanted
     decode_ms: float = 0.0
     embed_ms: float = 0.0
@@ -61,35 +56,23 @@ class Query:
         return f"data:image/jpeg;base64,{b64encode(self.preview).decode()}" if self.preview else ""
 
 
-def query_by_photo(
-    data: bytes, embedder: Embedder, *, crop: Crop | None = None, keep_preview: bool = False
-) -> Query:
-    """The query of a photo's bytes, remembered; of the photo at most a small copy is kept.
+def query_by_photo(data: bytes, embedder: Embedder, *, crop: Crop | None = None) -> Query:
+    """The query of a photo's bytes; both are remembered.
 
     The same photo, cropped alike, is not looked at again. Raises InvalidImage.
     """
-    query_id = _photo_id(data, embedder, crop)
-    known = _recall(query_id)
-    if known and (known.preview or not keep_preview):
-        return _remember(known)  # for another while
-    started = perf_counter()
-    detail = embedder.detail if crop is None else None
-    picture = open_image(data, limits=image_limits(), at_least=detail)
-    if crop is not None:
-        picture = _cropped(picture, crop)
-    decode_ms = milliseconds_since(started)
-    started = perf_counter()
-    vector = embedder.embed(embedder.pixels(picture)[np.newaxis])[0]
-    embed_ms = milliseconds_since(started)
-    query = Query(
-        id=query_id,
-        embedder=embedder.identity,
-        vector=vector,
-        preview=encode_image(picture, longest_side=PREVIEW_SIDE) if keep_preview else b"",
-        decode_ms=decode_ms,
-        embed_ms=embed_ms,
-    )
-    return _remember(query)
+    query_id = _photo_id(data)
+    query = _recall(query_id, embedder, crop) or _look(query_id, data, embedder, crop)
+    memory.remember_photo(query_id, _to_keep(query_id, data))
+    return _remember(query)  # for another while
+
+
+def query_by_kept_photo(query_id: str, embedder: Embedder, *, crop: Crop | None = None) -> Query:
+    """The query of a photo that was given within the last hour, or of a part of it.
+
+    Raises UnknownQuery.
+    """
+    return _remember(_look(query_id, kept_photo(query_id), embedder, crop))
 
 
 def query_by_product(pk: int, embedder: Embedder) -> Query:
@@ -111,25 +94,56 @@ def query_by_product(pk: int, embedder: Embedder) -> Query:
     return Query(f"{PRODUCT_PREFIX}{pk}", embedder.identity, vector, product=pk)
 
 
-def query_by_id(query_id: str, embedder: Embedder) -> Query:
-    """A query that was asked of this embedder within the last hour, or a product's.
+def query_by_id(query_id: str, embedder: Embedder, *, crop: Crop | None = None) -> Query | None:
+    """A query that was asked within the last hour, or a product's.
 
-    Raises UnknownQuery, NotSearchable.
+    None where its photo has to be looked at: see `query_by_kept_photo`. Raises UnknownQuery,
+    NotSearchable, NotCroppable.
     """
     pk = query_id.removeprefix(PRODUCT_PREFIX)
     if pk != query_id and pk.isdecimal() and len(pk) < 19:
+        if crop:
+            raise NotCroppable("Only a photo can be cropped.")
         return query_by_product(int(pk), embedder)
-    query = _recall(query_id) if PHOTO_ID.match(query_id) else None
-    if query is None or query.embedder != embedder.identity:
+    return _recall(query_id, embedder, crop) if PHOTO_ID.match(query_id) else None
+
+
+def product_vectors(ids: Sequence[int], embedder: Embedder) -> ProductVectors:
+    """The vectors of these products' own pictures. Raises NotSearchable."""
+    active = Product.objects.filter(pk__in=ids, active=True)
+    stored = active.searchable(embedder.identity).values_list("pk", "embedding")
+    found = {pk: data for pk, data in stored if data} if ids else {}
+    vectors = {}
+    for pk in ids:
+        try:
+            vectors[pk] = from_bytes(found.get(pk, b""), embedder.dim)
+        except InvalidVector as error:
+            raise NotSearchable(f"There is no product {pk} that can be searched.") from error
+    return vectors
+
+
+def steered(query: Query, more: ProductVectors, less: ProductVectors) -> Query:
+    """The query moved to the looks of some products and away from those of others."""
+    vector = moved(query.vector, list(more.values()), list(less.values()))
+    return replace(query, vector=vector, more=tuple(more), less=tuple(less))
+
+
+def with_preview(query: Query) -> Query:
+    """The query of a photo with a small copy of it, if there is one already."""
+    return replace(query, preview=memory.recall_photo(_preview_key(query.id)))
+
+
+def make_preview(query_id: str) -> None:
+    """Keep a small copy of a photo that was given within the last hour. Raises UnknownQuery."""
+    memory.remember_photo(_preview_key(query_id), photos.preview(kept_photo(query_id)))
+
+
+def kept_photo(query_id: str) -> bytes:
+    """The photo that a query was about, or a smaller copy of a large one. Raises UnknownQuery."""
+    data = memory.recall_photo(query_id) if PHOTO_ID.match(query_id) else b""
+    if not data:
         raise UnknownQuery("This search is too long ago. Please give the picture again.")
-    return query
-
-
-def _photo_id(data: bytes, embedder: Embedder, crop: Crop | None) -> str:
-    """The same for the same photo. Who can name it may see it, and only we can derive it."""
-    what = f"{embedder.identity} {crop} {sha256(data).hexdigest()}"
-    digest = salted_hmac("search.queries", what, algorithm="sha256").digest()
-    return urlsafe_b64encode(digest[:12]).decode()
+    return data
 
 
 def milliseconds_since(started: float) -> float:
@@ -137,31 +151,50 @@ def milliseconds_since(started: float) -> float:
     return round(1000 * (perf_counter() - started), 2)
 
 
-def _remember(query: Query) -> Query:
-    """Keep the query, as one that costs nothing the next time.
+def _to_keep(query_id: str, data: bytes) -> bytes:
+    if len(data) <= photos.KEPT_BYTES:
+        return data
+    return memory.recall_photo(query_id) or photos.compact(data)
 
-    An answer that can't be asked for again is better than none: trouble with the cache is logged.
-    """
+
+def _look(query_id: str, data: bytes, embedder: Embedder, crop: Crop | None) -> Query:
+    started = perf_counter()
+    seen = photos.see(data, embedder, crop)
+    decode_ms = milliseconds_since(started)
+    started = perf_counter()
+    vector = embedder.embed(seen.pixels[np.newaxis])[0]
+    return Query(
+        id=query_id,
+        embedder=embedder.identity,
+        vector=vector,
+        crop=crop,
+        decode_ms=decode_ms,
+        embed_ms=milliseconds_since(started),
+    )
+
+
+def _photo_id(data: bytes) -> str:
+    """The same for the same photo. Who can name it may see it, and only we can derive it."""
+    digest = salted_hmac("search.queries", sha256(data).hexdigest(), algorithm="sha256").digest()
+    return urlsafe_b64encode(digest[:12]).decode()
+
+
+def _preview_key(query_id: str) -> str:
+    return f"{query_id}:preview"
+
+
+def _key(query_id: str, identity: str, crop: Crop | None) -> str:
+    part = ",".join(map(repr, crop)) if crop else "whole"
+    return f"{query_id}:{identity}:{part}"
+
+
+def _remember(query: Query) -> Query:
+    """Keep the query, as one that costs nothing the next time."""
     again = replace(query, decode_ms=0.0, embed_ms=0.0)
-    try:
-        cache.set(CACHE_PREFIX + query.id, again, LIFETIME)
-    except CACHE_TROUBLE:
-        logger.exception("A query could not be kept.")
+    memory.remember_query(_key(query.id, query.embedder, query.crop), again)
     return query
 
 
-def _recall(query_id: str) -> Query | None:
-    try:
-        found = cache.get(CACHE_PREFIX + query_id)
-    except CACHE_TROUBLE:
-        logger.exception("A query could not be read back.")
-        return None
+def _recall(query_id: str, embedder: Embedder, crop: Crop | None) -> Query | None:
+    found = memory.recall_query(_key(query_id, embedder.identity, crop))
     return found if isinstance(found, Query) else None
-
-
-def _cropped(picture: Image.Image, crop: Crop) -> Image.Image:
-    x, y, width, height = crop
-    left = min(round(x * picture.width), picture.width - 1)
-    top = min(round(y * picture.height), picture.height - 1)
-    right, bottom = round((x + width) * picture.width), round((y + height) * picture.height)
-    return picture.crop((left, top, max(right, left + 1), max(bottom, top + 1)))

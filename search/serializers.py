@@ -3,16 +3,17 @@
 import math
 from typing import Any, ClassVar
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from search.answers import Options
-from search.queries import Crop
+from search.photos import Crop
 
 MAX_LIMIT = 100
 MAX_PAGE = 1_000_000
 MAX_PRICE = 99_999_999
+MAX_MARKED = 20  # products that a search can be moved to, and as many away from
+MAX_ID = 2**63 - 1
 EDGE = 1e-6  # what fractions may add up to above one
 DEFAULTS = Options()
 
@@ -27,7 +28,7 @@ class FiniteFloatField(serializers.FloatField):
         return value
 
 
-@extend_schema_field(OpenApiTypes.STR)
+@extend_schema_field({"type": "string", "example": "0.1,0.2,0.5,0.5"})
 class CropField(serializers.Field[Crop, str, str, Any]):
     """`x,y,width,height` in fractions of the upright picture."""
 
@@ -47,6 +48,36 @@ class CropField(serializers.Field[Crop, str, str, Any]):
 
     def to_representation(self, value: Crop) -> str:
         return ",".join(f"{number:g}" for number in value)
+
+
+@extend_schema_field({"type": "string", "pattern": "^([0-9]+(,[0-9]+)*)?$", "example": "12,15"})
+class ProductIdsField(serializers.Field[tuple[int, ...], str, str, Any]):
+    """Ids of products with commas between, each once."""
+
+    default_error_messages: ClassVar = {
+        "ids": "Give the ids of products with commas between, such as 12,15.",
+        "many": "Give at most {most} products.",
+    }
+
+    def to_internal_value(self, data: Any) -> tuple[int, ...]:
+        texts = str(data).split(",") if data != "" else []
+        if not all(text.isascii() and text.isdecimal() and len(text) < 20 for text in texts):
+            self.fail("ids")
+        ids = tuple(dict.fromkeys(map(int, texts)))
+        if len(ids) > MAX_MARKED:
+            self.fail("many", most=MAX_MARKED)
+        if not all(0 < pk <= MAX_ID for pk in ids):
+            self.fail("ids")
+        return ids
+
+    def to_representation(self, value: tuple[int, ...]) -> str:
+        return ",".join(map(str, value))
+
+
+CROP = (
+    "The part of the photo to look for: x,y,width,height in fractions of the upright picture, "
+    "such as 0.1,0.2,0.5,0.5."
+)
 
 
 class OptionsSerializer(serializers.Serializer[Options]):
@@ -99,6 +130,14 @@ class OptionsSerializer(serializers.Serializer[Options]):
         default=DEFAULTS.ordering,
         help_text="The best first, the cheapest first, or the dearest first.",
     )
+    more = ProductIdsField(
+        default=(),
+        help_text="Ids of products that the search moves to, 20 at most, such as 12,15.",
+    )
+    less = ProductIdsField(
+        default=(),
+        help_text="Ids of products that the search moves away from, 20 at most, such as 7.",
+    )
 
     def options(self) -> Options:
         """The validated options."""
@@ -125,15 +164,11 @@ class SearchSerializer(OptionsSerializer):
     )
     product = serializers.IntegerField(
         min_value=1,
-        max_value=2**63 - 1,
+        max_value=MAX_ID,
         required=False,
         help_text="The id of a product whose look-alikes are wanted.",
     )
-    crop = CropField(
-        required=False,
-        help_text="The part of the photo to look for: x,y,width,height in fractions of the "
-        "upright picture, such as 0.1,0.2,0.5,0.5.",
-    )
+    crop = CropField(required=False, help_text=CROP)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         given = [name for name in ("file", "image_url", "product") if attrs.get(name) is not None]
@@ -149,5 +184,7 @@ class QuerySerializer(OptionsSerializer):
 
     query = serializers.CharField(
         max_length=64,
-        help_text="The id that the answer had, good for an hour, or product- and a product's id.",
+        help_text="The id that the answer had, good for an hour, or product- and a product's id. "
+        "It stands for the whole photo: say `crop`, `more` and `less` again.",
     )
+    crop = CropField(required=False, help_text=CROP)

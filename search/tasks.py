@@ -4,6 +4,7 @@ from celery import shared_task
 
 from catalog.serving import serving_embedder
 from search.index import live_index
+from search.maps import draw_map_seldom
 
 
 @shared_task(soft_time_limit=55 * 60, time_limit=60 * 60)  # a million products take minutes
@@ -11,3 +12,11 @@ def compact() -> None:
     """Write a snapshot if much has changed since the last one."""
     embedder = serving_embedder()
     live_index(embedder.identity, embedder.dim).compact_if_large()
+
+
+# Taken from the queue at once: it takes longer than a broker waits before it sends it to another.
+@shared_task(acks_late=False, reject_on_worker_lost=False, soft_time_limit=600, time_limit=630)
+def draw_map() -> None:
+    """Draw the map anew if the catalog has changed, once an hour at most."""
+    embedder = serving_embedder()
+    draw_map_seldom(embedder.identity, embedder.dim)

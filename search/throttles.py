@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from search.counters import count
-from search.queries import CACHE_TROUBLE
+from search.memory import CACHE_TROUBLE
 
 logger = logging.getLogger(__name__)
 

@@ -1,16 +1,24 @@
 from django.urls import path
 
 from search.api import SearchView, SimilarView
+from search.api_explain import ExplainView
+from search.api_map import MapView
 from search.health import healthz, readyz
+from search.map_views import map_page
 from search.views import product_page, products_page, search_page
 
 urlpatterns = [
     path("", search_page, name="search"),
     path("products/", products_page, name="products"),
     path("products/<int:pk>/", product_page, name="product"),
+    path("map/", map_page, name="map"),
     path("search", SearchView.as_view(), name="search-original"),
     path("api/search/", SearchView.as_view(), name="api-search"),
+    path(
+        "api/search/<str:query>/explain/<int:product>/", ExplainView.as_view(), name="api-explain"
+    ),
     path("api/products/<int:pk>/similar/", SimilarView.as_view(), name="api-similar"),
+    path("api/map/", MapView.as_view(), name="api-map"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
 ]

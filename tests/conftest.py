@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.conf import settings as django_settings
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.files.base import ContentFile
 from PIL import Image
 
@@ -16,6 +16,7 @@ from catalog import tasks
 from catalog.embedders import get_embedder
 from catalog.embedders.runtime import Embedder
 from catalog.models import Category, Product
+from search.index import live_index
 
 MakeProduct = Callable[..., Product]
 Picture = Callable[..., bytes]
@@ -29,14 +30,19 @@ def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     settings.DEBUG = False
     settings.EMBEDDER = "efficientnet_lite0"
     settings.MEDIA_ROOT = str(tmp_path / "media")
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    memory = "django.core.cache.backends.locmem.LocMemCache"
+    settings.CACHES = {
+        name: {"BACKEND": memory, "LOCATION": name} for name in ("default", "pictures")
+    }
     settings.INDEX_REFRESH_SECONDS = 0
     settings.INDEX_DIR = tmp_path / "index"
     settings.FETCH_ALLOWED_HOSTS = []
     settings.CACHE_URL = settings.SEARCH_RATE = settings.FETCH_RATE = ""
     settings.COUNTERS_DIR = tmp_path / "counters"
     monkeypatch.setattr(tasks, "resting_until", 0.0)
-    cache.clear()
+    for name in settings.CACHES:
+        caches[name].clear()
+    live_index.cache_clear()
 
 
 @pytest.fixture(scope="session")

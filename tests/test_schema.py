@@ -10,6 +10,7 @@ from django.conf import Settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from hypothesis import HealthCheck, settings
+from jsonschema_rs import Draft4Validator
 from rest_framework.authtoken.models import Token
 from schemathesis.specs.openapi.checks import (
     negative_data_rejection,
@@ -17,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from search.tasks import draw_map
 from tests.conftest import MakeProduct, Picture
 from visualsearch import wsgi
 
@@ -30,7 +32,7 @@ def application(environ: Any, start_response: Any) -> Any:
 
 api = schemathesis.openapi.from_wsgi("/api/schema/", application)
 
-READS = {"GET /api/categories/", "GET /api/products/", "GET /api/products/{id}/"}
+READS = {"GET /api/categories/", "GET /api/products/", "GET /api/products/{id}/", "GET /api/map/"}
 # Two checks are about what is sent, not about the answer. They hold where the schema can tell
 # good from bad. It can't where the rules are in the catalog (a SKU that is taken, a query that
 # was never asked, an address that gives no picture), and where the API takes more than it has to
@@ -49,10 +51,11 @@ examined = settings(
 
 @pytest.fixture(autouse=True)
 def _shop(make_product: MakeProduct, picture: Picture, settings: Settings) -> None:
-    """Three products with vectors, and no limit to how often one may ask."""
+    """Three products with vectors on a map, and no limit to how often one may ask."""
     settings.SEARCH_RATE = settings.FETCH_RATE = ""
     for seed in range(3):
         make_product(f"Mug {seed}", category=("Mugs", "Cups")[seed % 2], image=picture(seed))
+    draw_map()
 
 
 @pytest.fixture
@@ -107,9 +110,45 @@ def test_tells_of_every_parameter_and_field_in_a_sentence() -> None:
     assert not nameless
 
 
+def test_gives_an_example_of_every_field_that_fits_it() -> None:
+    fields = [
+        (f"{name}.{field}", schema)
+        for name, component in api.raw_schema["components"]["schemas"].items()
+        for field, schema in component.get("properties", {}).items()
+        if not {"$ref", "allOf"} & schema.keys() and "$ref" not in schema.get("items", {})
+    ]
+    assert len(fields) > 50
+    unlike = [name for name, schema in fields if not has_example(schema)]
+    unlike += [
+        f"{path} {method} {parameter['name']}"
+        for path, method, operation in operations()
+        for parameter in operation.get("parameters", ())
+        if not has_example(parameter["schema"] | {"description": parameter["description"]})
+    ]
+    assert not unlike
+
+
+def has_example(schema: dict[str, Any]) -> bool:
+    """Whether the schema has an example that it allows itself, or tells of one."""
+    if "example" not in schema:
+        return "such as" in schema["description"].lower() or "enum" in schema
+    value = schema["example"]
+    return schema.get("format") == "binary" or Draft4Validator(schema).is_valid(value)
+
+
+def test_shows_what_every_error_says() -> None:
+    silent = [
+        f"{path} {method} {status}"
+        for path, method, operation in operations()
+        for status, answer in operation["responses"].items()
+        if status >= "400" and not answer["content"]["application/json"].get("examples")
+    ]
+    assert not silent
+
+
 def test_asks_for_no_key_where_none_is_needed() -> None:
     keyless = [method == "get" for _, method, op in operations() if op["security"] == []]
-    assert keyless.count(True) == 6
+    assert keyless.count(True) == 8
     assert keyless.count(False) == 1, "only a search is posted without a key"
 
 

@@ -126,6 +126,16 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 2000},
     }
 }
+# The photos that were searched with, for as long as a search can be asked again.
+CACHES["pictures"] = (
+    CACHES["default"]
+    if CACHE_URL
+    else {
+        "BACKEND": "search.photo_files.PhotoFiles",
+        "LOCATION": VAR_DIR / "photos",
+        "OPTIONS": {"MAX_ENTRIES": 1000},
+    }
+)
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -145,7 +155,7 @@ USE_TZ = True
 WHITENOISE_USE_FINDERS = True  # static files are served from where they are: nothing to collect
 STATIC_URL = "static/"
 STATIC_ROOT = env.str("STATIC_ROOT", "") or None
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [BASE_DIR / "static", ("demo", BASE_DIR / "fixtures" / "queries")]
 MEDIA_URL = "media/"
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", "") or VAR_DIR / "media")
 STORAGES = {
@@ -187,7 +197,10 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3},  # so that none pile up behind a busy worker
     }
     for name in ("embed_pending", "fetch_pending")
-} | {"compact": {"task": "search.tasks.compact", "schedule": 30, "options": {"expires": 30}}}
+} | {
+    name: {"task": f"search.tasks.{name}", "schedule": seconds, "options": {"expires": seconds}}
+    for name, seconds in (("compact", 30), ("draw_map", 300))
+}
 
 LOGGING = {
     "version": 1,
@@ -235,6 +248,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "catalog.api.schema.public",
+        "visualsearch.api_docs.describe",
     ],
     "COMPONENT_SPLIT_REQUEST": True,  # a file is bytes when it comes, an address when it goes
     "SWAGGER_UI_DIST": "SIDECAR",

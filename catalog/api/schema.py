@@ -3,7 +3,7 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 Endpoint = tuple[str, str, str, Any]  # path, its regex, method, view
@@ -34,18 +34,50 @@ class ErrorSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField(help_text="A sentence for a person.")
 
 
+# By status: when it is given, and a sentence that comes with it.
+TROUBLE = {
+    401: ("The token is false or, where it takes one, missing.", "Invalid token."),
+    403: (
+        "No right to do this, or no CSRF token in a session.",
+        "You do not have permission to perform this action.",
+    ),
+    404: ("There is no such thing.", "Not found."),
+    409: (
+        "Somebody else changed the same just now.",
+        "Somebody changed the same just now. Try again.",
+    ),
+    413: (
+        "The file, or the request as a whole, is too large.",
+        "The file is too large; 10 MB are the most.",
+    ),
+    415: (
+        "The body is of a type that is not taken here.",
+        'Unsupported media type "text/plain" in request.',
+    ),
+    429: (
+        "Too many requests; `Retry-After` is how long to wait.",
+        "These are too many searches. Please try again in 12 seconds.",
+    ),
+    503: (
+        "Out of order, such as a full disk, or not ready yet.",
+        "There is nothing to search yet: no product's picture has been read. "
+        "Run: python manage.py build_embeddings",
+    ),
+}
 ERRORS = {
     400: OpenApiResponse(
-        OpenApiTypes.OBJECT, "What is wrong: sentences by field, or one as `detail`."
-    ),
-    401: OpenApiResponse(ErrorSerializer, "The token is false or, where it takes one, missing."),
-    403: OpenApiResponse(ErrorSerializer, "No right to do this, or no CSRF token in a session."),
-    404: OpenApiResponse(ErrorSerializer, "There is no such thing."),
-    409: OpenApiResponse(ErrorSerializer, "Somebody else changed the same just now."),
-    413: OpenApiResponse(ErrorSerializer, "The file, or the request as a whole, is too large."),
-    415: OpenApiResponse(ErrorSerializer, "The body is of a type that is not taken here."),
-    429: OpenApiResponse(ErrorSerializer, "Too many requests; `Retry-After` is how long to wait."),
-    503: OpenApiResponse(ErrorSerializer, "Out of order, such as a full disk, or not ready yet."),
+        OpenApiTypes.OBJECT,
+        "What is wrong: sentences by field, or one as `detail`.",
+        [
+            OpenApiExample("A field", {"price": ["A valid number is required."]}),
+            OpenApiExample("The whole", {"detail": "The request can't be read."}),
+        ],
+    )
+} | {
+    status: OpenApiResponse(
+        ErrorSerializer, when, [OpenApiExample("A sentence", {"detail": sentence})]
+    )
+    for status, (when, sentence) in TROUBLE.items()
 }
 
 

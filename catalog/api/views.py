@@ -99,6 +99,12 @@ class ListSerializer(serializers.Serializer[Any]):
         default=list,
         help_text="Only products of this category, by name; repeat it for more.",
     )
+    id = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
+        max_length=Pages.max_page_size,
+        default=list,
+        help_text="Only the product of this number; repeat it for more.",
+    )
 
     def validate_search(self, text: str) -> str:
         if len(text.replace(",", " ").split()) > MOST_TERMS:
@@ -106,7 +112,7 @@ class ListSerializer(serializers.Serializer[Any]):
         return text
 
 
-class CategoryFilter(filters.BaseFilterBackend):
+class ListFilter(filters.BaseFilterBackend):
     """Looks at all that is asked, so it comes before the other filters."""
 
     def filter_queryset(
@@ -114,13 +120,14 @@ class CategoryFilter(filters.BaseFilterBackend):
     ) -> QuerySet[Any]:
         asked = ListSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
-        names = asked.validated_data["category"]
-        return queryset.filter(category__name__in=names) if names else queryset
+        wanted = {"category__name__in": "category", "pk__in": "id"}
+        chosen = {lookup: asked.validated_data[name] for lookup, name in wanted.items()}
+        return queryset.filter(**{lookup: values for lookup, values in chosen.items() if values})
 
 
 class ProductList(mixins.ListModelMixin, ProductView):
     pagination_class = Pages
-    filter_backends = (CategoryFilter, filters.SearchFilter)
+    filter_backends = (ListFilter, filters.SearchFilter)
     search_fields = ("name", "sku")
     rights: ClassVar = {"POST": (ADD,)}
 

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,8 @@ class Embedder:
         self.dim = manifest.dim
         self.input_size = manifest.input_size
         self.detail = DETAIL * manifest.input_size  # `at_least` when a picture is opened
-        self._network = load_network(folder / GRAPH)
+        self._graph = folder / GRAPH
+        self._network = load_network(self._graph)
         if list(self._network.output(0).shape) != [1, self.dim]:
             raise ValueError(f"The stored network does not give {self.dim} numbers.")
         self._local = threading.local()  # an inference request serves one thread at a time
@@ -52,13 +54,40 @@ class Embedder:
             row[:] = infer(self._local.request, square[np.newaxis])
         return unit_rows(features)
 
+    def regions(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, input_size, input_size, 3) uint8 to (n, rows, columns, dim) float32.
 
-def load_network(graph: Path) -> openvino.CompiledModel:
-    """The network stored at `graph`, compiled for one picture at a time."""
+        What the network saw in each region of the picture. Their mean, scaled to unit length, is
+        what `embed` gives. Only who asks for that pays for a second compiled form.
+        """
+        request = self._unpooled.create_infer_request()
+        return np.stack([request.infer(square[np.newaxis])[0][0] for square in pixels])
+
+    @cached_property
+    def _unpooled(self) -> openvino.CompiledModel:
+        return load_network(self._graph, pooled=False)
+
+
+def load_network(graph: Path, *, pooled: bool = True) -> openvino.CompiledModel:
+    """The network stored at `graph`, compiled for one picture at a time.
+
+    Not pooled, it gives the map (1, rows, columns, dim) whose mean the stored one gives: average
+    pooling is the last that a network of ours does. Raises ValueError where it is not.
+    """
     core = openvino.Core()
     model = core.read_model(graph)
     model.reshape([1, *list(model.input().partial_shape)[1:]])
-    return core.compile_model(model, "CPU", CONFIGURATION)
+    return core.compile_model(model if pooled else _unpooled(model), "CPU", CONFIGURATION)
+
+
+def _unpooled(model: openvino.Model) -> openvino.Model:
+    pooling = model.output(0).get_node().input_value(0).get_node()
+    if pooling.get_type_name() != "ReduceMean":
+        raise ValueError("The stored network does not end in average pooling.")
+    is_channels_first = 1 not in pooling.input_value(1).get_node().get_data()
+    order = [0, 2, 3, 1] if is_channels_first else [0, 1, 2, 3]
+    channels_last = openvino.opset13.transpose(pooling.input_value(0), order)
+    return openvino.Model([channels_last], model.get_parameters())
 
 
 def infer(request: openvino.InferRequest, square: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -82,6 +82,15 @@ def test_deletes_a_product(send: Send, make_product: MakeProduct, picture: Pictu
     assert not Product.objects.exists()
 
 
+def test_gives_several_products_by_their_numbers(client: Client, make_product: MakeProduct) -> None:
+    first, second, hidden = (make_product(f"Mug {i}", active=i < 2) for i in range(3))
+    make_product("Cup")
+    asked = {"id": [second.pk, first.pk, hidden.pk]}
+    names = [product["name"] for product in client.get(LIST, asked).json()["results"]]
+    assert names == ["Mug 0", "Mug 1"]
+    assert client.get(LIST, {"id": "mug"}).status_code == 400
+
+
 def test_markup_is_plain_text(send: Send, client: Client) -> None:
     name = "<script>alert('1')</script> & \u202e"
     status, product = send("POST", LIST, MUG | {"name": name})

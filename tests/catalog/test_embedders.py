@@ -9,7 +9,7 @@ from PIL import Image
 from catalog.embedders import EmbedderUnavailable, get_embedder, get_network
 from catalog.embedders.export import known_picture
 from catalog.embedders.preprocessing import to_pixels
-from catalog.embedders.runtime import Embedder
+from catalog.embedders.runtime import Embedder, unit_rows
 
 
 def squares(embedder: Embedder, count: int) -> np.ndarray:
@@ -37,6 +37,23 @@ def test_is_safe_to_share_between_threads(embedder: Embedder) -> None:
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda i: embedder.embed(batch[i : i + 1])[0], range(16)))
     assert np.array_equal(np.stack(found), expected)
+
+
+def test_regions_of_a_picture_make_up_its_vector(embedder: Embedder) -> None:
+    batch = squares(embedder, 2)
+    regions = embedder.regions(batch)
+    assert regions.shape == (2, 7, 7, 1280)
+    vectors = unit_rows(regions.mean(axis=(1, 2)))
+    assert vectors == pytest.approx(embedder.embed(batch), abs=1e-6)
+
+
+def test_region_is_where_it_is_in_the_picture(embedder: Embedder) -> None:
+    picture = np.full((1, 224, 224, 3), 128, np.uint8)
+    changed = picture.copy()
+    changed[0, :64, 160:] = squares(embedder, 1)[0, :64, 160:]
+    one, other = embedder.regions(np.concatenate([picture, changed]))
+    difference = np.abs(one - other).sum(axis=2)
+    assert difference[:3, 4:].sum() > 0.7 * difference.sum()
 
 
 def test_tells_pictures_apart_and_knows_a_darker_copy(embedder: Embedder) -> None:

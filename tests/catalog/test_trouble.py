@@ -69,7 +69,8 @@ def test_search_goes_on_where_the_cache_folder_cannot_be_written(
 ) -> None:
     (tmp_path / "in-the-way").write_text("")
     backend = "django.core.cache.backends.filebased.FileBasedCache"
-    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": tmp_path / "in-the-way/cache"}}
+    in_the_way = {"BACKEND": backend, "LOCATION": tmp_path / "in-the-way/cache"}
+    settings.CACHES = {"default": in_the_way, "pictures": in_the_way}
     mug = make_product(image=picture(1))
     response = client.post("/api/search/", {"file": SimpleUploadedFile("a.jpg", picture(1))})
     assert response.status_code == 200

@@ -13,7 +13,7 @@ from PIL import Image
 from redis import RedisError
 
 from catalog.models import Category, Product
-from search import queries
+from search import memory
 from tests.catalog.local_servers import hosts, http, running_servers
 from tests.conftest import MakeProduct, Picture
 
@@ -73,9 +73,16 @@ def test_answer_has_the_fields_of_the_contract(
         "image_src": f"http://testserver{product.image.url}",
         "url": f"http://testserver/products/{product.pk}/",
         "score": match["score"],
+        "match": "exact",
     }
     assert answer["count"] == 6
-    assert answer["query"]["embedder"] == product.embedder
+    assert answer["query"] == {
+        "id": answer["query"]["id"],
+        "embedder": product.embedder,
+        "crop": None,
+        "more": [],
+        "less": [],
+    }
     assert answer["facets"] == {
         "category": [{"name": "Cups", "count": 3}, {"name": "Mugs", "count": 3}],
         "price": {"min": 10.0, "max": 15.0},
@@ -436,7 +443,7 @@ def test_trouble_with_the_cache_costs_only_the_second_question(
     def fail(*_: object) -> None:
         raise trouble
 
-    monkeypatch.setattr(queries, "cache", SimpleNamespace(get=fail, set=fail))
+    monkeypatch.setattr(memory, "_cache", lambda _: SimpleNamespace(get=fail, set=fail))
     status, answer = post(file=picture(0))
     assert (status, answer["results"][0]["id"]) == (200, products[0].pk)
     again = client.get("/api/search/", {"query": answer["query"]["id"]})

@@ -8,7 +8,7 @@ from django.test import Client, RequestFactory
 from django.views.defaults import bad_request, permission_denied, server_error
 
 from catalog.models import Category, Product
-from tests.conftest import MakeProduct, Picture
+from tests.conftest import FIXTURES, MakeProduct, Picture
 
 Ask = Callable[..., Any]
 Tag = tuple[str, dict[str, str | None]]
@@ -80,8 +80,21 @@ def test_renders_without_any_product(client: Client, db: None) -> None:
 
 def test_offers_products_to_start_from(client: Client, mugs: list[Product]) -> None:
     html = client.get("/").content.decode()
-    assert mugs[2].get_absolute_url() in html
+    assert f'href="/?query=product-{mugs[2].pk}"' in html
     assert "Plain card" not in html
+
+
+def test_searches_with_a_demo_photo_where_its_product_is_sold(
+    client: Client, make_product: MakeProduct
+) -> None:
+    image = (FIXTURES / "images" / "11-court-sneaker-chalk.jpg").read_bytes()
+    make_product("Court Sneaker, Chalk", image=image)
+    (photo,) = [
+        each["value"] for each in Markup(client.get("/")).named("button") if "value" in each
+    ]
+    response = client.post("/", {"sample": photo}, follow=True)
+    assert response.context["answer"].count == 1
+    assert client.post("/", {"sample": "../images/11-court-sneaker-chalk.jpg"}).status_code == 400
 
 
 def test_shows_what_looks_like_a_photo(mugs: list[Product], ask: Ask) -> None:
@@ -89,9 +102,49 @@ def test_shows_what_looks_like_a_photo(mugs: list[Product], ask: Ask) -> None:
     html = response.content.decode()
     assert response.redirect_chain[0][0].startswith("/?query=")
     assert html.index("Mug 0") < min(html.index("Mug 1"), html.index("Mug 2"))
-    percents = [meter["value"] for meter in Markup(response).named("meter")]
+    meters = Markup(response).named("meter")
+    percents = [meter["value"] for meter in meters if "value" in meter]
     assert percents == [str(match.percent) for match in response.context["answer"].matches]
     assert "data:image/jpeg;base64," in html
+
+
+def test_shades_what_the_network_did_not_see(mugs: list[Product], ask: Ask) -> None:
+    assert ask(threshold=0).context["photo"].seen == pytest.approx((1 / 16, 0, 7 / 8, 1), abs=0.01)
+    cropped = ask(threshold=0, crop="0.5,0.5,0.5,0.25")
+    assert cropped.context["photo"].seen == pytest.approx((0.64, 0.5, 0.22, 0.25), abs=0.01)
+    (path,) = [each for each in Markup(cropped).named("path") if "fill-rule" in each]
+    assert str(path["d"]).startswith("M0 0H1V1H0ZM0.64")
+
+
+def test_steers_by_links_that_take_themselves_back(mugs: list[Product], ask: Ask) -> None:
+    first, second = mugs[1].pk, mugs[2].pk
+    response = ask(threshold=0, limit=2, page=2, more=f"{first},{second}")
+    links = {link["id"]: link["href"] for link in Markup(response).named("a") if "id" in link}
+    assert f"more={first}&" in f"{links[f'more-{second}']}&"
+    assert {f"more={first}", f"less={second}"} <= set(str(links[f"less-{second}"]).split("&"))
+    assert not [link for link in links.values() if "page=" in str(link)]
+    assert [product.pk for product in response.context["steered"]["more"]] == [first, second]
+
+
+def test_keeps_the_search_beside_the_filters(mugs: list[Product], ask: Ask) -> None:
+    response = ask(threshold=0, more=mugs[1].pk, crop="0,0,0.5,0.5")
+    hidden = {
+        each["name"]: each["value"]
+        for each in Markup(response).named("input")
+        if each.get("type") == "hidden"
+    }
+    assert (hidden["more"], hidden["crop"]) == (str(mugs[1].pk), "0,0,0.5,0.5")
+
+
+def test_offers_cheaper_look_alikes_in_the_same_currency(
+    client: Client, make_product: MakeProduct, picture: Picture
+) -> None:
+    own = make_product("Mug", price="10", image=picture(1))
+    make_product("Cheaper", price="9.99", image=picture(1))
+    make_product("Same price", price="10", image=picture(1))
+    make_product("Elsewhere", price="9", image=picture(1), currency="JPY")
+    cheaper = client.get(own.get_absolute_url()).context["cheaper"]
+    assert [match.product.name for match in cheaper.matches] == ["Cheaper"]
 
 
 def test_gives_a_script_the_results_alone(mugs: list[Product], ask: Ask) -> None:
@@ -198,7 +251,7 @@ def test_lists_products_with_three_queries(
         Product.objects.create(sku=str(i), name=f"Mug {i}", category=category, price=1)
     with django_assert_num_queries(3):
         client.get("/products/", {"category": "Mugs"})
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         client.get("/")
 
 

@@ -39,7 +39,8 @@ def in_redis(redis: Broker, settings: Any) -> Broker:
     settings.CACHE_URL = redis.url
     backend = "django.core.cache.backends.redis.RedisCache"
     options = {"socket_timeout": 0.3}
-    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": redis.url, "OPTIONS": options}}
+    in_redis = {"BACKEND": backend, "LOCATION": redis.url, "OPTIONS": options}
+    settings.CACHES = {"default": in_redis, "pictures": in_redis}
     return redis
 
 

@@ -16,13 +16,15 @@ from catalog.models import EMBEDDED_MODELS, EmbeddedQuerySet
 from catalog.remote import fetch_pictures
 from catalog.serving import serving_embedder, wanted_embedder
 from search.index import live_index
+from search.maps import draw_map
 from search.switching import begin_switch, finish_switch
 
 
 class Command(BaseCommand):
     help = (
         "Fetch the pictures that only have an address, and compute the vectors of all that have "
-        "no current one; then write the snapshot that searches start from. Safe to stop and repeat."
+        "no current one; then write the snapshot that searches start from, and draw the map. Safe "
+        "to stop and repeat."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -47,6 +49,7 @@ class Command(BaseCommand):
                 live_index(wanted.identity, wanted.dim).compact()
             else:
                 self._switch(served, wanted, options)
+            self._draw_map()
         except OSError as error:
             raise CommandError(f"{settings.INDEX_DIR} can't be written: {error}") from error
 
@@ -60,6 +63,11 @@ class Command(BaseCommand):
                 return
         self.stdout.write(f"{new.identity} serves from now on")
         self._embed(new, options | {"all": False})  # what a worker wrote at the last moment
+
+    def _draw_map(self) -> None:
+        embedder = serving_embedder()
+        if draw_map(embedder.identity, embedder.dim):
+            self.stdout.write("the map of the catalog is drawn")
 
     def _embed(self, embedder: Embedder, options: dict[str, Any]) -> int:
         """Embed what there is to embed; how many pictures became ready."""

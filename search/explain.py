@@ -1,0 +1,83 @@
+"""Why two pictures match: where they agree, and what share look and colour have in that.
+
+A network that ends in average pooling makes the cosine of two pictures an exact sum over the
+regions of either (Stylianou, Souvenir and Pless, "Visualizing Deep Similarity Networks", 2019).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.embedders.runtime import Embedder, unit_rows
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's "L" is made
+# From linear sRGB to XYZ, each relative to the white point D65 (IEC 61966-2-1).
+XYZ = np.array(
+    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]], np.float32
+) / np.array([[0.9505], [1.0], [1.089]], np.float32)
+BINS = (6, 13, 13)  # of L*, a*, b*; grey is in the middle of one
+RANGES = ((0, 100), (-100, 100), (-100, 100))
+
+Pixels = NDArray[np.uint8]  # (size, size, 3)
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How two pictures come to their cosine."""
+
+    first: Floats  # (rows, columns), what each region of it adds; their sum is the cosine
+    second: Floats  # the same of the other picture
+    look: float  # the cosine of both without their colours
+    colour: float  # the likeness of their colours, from 0 to 1
+
+
+def explain(first: Pixels, second: Pixels, embedder: Embedder) -> Explanation:
+    """What each region of two pictures adds to their cosine, and what their colours do."""
+    both = np.stack([first, second])
+    regions = embedder.regions(both)  # (2, rows, columns, dim)
+    means = regions.mean(axis=(1, 2))
+    units = unit_rows(means)
+    sizes = np.linalg.norm(means, axis=1) * regions.shape[1] * regions.shape[2]
+    sums = np.einsum("prcd,pd->prc", regions, units[::-1])
+    # A picture without any response has neither cosine nor parts of one.
+    parts = sums / np.where(sizes > 0, sizes, 1)[:, np.newaxis, np.newaxis]
+    look = np.prod(embedder.embed(_grey(both)), axis=0).sum()
+    return Explanation(parts[0], parts[1], float(look), likeness_of_colours(first, second))
+
+
+def likeness_of_colours(first: Pixels, second: Pixels) -> float:
+    """How much of one picture's colours the other has as well, from 0 to 1.
+
+    The intersection of their histograms (Swain and Ballard, "Color Indexing", 1991), in CIELAB,
+    where distances are about what people see.
+    """
+    return float(np.minimum(_histogram(first), _histogram(second)).sum())
+
+
+def _grey(pixels: Pixels) -> Pixels:
+    """The pictures (n, size, size, 3) without their colours."""
+    luma = (pixels @ LUMA + 0.5).astype(np.uint8)
+    return np.repeat(luma[..., np.newaxis], 3, axis=-1)
+
+
+def _histogram(pixels: Pixels) -> NDArray[np.float64]:
+    """Shares of colours, each spread over the next bins, so that a small step changes little."""
+    histogram = np.histogramdd(_lab(pixels).reshape(-1, 3), BINS, RANGES)[0]
+    for axis in range(3):
+        padded = np.moveaxis(np.pad(histogram, [(int(axis == a),) * 2 for a in range(3)]), axis, 0)
+        spread = padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
+        histogram = np.moveaxis(spread, 0, axis)
+    shares: NDArray[np.float64] = histogram / histogram.sum()
+    return shares
+
+
+def _lab(pixels: Pixels) -> Floats:
+    """sRGB pixels as L*, a*, b*."""
+    rgb = pixels.astype(np.float32) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ XYZ.T
+    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    x, y, z = np.moveaxis(f, -1, 0)
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)

@@ -1,0 +1,73 @@
+"""What is remembered of a search for an hour: its vectors, and its photo."""
+
+import logging
+import pickle
+import zlib
+from typing import Any
+
+from django.core.cache import BaseCache, caches
+from django.utils.crypto import salted_hmac
+from redis import RedisError
+
+logger = logging.getLogger(__name__)
+
+LIFETIME = 60 * 60  # seconds that a query can be asked again
+FETCHED_FOR = 5 * 60  # seconds in which an address that was fetched is not fetched again
+# What a full disk, a torn file, a query of an older release and a Redis that is down raise.
+CACHE_TROUBLE = (OSError, zlib.error, pickle.UnpicklingError, AttributeError, EOFError, RedisError)
+
+
+def remember_query(key: str, query: object) -> None:
+    """Keep a query under its key."""
+    _set("default", f"query:{key}", query)
+
+
+def recall_query(key: str) -> Any:
+    """The query that was kept under this key, None if there is none."""
+    return _get("default", f"query:{key}")
+
+
+def remember_photo(key: str, data: bytes) -> None:
+    """Keep the bytes of a photo, or of a small copy of one."""
+    _set("pictures", f"picture:{key}", data)
+
+
+def recall_photo(key: str) -> bytes:
+    """The bytes that were kept under this key, b"" if there are none."""
+    data = _get("pictures", f"picture:{key}")
+    return data if isinstance(data, bytes) else b""
+
+
+def remember_address(url: str, query_id: str) -> None:
+    """Keep which query the photo behind an address was."""
+    _set("default", _address_key(url), query_id, FETCHED_FOR)
+
+
+def recall_address(url: str) -> str:
+    """The id of the query that the photo behind this address was just now, "" if none was."""
+    found = _get("default", _address_key(url))
+    return found if isinstance(found, str) else ""
+
+
+def _address_key(url: str) -> str:
+    return "address:" + salted_hmac("search.memory", url, algorithm="sha256").hexdigest()
+
+
+def _set(name: str, key: str, value: object, seconds: int = LIFETIME) -> None:
+    """An answer that can't be asked for again is better than none: trouble is logged."""
+    try:
+        _cache(name).set(key, value, seconds)
+    except CACHE_TROUBLE:
+        logger.exception("A query could not be kept.")
+
+
+def _get(name: str, key: str) -> Any:
+    try:
+        return _cache(name).get(key)
+    except CACHE_TROUBLE:
+        logger.exception("A query could not be read back.")
+        return None
+
+
+def _cache(name: str) -> BaseCache:
+    return caches[name]

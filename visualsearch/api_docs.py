@@ -1,0 +1,139 @@
+"""What /api/docs/ tells of the API beside its schema: how to begin, and an example of everything.
+
+The parts of the API are described where they are written; the examples stand together, because
+they speak of the same product, of its demo catalog and of one search.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+Schema = dict[str, Any]
+
+INTRODUCTION = """\
+A photo goes in, the products that look like it come out, best first.
+
+```sh
+curl -F file=@photo.jpg http://127.0.0.1:8000/api/search/
+curl "http://127.0.0.1:8000/api/search/?query=product-11&threshold=0.5"
+```
+
+The answer's `query.id` is good for an hour: ask again with it, with other options and without the
+photo. Reading needs no key. Who writes is staff and sends `Authorization: Token …`, which
+`manage.py drf_create_token NAME` makes.
+
+What is refused is answered with a status of 400 or above and JSON: one sentence as `detail`, or a
+list of sentences for each field that is wrong.
+"""
+TAGS = {
+    "search": "Find products by a photo, by the address of one, or by a product.",
+    "products": "The catalog: everybody reads, staff keep it in step with the shop.",
+    "categories": "What products are sorted into.",
+    "map": "All products placed by likeness.",
+}
+
+CHOICES = ("SearchRequest",)  # whose fields are not all sent at once
+PICTURE = "https://shop.example/media/pictures/a0/a01eda1d.jpg"
+PHOTO = "https://shop.example/photo.jpg"
+NUMBERS = "12,15"
+# By the name of a field or parameter, or by its component's name and its own where that differs.
+EXAMPLES: dict[str, Any] = {
+    "id": 11,
+    "sku": "court-sneaker-chalk",
+    "name": "Court Sneaker, Chalk",
+    "category": "Shoes",
+    "price": 54.9,
+    "currency": "USD",
+    "link": "https://shop.example/court-sneaker-chalk",
+    "url": "https://shop.example/products/11/",
+    "image_src": PICTURE,
+    "image_url": PHOTO,
+    "image": "(the file)",
+    "active": True,
+    "embedding_status": "failed",
+    "embedding_error": "This is not a picture we can read.",
+    "detail": "Not found.",
+    # searching
+    "file": "(the file)",
+    "product": 11,
+    "crop": "0.1,0.2,0.5,0.5",
+    "query": "product-11",
+    "threshold": 0.5,
+    "limit": 24,
+    "page": 1,
+    "min_price": 10,
+    "max_price": 49.9,
+    "ordering": "price",
+    "more": NUMBERS,
+    "less": NUMBERS,
+    "search": "sneaker chalk",
+    # what a search answers
+    "score": 0.885755,
+    "match": "very close",
+    "count": 2,
+    "embedder": "efficientnet_lite0-66a3f6c5",
+    "QueryFacts.id": "7bOonluHzj9n-FQd",
+    "QueryFacts.crop": [0.1, 0.2, 0.5, 0.5],
+    "QueryFacts.more": [12, 15],
+    "QueryFacts.less": [7],
+    "CategoryCount.name": "Shoes",
+    "min": 54.9,
+    "max": 56.9,
+    "IndexFacts.products": 50,
+    "generation": 812725474,
+    "decode": 4.98,
+    "embed": 9.78,
+    "rank": 2.94,
+    "total": 18.41,
+    # why a product matches, with two regions of its 49, and the map
+    "look": 0.871204,
+    "colour": 0.613342,
+    "regions": [[0.012071, 0.020414]],
+    "frame": [0.0625, 0, 0.875, 1],
+    "Map.total": 50,
+    "shown": 50,
+    "categories": ["Clothing", "Shoes"],
+    "points": [[11, 0.4012, 0.7318, 1]],
+    # the catalog
+    "Category.id": 3,
+    "Category.name": "Shoes",
+    "Category.products": 10,
+    "next": "https://shop.example/api/products/?page=3",
+    "previous": "https://shop.example/api/products/",
+    "delete": ["court-sneaker-forest"],
+    "status": "unchanged",
+    "errors": {"price": ["A valid number is required."]},
+    "Location": "https://shop.example/api/products/11/",
+}
+
+
+def describe(result: Schema, **_: Any) -> Schema:
+    """The schema with an introduction, its tags told, and an example for all that has none."""
+    result["info"]["description"] = INTRODUCTION
+    result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    for name, component in result["components"]["schemas"].items():
+        for field, schema in component.get("properties", {}).items():
+            if "$ref" not in schema:
+                _exemplify(f"{name}.{field}", schema, schema, is_tried=name not in CHOICES)
+    for path, parameter in _parameters(result):
+        name, is_needed = parameter["name"], parameter.get("required", False)
+        _exemplify(f"{path}.{name}", parameter, parameter["schema"], is_tried=is_needed)
+    return result
+
+
+def _parameters(result: Schema) -> Iterator[tuple[str, Schema]]:
+    for path, endpoint in result["paths"].items():
+        for operation in endpoint.values():
+            for parameter in operation.get("parameters", ()):
+                yield path, parameter
+
+
+def _exemplify(place: str, told: Schema, schema: Schema, *, is_tried: bool) -> None:
+    """Give an example; in words where Swagger UI would fill in more than one wants to send."""
+    example = EXAMPLES.get(place, EXAMPLES.get(place.rpartition(".")[2], schema.get("example")))
+    if example is None:
+        return
+    schema.pop("example", None)
+    if is_tried:
+        schema["example"] = example
+    elif "such as" not in told["description"].lower():
+        told["description"] += f" Such as `{example}`."
