@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import BadRequest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -16,13 +17,22 @@ from django.views.decorators.vary import vary_on_headers
 from rest_framework.exceptions import APIException
 
 from catalog.models import Category, Product
-from search.answers import Answer, Options
+from search.answers import Answer
+from search.contexts import empty_context, found_context, product_context
 from search.forms import ProductsForm
-from search.intake import Unavailable, answer_to, query_again, query_from, query_from_product
+from search.intake import (
+    Unavailable,
+    answer_to,
+    query_again,
+    query_from,
+    query_from_product,
+    shown,
+)
+from search.samples import demo_photo
 from search.serializers import QuerySerializer, SearchSerializer
 from search.throttles import FETCHES, TooOften, throttle
 
-SIMILAR = Options(threshold=0.0, limit=8)  # look-alikes on a product's page
+UNMOVED: dict[str, Any] = {"more": (), "less": ()}
 PRODUCTS_PER_PAGE = 24
 
 
@@ -35,17 +45,12 @@ def search_page(request: HttpRequest) -> HttpResponse:
     A script that asks with the header `X-Fragment` gets the results alone.
     """
     template = "_results.html" if "X-Fragment" in request.headers else "search.html"
-    context: dict[str, Any] = {
-        "answer": None,
-        "error": "",
-        "options": Options(),
-        "samples": _samples,
-    }
+    context = empty_context()
     try:
         if request.method == "POST":
             return HttpResponseRedirect(_ask(request))
         if "query" in request.GET:
-            context |= _found(_ask_again(request))
+            context |= found_context(_ask_again(request), request.GET)
     except APIException as error:
         return _problem(request, template, context, error)
     return render(request, template, context)
@@ -84,29 +89,12 @@ def product_page(request: HttpRequest, pk: int) -> HttpResponse:
     }
     try:
         throttle(request)
-        context["answer"] = answer_to(query_from_product(pk), SIMILAR)
+        context |= product_context(context["product"], query_from_product(pk, UNMOVED))
     except TooOften as error:
         return _problem(request, "product.html", context, error)
     except APIException as error:
         context["error"] = _sentence(error)
     return render(request, "product.html", context)
-
-
-def _samples() -> list[Product]:
-    """A mixed handful of the newest products; a template calls this where it shows them."""
-    pictured = Product.objects.filter(active=True).exclude(image="").select_related("category")
-    return list(pictured.order_by("-pk")[:48:8])
-
-
-def _found(answer: Answer) -> dict[str, object]:
-    options = answer.options
-    matched = {category.name for category in answer.facets.categories}
-    return {
-        "answer": answer,
-        "options": options,
-        "unmatched": [name for name in options.categories if name not in matched],
-        "page": Paginator(range(answer.count), options.limit).get_page(options.page),
-    }
 
 
 def _ask(request: HttpRequest) -> str:
@@ -116,16 +104,18 @@ def _ask(request: HttpRequest) -> str:
     given.is_valid(raise_exception=True)
     if given.validated_data.get("image_url"):
         throttle(request, FETCHES)
-    query = query_from(given.validated_data, keep_preview=True)
-    threshold = given.validated_data["threshold"]
-    return f"{reverse('search')}?{urlencode({'query': query.id, 'threshold': threshold})}"
+    query = query_from(given.validated_data)
+    address = {"query": query.id, "threshold": given.validated_data["threshold"]}
+    # What changes the query is repeated: its id stands for the whole photo.
+    changes = {name: given.data[name] for name in ("crop", "more", "less") if given.data.get(name)}
+    return f"{reverse('search')}?{urlencode(address | changes)}"
 
 
 def _ask_again(request: HttpRequest) -> Answer:
     throttle(request)
     given = QuerySerializer(data=request.GET)
     given.is_valid(raise_exception=True)
-    query, options = query_again(given.validated_data["query"]), given.options()
+    query, options = shown(query_again(given.validated_data)), given.options()
     answer = answer_to(query, options)
     last = Paginator(range(answer.count), options.limit).num_pages
     return answer if options.page <= last else answer_to(query, replace(options, page=last))
@@ -135,6 +125,8 @@ def _without_blanks(request: HttpRequest) -> MultiValueDict[str, Any]:
     """What a plain form sends, less the fields that were left empty."""
     given: MultiValueDict[str, Any] = request.POST.copy()
     given.update(request.FILES)
+    if photo := demo_photo(given.pop("sample", [""])[-1]):
+        given["file"] = SimpleUploadedFile(photo.name, photo.read_bytes())
     for name in [name for name, values in given.lists() if values == [""]]:
         del given[name]
     return given

@@ -22,7 +22,7 @@ EVERYWHERE = POLICIES | {
         *(("/api/docs/", 200), ("/api/docs/?script=", 200), ("/api/schema/", 200)),
         *(("/api/products/", 200), ("/api/search/", 400), ("/search", 400), ("/healthz", 200)),
         *(("/nowhere/", 404), ("/api/nowhere/", 404), ("/products/?q=%00", 400)),
-        *(("/static/search.js", 200), ("/media/nothing.jpg", 404)),
+        *(("/static/js/search.js", 200), ("/media/nothing.jpg", 404)),
     ],
 )
 def test_every_answer_has_the_policies(client: Client, db: None, path: str, status: int) -> None:

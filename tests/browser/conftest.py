@@ -31,9 +31,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def context(browser: Browser, live_server: Any) -> Iterator[BrowserContext]:
+def device() -> dict[str, Any]:
+    """What the browser runs on; a module of tests may have others."""
+    return {}
+
+
+@pytest.fixture
+def context(browser: Browser, live_server: Any, device: dict[str, Any]) -> Iterator[BrowserContext]:
     """A browser that was never here before; what it is told to open is on the live server."""
-    with browser.new_context(base_url=live_server.url) as context:
+    with browser.new_context(base_url=live_server.url, **device) as context:
         yield context
 
 
