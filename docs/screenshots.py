@@ -8,13 +8,18 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_urlsafe
 from time import sleep
+from typing import Literal
 
 import requests
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+Manage = Callable[..., None]
+ColorScheme = Literal["light", "dark"]
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -25,42 +30,96 @@ FLAGS = (
     *("--no-sandbox", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run"),
 )
-DESKTOP = {"width": 1280, "height": 860}
-PHONE = {"width": 390, "height": 844}
+OWNER = "owner"
+DESKTOP: ViewportSize = {"width": 1280, "height": 860}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 def main() -> None:
-    with served_demo(), sync_playwright() as playwright:
+    with served_demo() as manage, sync_playwright() as playwright:
         executable = os.environ.get("CHROMIUM", "/usr/bin/chromium")
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        for name, width, scheme in (
-            ("search", DESKTOP, "light"),
-            ("search-dark", DESKTOP, "dark"),
-            ("search-phone", PHONE, "light"),
-        ):
-            shoot_search(browser, name, width, scheme)
-        shoot(browser, "start", "/")
-        shoot(browser, "product", "/products/11/")
+        shoot(browser, "search", searched)
+        shoot(browser, "dark", searched, scheme="dark")
+        shoot(browser, "phone", searched, size=PHONE)
+        shoot(browser, "crop", cropped)
+        shoot(browser, "why", explained)
+        shoot(browser, "map", mapped)
+        shoot(browser, "product", lambda page: visit(page, "/products/11/"))
+        password = new_owner(manage)
+        shoot(browser, "admin", lambda page: signed_in(page, password))
         browser.close()
 
 
+def visit(page: Page, path: str) -> None:
+    page.goto(BASE + path)
+
+
+def searched(page: Page) -> None:
+    """The results of a photo, at a threshold that leaves a few."""
+    visit(page, "/")
+    page.set_input_files("input[type=file]", PHOTO)
+    page.wait_for_url("**/?query=*")
+    page.goto(page.url.replace("threshold=0.7", "threshold=0.5"))
+
+
+def cropped(page: Page) -> None:
+    """The results of a part of it."""
+    searched(page)
+    page.goto(f"{page.url}&crop=0.12,0.3,0.62,0.45")
+
+
+def explained(page: Page) -> None:
+    """Why the first product was found."""
+    searched(page)
+    page.locator(".why-button").first.click()
+    page.locator("#why-look-value").filter(has_text="%").wait_for()
+
+
+def mapped(page: Page) -> None:
+    """The map, with one product told of."""
+    visit(page, "/map/")
+    page.locator("#map-canvas").press("ArrowRight")
+    page.locator("#map-tip").wait_for()
+
+
+def signed_in(page: Page, password: str) -> None:
+    """The products in the admin."""
+    visit(page, "/admin/catalog/product/")
+    page.fill("[name=username]", OWNER)
+    page.fill("[name=password]", password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def new_owner(manage: Manage) -> str:
+    """The password of a new superuser."""
+    password = token_urlsafe()
+    manage("createsuperuser", "--noinput", f"--username={OWNER}", "--email=", password=password)
+    return password
+
+
 @contextmanager
-def served_demo() -> Iterator[None]:
-    """The real server, with the demo catalog in a folder that is thrown away."""
+def served_demo() -> Iterator[Manage]:
+    """The real server, with the demo catalog in a folder that is thrown away, and its manage.py."""
     with tempfile.TemporaryDirectory() as folder:
         ours = dict.fromkeys(("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "MEDIA_ROOT"), "")
         ours |= {"VAR_DIR": folder, "EMBEDDER": "efficientnet_lite0"}
         environment = os.environ | {"MODEL_DIR": str(ROOT / "var" / "models")} | ours
+
+        def manage(*command: str, password: str = "") -> None:
+            run = [sys.executable, "manage.py", *command]
+            secret = {"DJANGO_SUPERUSER_PASSWORD": password}
+            subprocess.run(run, cwd=ROOT, env=environment | secret, check=True)  # noqa: S603
+
         for command in ("download_model", "migrate", "load_demo"):
-            manage = [sys.executable, "manage.py", command]
-            subprocess.run(manage, cwd=ROOT, env=environment, check=True)  # noqa: S603
+            manage(command)
         gunicorn = [sys.executable, "-m", "gunicorn", "--config=python:visualsearch.gunicorn"]
         server = subprocess.Popen(  # noqa: S603
             [*gunicorn, f"--bind=127.0.0.1:{PORT}"], cwd=ROOT, env=environment
         )
         try:
             wait_until_served()
-            yield
+            yield manage
         finally:
             server.terminate()
             server.wait()
@@ -69,7 +128,7 @@ def served_demo() -> Iterator[None]:
 def wait_until_served() -> None:
     for _ in range(100):
         try:
-            requests.get(f"{BASE}/healthz", timeout=1)
+            requests.get(f"{BASE}/healthz", timeout=30)
         except requests.ConnectionError:
             sleep(0.1)
         else:
@@ -77,25 +136,21 @@ def wait_until_served() -> None:
     sys.exit("The server does not answer.")
 
 
-def shoot_search(browser: Browser, name: str, viewport: dict[str, int], scheme: str) -> None:
-    page = browser.new_page(viewport=viewport, color_scheme=scheme)
-    page.goto(BASE)
-    page.set_input_files("input[type=file]", PHOTO)
-    page.wait_for_url("**/?query=*")
-    page.goto(page.url.replace("threshold=0.7", "threshold=0.5"))
-    save(page, name)
-
-
-def shoot(browser: Browser, name: str, path: str) -> None:
-    page = browser.new_page(viewport=DESKTOP)
-    page.goto(BASE + path)
-    save(page, name)
-
-
-def save(page: Page, name: str) -> None:
-    page.wait_for_load_state("networkidle")
-    page.screenshot(path=DOCS / f"{name}.png")
-    page.close()
+def shoot(
+    browser: Browser,
+    name: str,
+    come: Callable[[Page], None],
+    *,
+    size: ViewportSize = DESKTOP,
+    scheme: ColorScheme = "light",
+) -> None:
+    """Come to a page and keep its picture."""
+    with browser.new_context(viewport=size, color_scheme=scheme) as context:
+        page = context.new_page()
+        come(page)
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(500)  # what fades in has done so
+        page.screenshot(path=DOCS / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def draw_map(identity: str, dim: int) -> bool:
         old = load_map()
         if not len(corpus) or (old and _is_of(old, corpus)):
             return False
-        _save(_drawn(corpus, old))
+        save_map(_drawn(corpus, old))
         return True
 
 
@@ -128,7 +128,8 @@ def _known(corpus: Corpus, items: Positions, old: CatalogMap | None) -> Places |
     return np.where(is_known[:, np.newaxis], old.places[position], np.nan)
 
 
-def _save(new: CatalogMap) -> None:
+def save_map(new: CatalogMap) -> None:
+    """Put the map in the place of the one before, in one step. Raises OSError."""
     aside = _file().with_suffix(".new")
     with aside.open("wb") as file:
         np.savez(file, **vars(new))

@@ -28,4 +28,4 @@ def draw_many(count: int, image: str) -> None:
     chance = np.random.default_rng(0)
     middles = chance.random((10, 2))
     places = middles[np.arange(count) % 10] + chance.normal(0, 0.07, (count, 2))
-    maps._save(CatalogMap(1, "efficientnet_lite0-0", count, ids, places))
+    maps.save_map(CatalogMap(1, "efficientnet_lite0-0", count, ids, places))
