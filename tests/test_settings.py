@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 SETTINGS_FILE = ROOT / "visualsearch/settings.py"
 SETTINGS = SETTINGS_FILE.read_text()
 README = (ROOT / "README.md").read_text()
+FOR_BROWSERS = "DJANGO_ALLOW_ASYNC_UNSAFE"  # set by the tests that drive one
 PRINT = "import visualsearch.settings as s; print(getattr(s, {name!r}))"
 
 
@@ -25,7 +26,8 @@ def value(name: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(  # noqa: S603
         [sys.executable, "-c", PRINT.format(name=name)],
         cwd=ROOT,
-        env=os.environ | environment,
+        env={name: value for name, value in os.environ.items() if name != FOR_BROWSERS}
+        | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -70,7 +72,8 @@ def check(*options: str, **environment: str) -> "subprocess.CompletedProcess[str
     return subprocess.run(  # noqa: S603
         [sys.executable, "manage.py", "check", "--fail-level=WARNING", *options],
         cwd=ROOT,
-        env=os.environ | environment,
+        env={name: value for name, value in os.environ.items() if name != FOR_BROWSERS}
+        | environment,
         capture_output=True,
         text=True,
         check=False,
