@@ -36,6 +36,8 @@ format: .venv/test
 bench: .venv/test
 	@$(MANAGE) download_model --embedder efficientnet_lite0
 	@EMBEDDER=efficientnet_lite0 $(BIN)/python benchmarks/pipeline.py
+	@$(BIN)/python benchmarks/ranking.py $(PHOTOS)
+	@$(BIN)/python benchmarks/serving.py $(PHOTOS)
 
 screenshots: .venv/test
 	@$(BIN)/python docs/screenshots.py

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures import StoredPicture
 from search.bands import band
-from search.corpus import Corpus
 from search.index import live_index
+from search.index.corpus import Corpus
+from search.index.segments import image_key
 from search.queries import Query, milliseconds_since
 from search.ranking import Mask, Positions, Ranking
-from search.segments import image_key
 
 NEAREST = 4  # shown where nothing reaches the threshold
 

@@ -12,12 +12,12 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from search.corpus import Corpus
 from search.index import live_index
+from search.index.corpus import Corpus
+from search.index.segments import Ids
+from search.index.snapshots import exclusive
 from search.projection import Places, place_among, project
 from search.ranking import Positions
-from search.segments import Ids
-from search.snapshots import exclusive
 
 logger = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ import numpy as np
 os.environ["DJANGO_SETTINGS_MODULE"] = "visualsearch.settings"
 django.setup()
 
-from search import snapshots  # noqa: E402
+from search.index import snapshots  # noqa: E402
+from search.index.segments import Segment  # noqa: E402
+from search.index.snapshots import Part, exclusive, load_snapshot, save_snapshot  # noqa: E402
 from search.ranking import Matrix  # noqa: E402
-from search.segments import Segment  # noqa: E402
-from search.snapshots import Part, exclusive, load_snapshot, save_snapshot  # noqa: E402
 
 ITEMS, DIM = 300, 136
 snapshots.WORTHWHILE = 1000  # so that there are bounds, too

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import search.facts
-import search.index
+import search.index.facts
+import search.index.live
 from catalog.models import Category, EmbeddingStatus, Product, ProductPhoto
 from catalog.vectors import to_bytes
 from search.answers import Options
@@ -107,8 +107,8 @@ def expected(query: Vector, options: Options) -> Found:
 def test_finds_the_very_same_after_hundreds_of_changes(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search.index, "OVERLAY_ROWS", 20)
-    monkeypatch.setattr(search.facts, "BUCKET", 32)
+    monkeypatch.setattr(search.index.live, "OVERLAY_ROWS", 20)
+    monkeypatch.setattr(search.index.facts, "BUCKET", 32)
     live_index.cache_clear()
     shop = Shop(seed)
     Product.objects.bulk_create([shop.product() for _ in range(300)])

@@ -8,8 +8,8 @@ from django.core.files.base import ContentFile
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product, ProductPhoto
 from catalog.tasks import embed_pending
-from search.corpus import Corpus
 from search.index import LiveIndex
+from search.index.corpus import Corpus
 from tests.conftest import MakeProduct, Picture
 
 

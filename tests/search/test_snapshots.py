@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 
-import search.index
-import search.snapshots
+import search.index.live
+import search.index.snapshots
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
 from search.index import LiveIndex
+from search.index.snapshots import InvalidSnapshot, load_snapshot, snapshot_in_use
 from search.ranking import bounds_of
-from search.snapshots import InvalidSnapshot, load_snapshot, snapshot_in_use
 from tests.conftest import MakeProduct, Picture
 from tests.search.test_index import consistent, found_ids, found_rows
 
@@ -52,7 +52,7 @@ def test_large_catalog_is_written_with_bounds(
     new_index().compact()
     assert new_index().corpus().base.matrix.bounds is None
     products[0].save()
-    monkeypatch.setattr(search.snapshots, "WORTHWHILE", 7)
+    monkeypatch.setattr(search.index.snapshots, "WORTHWHILE", 7)
     new_index().compact()
     corpus = new_index().corpus()
     rows, bounds = corpus.base.matrix.rows, corpus.base.matrix.bounds
@@ -110,7 +110,7 @@ def test_overlay_that_grows_large_is_written_to_files(
     picture: Picture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(search.index, "OVERLAY_ROWS", 3)
+    monkeypatch.setattr(search.index.live, "OVERLAY_ROWS", 3)
     index = new_index()
     assert len(index.corpus().base.products) == 7
     for seed in range(20, 26):
@@ -130,7 +130,7 @@ def test_catalog_is_searched_from_memory_where_no_file_can_be_written(
     tmp_path: Path,
     caplog: Any,
 ) -> None:
-    monkeypatch.setattr(search.index, "OVERLAY_ROWS", 2)
+    monkeypatch.setattr(search.index.live, "OVERLAY_ROWS", 2)
     (tmp_path / "file").touch()
     settings.INDEX_DIR = tmp_path / "file"
     index = new_index()

@@ -7,8 +7,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from search.index.segments import Ids, Segment, Vector
 from search.ranking import Mask, Positions, Ranking, rank, score_items
-from search.segments import Ids, Segment, Vector
 
 Number = TypeVar("Number", np.int64, np.float64)
 

@@ -12,12 +12,11 @@ from time import monotonic
 import numpy as np
 from django.conf import settings
 
-from search.buckets import BucketReader
-from search.corpus import Corpus
-from search.facts import Tallies, Tally, ids_of, read_tallies, read_total
-from search.ranking import Positions
-from search.segments import Item, segment_of
-from search.snapshots import (
+from search.index.buckets import BucketReader
+from search.index.corpus import Corpus
+from search.index.facts import Tallies, Tally, ids_of, read_tallies, read_total
+from search.index.segments import Item, segment_of
+from search.index.snapshots import (
     InvalidSnapshot,
     Part,
     Snapshot,
@@ -27,6 +26,7 @@ from search.snapshots import (
     save_snapshot,
     snapshot_in_use,
 )
+from search.ranking import Positions
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from catalog.models import EmbeddedQuerySet, EmbeddingStatus, Product, ProductPhoto
 from catalog.vectors import InvalidVector, from_bytes
-from search.segments import image_key
+from search.index.segments import image_key
 
 logger = logging.getLogger(__name__)
 

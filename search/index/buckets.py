@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from itertools import groupby
 
-from search.facts import Fact, Key, Tally, read_facts, read_vectors
-from search.segments import Item, Row
+from search.index.facts import Fact, Key, Tally, read_facts, read_vectors
+from search.index.segments import Item, Row
 
 
 class BucketReader:

@@ -21,9 +21,9 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.facts import Tallies, Tally
+from search.index.facts import Tallies, Tally
+from search.index.segments import Segment
 from search.ranking import WORTHWHILE, Bounds, Matrix, bounds_of
-from search.segments import Segment
 
 LINK = "current"
 MANIFEST = "manifest.json"
