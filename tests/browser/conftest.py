@@ -1,8 +1,10 @@
 """A real browser before the live server, and a witness of whatever goes wrong in it."""
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -34,6 +36,16 @@ def browser() -> Iterator[Browser]:
 def device() -> dict[str, Any]:
     """What the browser runs on; a module of tests may have others."""
     return {}
+
+
+@pytest.fixture(autouse=True)
+def _answered(transactional_db: None) -> Iterator[None]:
+    """Nothing is being answered any more when the database is emptied: it would be locked."""
+    yield
+    deadline = monotonic() + 10
+    while any("process_request_thread" in thread.name for thread in threading.enumerate()):
+        assert monotonic() < deadline, "the live server does not come to an end"
+        sleep(0.01)
 
 
 @pytest.fixture
