@@ -16,7 +16,7 @@ from search.serializers import DEFAULTS
 from search.shown_photos import shown_photo
 
 KEPT = ("query", "crop", "more", "less", "limit")  # of the address, beside what the filters say
-SIMILAR = Options(threshold=0.0, limit=8)  # look-alikes on a product's page
+SIMILAR = Options(threshold=-1.0, limit=8)  # look-alikes on a product's page; none is counted
 CHEAPER = replace(DEFAULTS, threshold=0.5, limit=4)
 CENT = Decimal("0.01")
 

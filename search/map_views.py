@@ -1,13 +1,12 @@
 """The map of the catalog, and the same products as a plain list."""
 
-from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from catalog.models import Category, Product
-from search.forms import ProductsForm
+from catalog.models import Category
+from search.forms import filtered_products
 
 LIST_PER_PAGE = 120
 
@@ -21,17 +20,8 @@ def map_page(request: HttpRequest) -> HttpResponse:
 
 
 def _list(request: HttpRequest) -> HttpResponse:
-    given = ProductsForm(request.GET)
-    if not given.is_valid():
-        raise BadRequest("The filter can't be read.")
-    category = given.cleaned_data["category"]
-    products = Product.objects.filter(active=True).select_related("category")
-    if category:
-        products = products.filter(category__name=category)
+    products, filters = filtered_products(request.GET)
     pages = Paginator(products.order_by("category__name", "name", "pk"), LIST_PER_PAGE)
-    context = {
-        "page": pages.get_page(request.GET.get("page")),
-        "category": category,
-        "categories": Category.objects.all(),
-    }
+    page = pages.get_page(request.GET.get("page"))
+    context = filters | {"page": page, "categories": Category.objects.all()}
     return render(request, "map_list.html", context)

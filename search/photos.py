@@ -38,7 +38,7 @@ def see(data: bytes, embedder: Embedder, crop: Crop | None = None) -> Seen:
     at_least = ceil(embedder.detail / share)
     picture = open_image(data, limits=image_limits(), at_least=at_least)
     part = picture.crop(_box(picture.size, crop)) if crop else picture
-    return Seen(embedder.pixels(part), _frame(part.size, crop or WHOLE))
+    return Seen(embedder.pixels(part), centre_square(part.size, crop or WHOLE))
 
 
 def compact(data: bytes) -> bytes:
@@ -53,8 +53,8 @@ def preview(data: bytes) -> bytes:
     return encode_image(picture, longest_side=PREVIEW_SIDE)
 
 
-def _frame(size: tuple[int, int], part: Crop) -> Crop:
-    """The largest centred square of a part, whose size in pixels is given."""
+def centre_square(size: tuple[float, float], part: Crop) -> Crop:
+    """The largest centred square of a part, whose size in pixels is given: what networks see."""
     x, y, width, height = part
     across, down = (min(size) / side for side in size)
     return x + width * (1 - across) / 2, y + height * (1 - down) / 2, width * across, height * down

@@ -5,10 +5,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from search.photos import Crop
+from search.photos import WHOLE, Crop, centre_square
 from search.queries import Query
-
-WHOLE: Crop = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -38,13 +36,6 @@ def shown_photo(query: Query) -> ShownPhoto | None:
         return None
     with Image.open(BytesIO(query.preview)) as preview:
         width, height = preview.size
-    seen = _centre_square(query.crop or WHOLE, width, height)
+    part = query.crop or WHOLE
+    seen = centre_square((part[2] * width, part[3] * height), part)
     return ShownPhoto(width, height, seen, query.crop is not None)
-
-
-def _centre_square(crop: Crop, width: int, height: int) -> Crop:
-    """The largest centred square of a part, as `to_pixels` takes it."""
-    x, y, part_width, part_height = crop
-    side = min(part_width * width, part_height * height)
-    across, down = side / width, side / height
-    return x + (part_width - across) / 2, y + (part_height - down) / 2, across, down

@@ -6,15 +6,17 @@ from catalog.serving import serving_embedder
 from search.index import live_index
 from search.maps import draw_map_seldom
 
+# Both are taken from the queue at once: they take longer than a broker waits before it sends a
+# message to another worker.
 
-@shared_task(soft_time_limit=55 * 60, time_limit=60 * 60)  # a million products take minutes
+
+@shared_task(acks_late=False, reject_on_worker_lost=False, soft_time_limit=3300, time_limit=3600)
 def compact() -> None:
-    """Write a snapshot if much has changed since the last one."""
+    """Write a snapshot if much has changed since the last one: minutes for a million products."""
     embedder = serving_embedder()
     live_index(embedder.identity, embedder.dim).compact_if_large()
 
 
-# Taken from the queue at once: it takes longer than a broker waits before it sends it to another.
 @shared_task(acks_late=False, reject_on_worker_lost=False, soft_time_limit=600, time_limit=630)
 def draw_map() -> None:
     """Draw the map anew if the catalog has changed, once an hour at most."""

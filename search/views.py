@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.exceptions import BadRequest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,7 +18,7 @@ from rest_framework.exceptions import APIException
 from catalog.models import Category, Product
 from search.answers import Answer
 from search.contexts import empty_context, found_context, product_context
-from search.forms import ProductsForm
+from search.forms import filtered_products
 from search.intake import (
     Unavailable,
     answer_to,
@@ -59,22 +58,10 @@ def search_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 def products_page(request: HttpRequest) -> HttpResponse:
     """The active products by name and category."""
-    given = ProductsForm(request.GET)
-    if not given.is_valid():
-        raise BadRequest("The filter can't be read.")
-    name, category = given.cleaned_data["q"], given.cleaned_data["category"]
-    products = Product.objects.filter(active=True).select_related("category").order_by("name", "pk")
-    if name:
-        products = products.filter(name__icontains=name)
-    if category:
-        products = products.filter(category__name=category)
-    page = Paginator(products, PRODUCTS_PER_PAGE).get_page(request.GET.get("page"))
-    context = {
-        "page": page,
-        "q": name,
-        "category": category,
-        "categories": Category.objects.all(),
-    }
+    products, filters = filtered_products(request.GET)
+    pages = Paginator(products.order_by("name", "pk"), PRODUCTS_PER_PAGE)
+    page = pages.get_page(request.GET.get("page"))
+    context = filters | {"page": page, "categories": Category.objects.all()}
     return render(request, "products.html", context)
 
 

@@ -56,7 +56,7 @@ TROUBLE = {
     ),
     429: (
         "Too many requests; `Retry-After` is how long to wait.",
-        "These are too many searches. Please try again in 12 seconds.",
+        "You have searched very often just now. Please try again in 12 seconds.",
     ),
     503: (
         "Out of order, such as a full disk, or not ready yet.",

@@ -1,10 +1,10 @@
 // Searches with a photo, then asks again for the cheapest: `node search.js photo.jpg [address]`.
-// Needs Node 20 or newer, and a visualsearch at that address, else on this machine.
+// Needs Node 18 or newer, and a visualsearch at that address, else on this machine.
 
 async function main([photo, server = "http://127.0.0.1:8000"]) {
-  const { openAsBlob } = await import("node:fs");
+  const { readFile } = await import("node:fs/promises");
   const form = new FormData();
-  form.set("file", await openAsBlob(photo), "photo.jpg");
+  form.set("file", new Blob([await readFile(photo)]), "photo.jpg");
   form.set("threshold", "0.5");
   const response = await fetch(`${server}/api/search/`, { method: "POST", body: form });
   const answer = await response.json();

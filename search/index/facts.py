@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import numpy as np
 from django.db.models import Count, F, Sum
-from numpy.typing import NDArray
 
 from catalog.models import EmbeddedQuerySet, EmbeddingStatus, Product, ProductPhoto
 from catalog.vectors import InvalidVector, from_bytes
-from search.index.segments import image_key
+from search.index.segments import Vector, image_key
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +22,6 @@ BUCKET = 1024  # product ids
 CHUNK = 500  # vectors to a query
 
 Key = tuple[int, int]  # product id, and photo id or 0 for the product's own picture
-Vector = NDArray[np.float32]  # (dim,)
 # How many products and photos there are, and the sums of their revisions. Sums of random numbers
 # tell sets of rows apart in whatever order their transactions committed.
 Tally = tuple[int, int, int, int]

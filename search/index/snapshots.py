@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from search.index.facts import Tallies, Tally
 from search.index.segments import Segment
-from search.ranking import WORTHWHILE, Bounds, Matrix, bounds_of
+from search.ranking import BODY, HEAD, WORTHWHILE, Bounds, Matrix, bounds_of
 
 LINK = "current"
 MANIFEST = "manifest.json"
@@ -38,6 +38,9 @@ COLUMNS = {
 BOUNDS = {
     "basis": "<f8", "heads": "<f4", "bodies": "<f4", "after_heads": "<f4", "after_bodies": "<f4",
 }  # fmt: skip
+
+# Of the files; whoever changes what stands in them changes the first number.
+FORMAT = [1, HEAD, BODY]
 
 Part = tuple[int, Tally, Segment]  # a bucket, its tally, its products
 
@@ -149,7 +152,7 @@ def _write_bounds(folder: Path, dim: int) -> None:
 
 def _write_manifest(folder: Path, dim: int, tallies: Tallies) -> None:
     checks = {name: _check(folder / name) for name in (*COLUMNS, *BOUNDS)}
-    manifest = {"dim": dim, "checks": checks, "tallies": list(tallies.items())}
+    manifest = {"format": FORMAT, "dim": dim, "checks": checks, "tallies": list(tallies.items())}
     with (folder / MANIFEST).open("wb") as file:
         file.write(json.dumps(manifest).encode())
         _flush(file)
@@ -168,6 +171,8 @@ def _put_in_use(folder: Path) -> None:
 
 def _load(folder: Path) -> Snapshot:
     manifest = json.loads((folder / MANIFEST).read_bytes())
+    if manifest["format"] != FORMAT:
+        raise InvalidSnapshot(f"{folder} is of another release.")
     for name, check in manifest["checks"].items():
         if _check(folder / name) != check:
             raise InvalidSnapshot(f"{folder / name} is torn.")

@@ -6,12 +6,23 @@ An item has one row or several, one after the other; its score is that of its be
 score only the rows that can matter: see `shortlist`.
 """
 
-from search.ranking.bounds import WORTHWHILE, Bounds, basis_of, bounds_of, project, sample
+from search.ranking.bounds import (
+    BODY,
+    HEAD,
+    WORTHWHILE,
+    Bounds,
+    basis_of,
+    bounds_of,
+    project,
+    sample,
+)
 from search.ranking.matrix import Mask, Matrix, Positions, Ranking
 from search.ranking.ranking import rank, rank_many
 from search.ranking.scoring import score_items
 
 __all__ = [
+    "BODY",
+    "HEAD",
     "WORTHWHILE",
     "Bounds",
     "Mask",

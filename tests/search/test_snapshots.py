@@ -160,6 +160,19 @@ def test_damaged_files_are_as_good_as_none(
     assert len(new_index().corpus().base.products) == 7, "another is written in its place"
 
 
+def test_files_of_another_release_are_as_good_as_none(
+    new_index: Any, products: list[Product], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(search.index.snapshots, "FORMAT", [1, 64, 64])
+        new_index().compact()
+    with pytest.raises(InvalidSnapshot, match="another release"):
+        load_snapshot(folder_of(products, settings))
+    assert consistent(new_index().corpus())
+    new_index().compact()
+    assert len(new_index().corpus().base.products) == 7
+
+
 def test_files_of_another_catalog_are_outdated_and_nothing_more(
     new_index: Any, products: list[Product]
 ) -> None:
