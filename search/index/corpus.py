@@ -1,6 +1,6 @@
 """What a search looks through: one state of the catalog, in two segments that are ranked as one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.index.segments import Ids, Segment, Vector
-from search.ranking import Mask, Positions, Ranking, rank, score_items
+from search.ranking import Labelled, Mask, Matrix, Positions, Ranking, Scan, Tuning, score_items
 
 Number = TypeVar("Number", np.int64, np.float64)
 
@@ -26,6 +26,7 @@ class Corpus:
     base: Segment
     dead: Positions  # items of the base that are gone, or that the overlay has anew
     overlay: Segment
+    tuning: Tuning | None = None  # orders the results; without it their scores do
 
     def __len__(self) -> int:
         """How many products can be found."""
@@ -57,19 +58,12 @@ class Corpus:
         self, query: Vector, k: int, *, threshold: float = -1.0, mask: Mask | None = None
     ) -> Ranking:
         """As `search.ranking.rank`; ties by product id, and only what is live."""
-        mask = self.live if mask is None else self.live & mask
-        split, rows = len(self.base.products), len(self.base.photos)
-        base = rank(self.base.matrix, query, k, threshold=threshold, mask=mask[:split])
-        new = rank(self.overlay.matrix, query, k, threshold=threshold, mask=mask[split:])
-        items = np.concatenate([base.items, new.items + split])
-        scores = np.concatenate([base.scores, new.scores])
-        best = np.lexsort((self.products[items], -scores))[:k]
-        return Ranking(
-            items[best],
-            np.concatenate([base.rows, new.rows + rows])[best],
-            scores[best],
-            np.concatenate([base.matched, new.matched]) & self.live,
-        )
+        return self.scan(query).rank(k, threshold=threshold, mask=mask)
+
+    def scan(self, query: Vector) -> "CorpusScan":
+        """A pass over the vectors, for all that is asked with this query."""
+        base, overlay = self._matrices
+        return CorpusScan(self, Scan(base, query), Scan(overlay, query))
 
     def score_items(self, query: Vector, items: Positions) -> tuple[NDArray[np.float64], Positions]:
         """As `search.ranking.score_items`."""
@@ -81,6 +75,17 @@ class Corpus:
         best[~old] = new + rows
         return scores, best
 
+    @cached_property
+    def _matrices(self) -> tuple[Matrix, Matrix]:
+        """Of base and overlay, with what the tuning has to know."""
+        return self._tuned(self.base), self._tuned(self.overlay)
+
+    def _tuned(self, segment: Segment) -> Matrix:
+        if self.tuning is None:
+            return segment.matrix
+        labelled = Labelled(self.tuning, self.tuning.labels(segment.categories))
+        return replace(segment.matrix, labelled=labelled)
+
     def pictures(self, rows: Positions) -> tuple[Ids, Ids]:
         """The photo ids and the image keys of these rows."""
         old = rows < len(self.base.photos)
@@ -89,6 +94,33 @@ class Corpus:
         new = rows[~old] - len(self.base.photos)
         photos[~old], images[~old] = self.overlay.photos[new], self.overlay.images[new]
         return photos, images
+
+
+@dataclass(frozen=True)
+class CorpusScan:
+    """A query's pass over both segments."""
+
+    corpus: Corpus
+    base: Scan
+    overlay: Scan
+
+    def rank(self, k: int, *, threshold: float = -1.0, mask: Mask | None = None) -> Ranking:
+        """As `Corpus.rank`."""
+        corpus = self.corpus
+        mask = corpus.live if mask is None else corpus.live & mask
+        split, rows = len(corpus.base.products), len(corpus.base.photos)
+        base = self.base.rank(k, threshold=threshold, mask=mask[:split])
+        new = self.overlay.rank(k, threshold=threshold, mask=mask[split:])
+        items = np.concatenate([base.items, new.items + split])
+        keys = np.concatenate([base.keys, new.keys])
+        best = np.lexsort((corpus.products[items], -keys))[:k]
+        return Ranking(
+            items[best],
+            np.concatenate([base.rows, new.rows + rows])[best],
+            np.concatenate([base.scores, new.scores])[best],
+            keys[best],
+            np.concatenate([base.matched, new.matched]) & corpus.live,
+        )
 
 
 def _joined(base: NDArray[Number], overlay: NDArray[Number]) -> NDArray[Number]:

@@ -17,18 +17,22 @@ from search.ranking.bounds import (
     sample,
 )
 from search.ranking.matrix import Mask, Matrix, Positions, Ranking
-from search.ranking.ranking import rank, rank_many
+from search.ranking.ranking import Scan, rank, rank_many
 from search.ranking.scoring import score_items
+from search.ranking.tuning import Labelled, Tuning
 
 __all__ = [
     "BODY",
     "HEAD",
     "WORTHWHILE",
     "Bounds",
+    "Labelled",
     "Mask",
     "Matrix",
     "Positions",
     "Ranking",
+    "Scan",
+    "Tuning",
     "basis_of",
     "bounds_of",
     "project",

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.ranking.bounds import Bounds, Vectors
+from search.ranking.order import Order
+from search.ranking.tuning import Doubles, Labelled
 
 Positions = NDArray[np.intp]
 Mask = NDArray[np.bool_]
@@ -18,6 +20,7 @@ class Matrix:
     rows: Vectors  # (n, dim)
     starts: Positions  # (items,), rising, the first 0: every item has a row
     bounds: Bounds | None = None  # without them every row is scored
+    labelled: Labelled | None = None  # without it items are ordered by score
 
     def rows_of(self, items: Positions) -> tuple[Positions, Positions]:
         """All rows of these items in a line, and where in that line each item starts."""
@@ -43,6 +46,7 @@ class Question:
     k: int
     threshold: float
     mask: Mask | None  # (items,)
+    order: Order
 
     @property
     def counts(self) -> bool:
@@ -56,5 +60,6 @@ class Ranking:
 
     items: Positions  # (<= k,), best first; ties by position
     rows: Positions  # (<= k,), the best row of each
-    scores: NDArray[np.float64]  # (<= k,), cosine of each
+    scores: Doubles  # (<= k,), cosine of each
+    keys: Doubles  # (<= k,), what orders them
     matched: Mask  # (items,), at or above the threshold, within the mask or not; read only

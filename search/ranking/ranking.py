@@ -1,15 +1,15 @@
 """The ranking itself: score what may matter, then order it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 
 import numpy as np
 
 from search.ranking.bounds import Vectors
 from search.ranking.matrix import Mask, Matrix, Positions, Question, Ranking
+from search.ranking.order import order_of
 from search.ranking.scoring import estimate_items, rounding_error, score_items
-from search.ranking.shortlist import probes, shortlist
+from search.ranking.shortlist import Probe, probes, shortlist
 
 AT_ONCE = 2**24  # scores held for queries that share a pass: 64 MB
 MOST_AT_ONCE = 64  # queries
@@ -25,15 +25,77 @@ class _Scored:
     matched: Mask  # (items of the matrix,), of the others
 
 
+class Scan:
+    """A query's pass over a matrix: rows are read once, whatever is asked of it."""
+
+    def __init__(self, matrix: Matrix, query: Vectors) -> None:
+        self.matrix, self.query = matrix, query
+        self._order = order_of(matrix.labelled, query)
+
+    def rank(self, k: int, *, threshold: float = -1.0, mask: Mask | None = None) -> Ranking:
+        """As `rank`."""
+        question = self.question(k, threshold, mask)
+        return self.settle(question, self.score_few(question) or self.score_all())
+
+    def question(self, k: int, threshold: float, mask: Mask | None) -> Question:
+        """What `rank` is asked, as one."""
+        return Question(self.query, k, threshold, mask, self._order)
+
+    @cached_property
+    def probe(self) -> Probe | None:
+        """The query as the bounds see it, None where there are none."""
+        bounds = self.matrix.bounds
+        return probes(bounds, self.query[np.newaxis])[0] if bounds else None
+
+    @cached_property
+    def scores(self) -> Vectors:
+        """Of all rows."""
+        return self.matrix.rows @ self.query
+
+    def score_few(self, question: Question) -> _Scored | None:
+        """The few items that can matter, None where they are too many."""
+        selected, nothing = _selected(self.matrix, question), np.empty(0, bool)
+        if selected is not None:
+            return self._estimated(selected, nothing)
+        if self.probe is None or "scores" in vars(self):
+            return None
+        found = shortlist(self.matrix, question, self.probe)
+        return self._estimated(found.items, found.matched) if found else None
+
+    def score_all(self) -> _Scored:
+        """All items."""
+        count = len(self.matrix.starts)
+        scores = self.matrix.best_of(self.scores)
+        return _Scored(np.arange(count), scores, np.zeros(count, bool))
+
+    def settle(self, question: Question, scored: _Scored) -> Ranking:
+        """Order what was scored, by sums in double precision where those in single are close."""
+        good = _good(self.matrix, question, scored)
+        eligible = np.flatnonzero(
+            good if question.mask is None else good & question.mask[scored.items]
+        )
+        keys = question.order.keys(scored.scores[eligible], scored.items[eligible])
+        margin = 2 * question.order.rounding_error(rounding_error(len(question.query)))
+        items = scored.items[eligible[_best(keys, question.k, margin=margin)]]
+        scores, rows = score_items(self.matrix, question.query, items)
+        exact = question.order.exact_keys(scores, items)
+        best = np.lexsort((items, -exact))[: question.k]
+        matched = _matched(self.matrix, question, scored, good)
+        return Ranking(items[best], rows[best], scores[best], exact[best], matched)
+
+    def _estimated(self, items: Positions, matched: Mask) -> _Scored:
+        return _Scored(items, estimate_items(self.matrix, self.query, items), matched)
+
+
 def rank(
     matrix: Matrix, query: Vectors, k: int, *, threshold: float = -1.0, mask: Mask | None = None
 ) -> Ranking:
-    """The `k` items within the mask most like the query (dim,), none below the threshold.
+    """The `k` items within the mask most like the query (dim,), none that scores too little.
 
     Order and scores are those of sums in double precision, so that they do not hang on the way
-    a BLAS library adds up.
+    a BLAS library adds up. Where the matrix is labelled, the order is the tuned one.
     """
-    return rank_many(matrix, query[np.newaxis], k, threshold=threshold, mask=mask)[0]
+    return Scan(matrix, query).rank(k, threshold=threshold, mask=mask)
 
 
 def rank_many(
@@ -43,35 +105,30 @@ def rank_many(
     size = max(1, min(MOST_AT_ONCE, AT_ONCE // max(1, len(matrix.rows))))
     rankings = []
     for start in range(0, len(queries), size):
-        questions = [Question(query, k, threshold, mask) for query in queries[start : start + size]]
-        rankings += _answer(matrix, questions)
+        scans = _scans(matrix, queries[start : start + size])
+        asked = [(scan, scan.question(k, threshold, mask)) for scan in scans]
+        few = [scan.score_few(question) for scan, question in asked]
+        _scan_all(matrix, [scan for scan, scored in zip(scans, few, strict=True) if not scored])
+        for (scan, question), scored in zip(asked, few, strict=True):
+            rankings.append(scan.settle(question, scored or scan.score_all()))
     return rankings
 
 
-def _answer(matrix: Matrix, questions: list[Question]) -> list[Ranking]:
-    """Score a few items where that will do; where not, all, for all those questions at once."""
-    few = _score_few(matrix, questions)
-    missing = [question for question, scored in zip(questions, few, strict=True) if scored is None]
-    rest = _score_all(matrix, missing)
-    return [
-        _settle(matrix, question, next(rest) if scored is None else scored)
-        for question, scored in zip(questions, few, strict=True)
-    ]
+def _scans(matrix: Matrix, queries: Vectors) -> list[Scan]:
+    """One for each query, their probes from one pass."""
+    scans = [Scan(matrix, query) for query in queries]
+    if matrix.bounds is not None:
+        for scan, probe in zip(scans, probes(matrix.bounds, queries), strict=True):
+            scan.probe = probe
+    return scans
 
 
-def _score_few(matrix: Matrix, questions: list[Question]) -> list[_Scored | None]:
-    selected = _selected(matrix, questions[0])
-    if selected is not None:
-        nothing = np.empty(0, bool)
-        return [_estimated(matrix, question, selected, nothing) for question in questions]
-    if matrix.bounds is None:
-        return [None] * len(questions)
-    queries = np.stack([question.query for question in questions])
-    short = map(partial(shortlist, matrix), questions, probes(matrix.bounds, queries))
-    return [
-        _estimated(matrix, question, found.items, found.matched) if found else None
-        for question, found in zip(questions, short, strict=True)
-    ]
+def _scan_all(matrix: Matrix, scans: list[Scan]) -> None:
+    """Score all rows for these, in one pass."""
+    if scans:
+        queries = np.stack([scan.query for scan in scans])
+        for scan, scores in zip(scans, queries @ matrix.rows.T, strict=True):
+            scan.scores = scores
 
 
 def _selected(matrix: Matrix, question: Question) -> Positions | None:
@@ -80,31 +137,6 @@ def _selected(matrix: Matrix, question: Question) -> Positions | None:
         return None
     items = np.flatnonzero(question.mask)
     return items if len(matrix.rows_of(items)[0]) <= FEW * len(matrix.rows) else None
-
-
-def _estimated(matrix: Matrix, question: Question, items: Positions, matched: Mask) -> _Scored:
-    return _Scored(items, estimate_items(matrix, question.query, items), matched)
-
-
-def _score_all(matrix: Matrix, questions: list[Question]) -> Iterator[_Scored]:
-    if not questions:
-        return
-    items, matched = np.arange(len(matrix.starts)), np.zeros(len(matrix.starts), bool)
-    for scores in np.stack([question.query for question in questions]) @ matrix.rows.T:
-        yield _Scored(items, matrix.best_of(scores), matched)
-
-
-def _settle(matrix: Matrix, question: Question, scored: _Scored) -> Ranking:
-    """Order what was scored, by sums in double precision where those in single are too close."""
-    good = _good(matrix, question, scored)
-    eligible = np.flatnonzero(good if question.mask is None else good & question.mask[scored.items])
-    margin = 2 * rounding_error(len(question.query))
-    items = scored.items[_best(scored.scores, eligible, question.k, margin=margin)]
-    exact, rows = score_items(matrix, question.query, items)
-    order = np.lexsort((items, -exact))[: question.k]
-    return Ranking(
-        items[order], rows[order], exact[order], _matched(matrix, question, scored, good)
-    )
 
 
 def _good(matrix: Matrix, question: Question, scored: _Scored) -> Mask:
@@ -125,9 +157,9 @@ def _matched(matrix: Matrix, question: Question, scored: _Scored, good: Mask) ->
     return matched
 
 
-def _best(scores: Vectors, chosen: Positions, k: int, *, margin: float) -> Positions:
-    """All of the chosen that can be among the `k` best once rounding is taken into account."""
-    if k >= len(chosen):
-        return chosen
-    kth = np.partition(scores[chosen], -k)[-k] if k else np.inf
-    return chosen[scores[chosen] >= kth - margin]
+def _best(keys: Vectors, k: int, *, margin: float) -> Positions:
+    """All that can be among the `k` best once rounding is taken into account."""
+    if k >= len(keys):
+        return np.arange(len(keys))
+    kth = np.partition(keys, -k)[-k] if k else np.inf
+    return np.flatnonzero(keys >= kth - margin)

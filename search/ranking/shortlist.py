@@ -1,8 +1,8 @@
 """Which items have to be scored: a certificate that the others cannot change the answer.
 
 1. Head: limits of every item's score from the first coordinates of its rows.
-2. Floor: score the items that look best by their coordinates. The k-th best of those scores is
-   one that the k-th best of all cannot be below.
+2. Floor: score the items that look best by their limits. The k-th best of those is one that the
+   k-th best of all cannot be below.
 3. In doubt is what can reach the floor, and what can be on either side of the threshold.
 4. Body: narrower limits for what is in doubt, and once more what then is.
 
@@ -19,6 +19,7 @@ from search.ranking.matrix import Mask, Matrix, Positions, Question
 from search.ranking.scoring import estimate_items, products, rounding_error
 
 PROMISING = 64  # items at least that are scored for the floor
+BLOCK = 16  # items of which the best is one of the promising, if any is
 # Shares of the rows. Picking out a row costs some four times what scanning it would.
 MOST_BODIES, MOST_SCORED = 0.3, 0.125
 
@@ -41,8 +42,7 @@ class Probe:
 
     def limits(self) -> "_Limits":
         """Between which every row's score lies, by its head."""
-        rests = self.bounds.after_heads * self.query.after_heads
-        return self._around(self.products, rests)
+        return self._around(self.products, self.bounds.after_heads * self.query.after_heads)
 
     def narrower_limits(self, rows: Positions) -> "_Limits":
         """Between which these rows' scores lie, by head and body."""
@@ -51,7 +51,8 @@ class Probe:
         return self._around(self.products[rows] + bodies, rests)
 
     def _around(self, middles: Vectors, rests: Vectors) -> "_Limits":
-        return _Limits(middles, rests + np.float32(doubt(self.bounds.basis)))
+        margins = rests + np.float32(doubt(self.bounds.basis))
+        return _Limits(middles, margins)
 
 
 @dataclass(frozen=True)
@@ -77,15 +78,6 @@ class _Limits:
     def _best(self, values: Vectors) -> Vectors:
         return values if self.starts is None else np.maximum.reduceat(values, self.starts)
 
-    def doubtful(self, question: Question, floor: float, mask: Mask | None) -> Mask:
-        """What can be among the best, and what can be on either side of the threshold."""
-        doubtful = self.highs >= floor
-        if mask is not None:
-            doubtful &= mask
-        if question.counts:
-            doubtful |= (self.highs >= question.threshold) & (self.lows < question.threshold)
-        return doubtful
-
 
 def probes(bounds: Bounds, queries: Vectors) -> list[Probe]:
     """One for each of the queries (m, dim), in one pass over the heads."""
@@ -101,18 +93,30 @@ def shortlist(matrix: Matrix, question: Question, probe: Probe) -> Shortlist | N
     """What must be scored to answer, or None where that is too much."""
     count, mask = len(matrix.rows), question.mask
     limits = probe.limits().of_items(matrix.starts)
-    floor = _floor(matrix, question, probe)
-    items = np.flatnonzero(limits.doubtful(question, floor, mask))
+    keys = question.order.keys(limits.highs)
+    if mask is not None:
+        keys = np.where(mask, keys, -np.inf)
+    floor = _floor(matrix, question, keys)
+    items = np.flatnonzero(_doubtful(question, limits, keys >= floor))
     rows, starts = matrix.rows_of(items)
     if len(rows) > MOST_BODIES * count:
         return None
     narrower = probe.narrower_limits(rows).of_items(starts)
-    still = narrower.doubtful(question, floor, None if mask is None else mask[items])
+    best = question.order.keys(narrower.highs, items) >= floor
+    still = _doubtful(question, narrower, best if mask is None else best & mask[items])
     matched = _certain(limits, narrower, items, question)
     items = items[still]
     if len(matrix.rows_of(items)[0]) > MOST_SCORED * count:
         return None
     return Shortlist(items, matched)
+
+
+def _doubtful(question: Question, limits: _Limits, best: Mask) -> Mask:
+    """Of what can be among the best, and of what can be on either side of the threshold."""
+    if not question.counts:
+        return best
+    possible: Mask = limits.highs >= question.threshold
+    return possible & (best | (limits.lows < question.threshold))
 
 
 def _certain(limits: _Limits, narrower: _Limits, items: Positions, question: Question) -> Mask:
@@ -124,18 +128,31 @@ def _certain(limits: _Limits, narrower: _Limits, items: Positions, question: Que
     return certain
 
 
-def _floor(matrix: Matrix, question: Question, probe: Probe) -> float:
-    """A score that the k-th best within the mask reaches at least."""
-    k = question.k
-    looks = matrix.best_of(probe.products)
-    eligible = len(looks) if question.mask is None else np.count_nonzero(question.mask)
-    if k >= eligible:
-        return question.threshold
-    if not k:
+def _floor(matrix: Matrix, question: Question, keys: Vectors) -> float:
+    """What an item's key must reach at most for the item to be among the k best."""
+    if not question.k:
         return np.inf
-    if question.mask is not None:
-        looks = np.where(question.mask, looks, -np.inf)
-    tries = min(eligible, max(PROMISING, 2 * k))
-    scores = estimate_items(matrix, question.query, np.argpartition(looks, -tries)[-tries:])
-    kth = float(np.partition(scores, -k)[-k])
-    return max(question.threshold, kth - rounding_error(len(question.query)))
+    items = _promising(keys, max(PROMISING, 2 * question.k))
+    scores = estimate_items(matrix, question.query, items)
+    error = rounding_error(len(question.query))
+    good = scores >= question.threshold + error
+    if question.k > np.count_nonzero(good):
+        return float(np.finfo(np.float32).min)  # above that of what the mask leaves out
+    kth = np.partition(question.order.keys(scores[good], items[good]), -question.k)[-question.k]
+    return float(kth) - 2 * question.order.rounding_error(error)
+
+
+def _promising(keys: Vectors, tries: int) -> Positions:
+    """The items with the greatest keys within the mask: nearly, as the best of any are a floor.
+
+    Of every BLOCK items only the best is looked at, which saves ordering all.
+    """
+    blocks = len(keys) // BLOCK
+    if tries < blocks:
+        columns = keys[: BLOCK * blocks].reshape(BLOCK, blocks)
+        best = np.argpartition(columns.max(axis=0), -tries)[-tries:]
+        found = columns[:, best].argmax(axis=0) * blocks + best
+    else:
+        found = np.argsort(keys)[-tries:]
+    chosen: Positions = found[keys[found] > -np.inf]
+    return chosen

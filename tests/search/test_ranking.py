@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from catalog.embedders.runtime import Embedder
-from search.ranking import Matrix, Ranking, basis_of, project, rank, rank_many
+from search.ranking import Labelled, Matrix, Ranking, Tuning, basis_of, project, rank, rank_many
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 
@@ -25,6 +25,13 @@ class Case:
     k: int
     threshold: float
     mask: np.ndarray
+
+    def key(self, item: int, score: float) -> float:
+        """What orders the item, in double precision."""
+        if self.matrix.labelled is None:
+            return score
+        tuned, label = self.matrix.labelled.tuning, self.matrix.labelled.labels[item]
+        return float(np.exp(8 * (score - 0.6)) / 8 + tuned.bonuses(self.query)[label])
 
     def row_scores(self) -> list[float]:
         """All scores in double precision, each row for itself."""
@@ -41,7 +48,7 @@ class Case:
         for item, (start, end) in enumerate(pairwise(bounds)):
             row = max(range(start, end), key=lambda i: (scores[i], -i))
             best.append((item, row, scores[row]))
-        return sorted(best, key=lambda found: (-found[2], found[0]))
+        return sorted(best, key=lambda found: (-self.key(found[0], found[2]), found[0]))
 
     def check(self, ranking: Ranking) -> None:
         """Compare with the oracle: order, rows, scores to the last bit, and what matched."""
@@ -97,10 +104,19 @@ def cases(draw: st.DrawFn) -> Case:
     bounds = project(rows, foreign_basis(dim)) if draw(st.booleans()) else None
     mask = random.random(len(starts)) < draw(st.sampled_from([0.0, 0.02, 0.1, 0.5, 1.0]))
     k = draw(st.sampled_from([0, 1, 2, 5, 100, 10**9]))
-    case = Case(Matrix(rows, starts, bounds), query, k, -1.0, mask)
+    labelled = labels(random, len(starts), dim) if draw(st.booleans()) else None
+    case = Case(Matrix(rows, starts, bounds, labelled), query, k, -1.0, mask)
     exact = st.sampled_from(case.row_scores())
     levels = st.sampled_from([-1.0, 0.0, 0.7, 0.999999, 1.0])
     return replace(case, threshold=draw(st.one_of(levels, exact)))
+
+
+def labels(random: np.random.Generator, items: int, dim: int) -> Labelled:
+    """Items of four categories, one of them unknown to a tuning that counts little or much."""
+    weights, biases = random.normal(size=(dim, 3)), random.normal(size=3)
+    strength = random.choice([1e-6, 0.01, 0.3, 3])
+    tuning = Tuning(np.array([2, 3, 7]), weights.astype("f4"), biases.astype("f4"), strength)
+    return Labelled(tuning, tuning.labels(random.choice([2, 3, 5, 7], items)))
 
 
 def scattered(random: np.random.Generator, count: int, dim: int) -> np.ndarray:
@@ -170,6 +186,32 @@ def test_stays_right_while_the_catalog_changes() -> None:
         starts = np.flatnonzero(np.append(True, random.random(len(rows) - 1) < 0.8))
         matrix = Matrix(rows, starts, project(rows, basis))
         Case(matrix, rows[at // 2], 5, 0.7, np.ones(len(starts), bool)).check_rank()
+
+
+def test_puts_the_category_first_that_the_query_looks_like() -> None:
+    rows = clustered(np.random.default_rng(0), 200, 64)
+    weights = np.stack([rows[0], -rows[0]], axis=1) * 50
+    tuning = Tuning(np.array([4, 9]), weights, np.zeros(2, np.float32), 10.0)
+    labels = tuning.labels(np.resize([9, 4], 200))
+    ranking = rank(replace(single(rows), labelled=Labelled(tuning, labels)), rows[0], 200)
+    assert (ranking.items[:100] % 2 == 1).all()
+    assert (np.diff(ranking.scores[:100]) <= 0).all()
+    assert ranking.scores == pytest.approx(rows[ranking.items] @ rows[0], abs=1e-6)
+
+
+def test_tuning_counts_for_little_where_pictures_are_the_same() -> None:
+    rows = clustered(np.random.default_rng(0), 200, 64)
+    weights = np.stack([rows[0], -rows[0]], axis=1) * 50
+    tuning = Tuning(np.array([4, 9]), weights, np.zeros(2, np.float32), 0.3)
+    labels = tuning.labels(np.resize([9, 4], 200))
+    ranking = rank(replace(single(rows), labelled=Labelled(tuning, labels)), rows[0], 2)
+    assert ranking.items[0] == 0
+
+
+def test_gives_products_of_unknown_categories_an_even_share() -> None:
+    tuning = Tuning(np.array([4, 9]), np.eye(2, dtype=np.float32), np.zeros(2, np.float32), 0.5)
+    assert tuning.labels(np.array([9, 5, 4, 11])).tolist() == [1, 2, 0, 2]
+    assert tuning.bonuses(np.array([1, 0], np.float32))[2] == pytest.approx(0.25)
 
 
 def test_gives_a_copy_the_score_one() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from search.ranking import Matrix, basis_of, bounds_of, project, rank
 from search.ranking.bounds import ARRAYS
 from search.ranking.matrix import Question
+from search.ranking.order import order_of
 from search.ranking.shortlist import probes, shortlist
 
 DIM = 512
@@ -26,7 +27,7 @@ def matrix_with_bounds(rows: np.ndarray) -> Matrix:
 
 
 def question(query: np.ndarray, *, k: int = 12, threshold: float = -1.0) -> Question:
-    return Question(query, k, threshold, None)
+    return Question(query, k, threshold, None, order_of(None, query))
 
 
 @given(st.integers(0, 2**32), st.sampled_from([2, 64, 192, 300, DIM]), st.integers(1, 40))
@@ -42,8 +43,8 @@ def test_holds_for_every_row(seed: int, dim: int, inner: int) -> None:
         probe = probes(project(rows, basis), query[np.newaxis])[0]
         exact = (rows.astype(np.float64) * query.astype(np.float64)).sum(axis=1)
         for limits in (probe.limits(), probe.narrower_limits(np.arange(len(rows)))):
-            assert (limits.lows <= exact).all()
-            assert (exact <= limits.highs).all()
+            assert (limits.middles - limits.margins <= exact).all()
+            assert (exact <= limits.middles + limits.margins).all()
 
 
 def test_rules_most_rows_out() -> None:
