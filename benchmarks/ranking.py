@@ -8,8 +8,6 @@ down each of them. The table is written to `benchmarks/RESULTS.md`.
 """
 
 import argparse
-import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -22,6 +20,7 @@ from typing import TypeVar
 import faiss
 import numpy as np
 from numpy.typing import NDArray
+from report import machine, write_section
 from usearch.index import Index, MetricKind
 from usearch.index import search as usearch_scan
 from vectors import EMBEDDED, ROOT, STORE, Vectors, catalog_vectors, query_vectors
@@ -31,7 +30,6 @@ from search.ranking import WORTHWHILE, Matrix, bounds_of, rank
 K = 12
 THRESHOLD = 0.70
 GRAPHS_UP_TO = 100_000  # rows; a graph of a million takes two cores half an hour to build
-RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 MIB = 2**20
 
 T = TypeVar("T")
@@ -64,7 +62,7 @@ def main() -> None:
     queries = query_vectors(options.photos, options.queries)
     shuffled = queries[np.random.default_rng(0).permutation(len(queries))]
     tables = [_measure(catalog_vectors(options.photos, size), shuffled) for size in options.sizes]
-    _write("\n\n".join([_setting(options, len(queries)), *tables]))
+    write_section("ranking", "\n\n".join(["## Ranking", _setting(options, len(queries)), *tables]))
 
 
 def _options() -> argparse.Namespace:
@@ -221,29 +219,13 @@ def _line(contender: Contender, scan: Contender) -> str:
 
 
 def _setting(options: argparse.Namespace, queries: int) -> str:
-    """What was measured, on which machine."""
-    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    load = os.getloadavg()[1]
     return (
         f"`python benchmarks/ranking.py {options.photos.name}`: the {K} best of {queries} queries, "
-        f"one at a time and all contenders in turns. {cpu[1] if cpu else 'Unknown processor'}, "
-        f"{os.cpu_count()} cores, {blas['name']} {blas['version']}, load of the last five minutes "
-        f"{load:.1f}. Vectors: see `benchmarks/vectors.py`; {EMBEDDED:,} of a larger catalog are "
-        "of real pieces of photos, the others means of two of these. A fifth of the queries is "
-        "unlike anything in the catalog."
+        f"one at a time and all contenders in turns. {machine()} Vectors: see "
+        f"`benchmarks/vectors.py`; {EMBEDDED:,} of a larger catalog are of real pieces of photos, "
+        "the others means of two of these. A fifth of the queries is unlike anything in the "
+        "catalog."
     )
-
-
-def _write(section: str) -> None:
-    """Replace what is between this benchmark's markers, and leave the others' sections alone."""
-    start, end = "<!-- ranking -->", "<!-- /ranking -->"
-    text = RESULTS.read_text() if RESULTS.exists() else "# Results\n"
-    if start not in text:
-        text += f"\n{start}\n{end}\n"
-    before, rest = text.split(start)
-    after = rest.split(end)[1]
-    RESULTS.write_text(f"{before}{start}\n## Ranking\n\n{section}\n{end}{after}")
 
 
 if __name__ == "__main__":
