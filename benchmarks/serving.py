@@ -27,12 +27,16 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from report import machine, write_section
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 PRODUCTS = 10_000
 BOUNDARY = "visualsearch"
+STAGES = ("decode", "embed", "rank")
+
+Rows = Iterator[tuple[str, str]]  # what was measured, and how it was
 
 
 def main(photos: Path) -> None:
@@ -44,11 +48,10 @@ def main(photos: Path) -> None:
             clerk.submit(_stock, photos).result()
             _manage(environment, "build_embeddings")
             with _server(environment) as (port, started, pid):
-                _first_answer(port, started, pid)
-                _latency(port)
-                _throughput(port, spawn)
-                _freshness(port, clerk)
-                print(f"memory of the web process at the end: {_memory(pid):.0f} MiB")
+                rows = [*_first_answer(port, started, pid), *_latency(port)]
+                rows += [*_throughput(port, spawn), *_freshness(port, clerk)]
+                rows.append(("memory of the web process at the end", f"{_memory(pid):.0f} MiB"))
+    write_section("serving", f"## Serving\n\n{_setting(photos)}\n\n{_table(rows)}")
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -58,6 +61,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "MODEL_DIR": os.environ.get("MODEL_DIR", str(ROOT / "var" / "models")),
         "EMBEDDER": "efficientnet_lite0",
         "SEARCH_RATE": "",
+        "MALLOC_MMAP_THRESHOLD_": "1048576",
     }
     empty = dict.fromkeys(("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "MEDIA_ROOT"), "")
     return os.environ | empty | ours
@@ -141,7 +145,7 @@ class Client:
         return answer
 
 
-def _first_answer(port: int, started: float, pid: int) -> None:
+def _first_answer(port: int, started: float, pid: int) -> Rows:
     while True:
         try:
             answer = Client(port).upload(_photo(0))
@@ -149,37 +153,34 @@ def _first_answer(port: int, started: float, pid: int) -> None:
             sleep(0.01)
         else:
             break
-    seconds = perf_counter() - started
-    print(
-        f"first answer {seconds:.2f} s after the start, of {answer['index']['products']} products"
-    )
-    print(f"memory of the web process after it: {_memory(pid):.0f} MiB")
+    found = f"first answer after the start, of {answer['index']['products']:,} products"
+    yield found, f"{perf_counter() - started:.2f} s"
+    yield "memory of the web process after it", f"{_memory(pid):.0f} MiB"
 
 
-def _latency(port: int) -> None:
-    client = Client(port)
+def _latency(port: int) -> Rows:
+    client, size = Client(port), len(_photo(0)) // 1000
     total, stages = [], []
     for number in range(120):
         photo = _unseen(_photo(number % 6), f"latency {number}")
         started = perf_counter()
         answer = client.upload(photo)
         total.append(1000 * (perf_counter() - started))
-        if not answer["timings_ms"]["embed"]:
-            raise SystemExit("The vector was in the cache: nothing was measured.")
-        stages.append(sum(answer["timings_ms"][name] for name in ("decode", "embed", "rank")))
-    rest = [whole - part for whole, part in zip(total, stages, strict=True)]
-    print(
-        f"upload of {len(_photo(0)) // 1000} kB, median of {len(total)}: {median(total):.1f} ms, of"
-        f" which outside decode, embed and rank {median(rest):.1f} ms;"
-        f" 95 %: {quantiles(total, n=20)[-1]:.1f} ms"
-    )
-    print(json.dumps(answer["timings_ms"]))
+        stages.append([answer["timings_ms"][name] for name in STAGES])
+    if not all(embed for _, embed, _ in stages):
+        raise SystemExit("A vector was in the cache: nothing was measured.")
+    rest = [whole - sum(parts) for whole, parts in zip(total, stages, strict=True)]
+    yield f"upload of {size} kB, median of {len(total)}", f"{median(total):.1f} ms"
+    for name, column in zip(STAGES, zip(*stages, strict=True), strict=True):
+        yield f"of which {name}", f"{median(column):.1f} ms"
+    yield "of which all else", f"{median(rest):.1f} ms"
+    yield f"upload of {size} kB, 95 %", f"{quantiles(total, n=20)[-1]:.1f} ms"
 
 
-def _throughput(port: int, spawn: Any, seconds: float = 8) -> None:
+def _throughput(port: int, spawn: Any, seconds: float = 8) -> Rows:
     with ProcessPoolExecutor(4, spawn) as clients:
         counts = clients.map(_upload_for, [port] * 4, [seconds] * 4)
-        print(f"answers a second to four clients: {sum(counts) / seconds:.0f}")
+        yield "answers a second to four clients", f"{sum(counts) / seconds:.0f}"
 
 
 def _upload_for(port: int, seconds: float) -> int:
@@ -192,7 +193,7 @@ def _upload_for(port: int, seconds: float) -> int:
     return count
 
 
-def _freshness(port: int, clerk: ProcessPoolExecutor, saves: int = 60) -> None:
+def _freshness(port: int, clerk: ProcessPoolExecutor, saves: int = 60) -> Rows:
     """From the commit of a save in another process until a search finds the product."""
     client, stop = Client(port), Event()
     searcher = Thread(target=_search_steadily, args=(port, stop))
@@ -207,10 +208,9 @@ def _freshness(port: int, clerk: ProcessPoolExecutor, saves: int = 60) -> None:
         delays.append(perf_counter() - committed)
     stop.set()
     searcher.join()
-    print(
-        f"save to findable, {saves} saves beside 20 searches a second: median {median(delays):.2f}"
-        f" s, 95 % {quantiles(delays, n=20)[-1]:.2f} s, most {max(delays):.2f} s"
-    )
+    searched = f"save to findable, {saves} saves beside 20 searches a second"
+    yield f"{searched}: median", f"{median(delays):.2f} s"
+    yield f"{searched}: 95 %", f"{quantiles(delays, n=20)[-1]:.2f} s"
 
 
 def _search_steadily(port: int, stop: Event) -> None:
@@ -254,6 +254,17 @@ def _memory(pid: int) -> float:
     pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
     sizes = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
     return sum(int(text.split("Pss:")[1].split()[0]) for text in sizes) / 1024
+
+
+def _setting(photos: Path) -> str:
+    return (
+        f"`python benchmarks/serving.py {photos.name}`: one process, asked over HTTP by clients on "
+        f"the same machine. {machine()} No photo is like any product, and none is asked twice."
+    )
+
+
+def _table(rows: list[tuple[str, str]]) -> str:
+    return "\n".join(["| | |", "|---|--:|", *(f"| {what} | {how} |" for what, how in rows)])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from PIL import Image
 
 _JPEG_MARKS = (b"Exif\0\0", b"MPF\0II*\0", b"MPF\0MM\0*")
 _AVIF_MARKS = (b"\0\0Exif",)
+_SCAN = b"\xff\xda"
 _ORIENTATION_TAG = 0x0112
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -29,9 +30,12 @@ def hide_exif(data: bytes) -> bytes:
     Six bytes or more must match, so that compressed pixels are hit once in many million files.
     AVIF keeps its orientation elsewhere; in other formats Pillow leaves EXIF alone until asked.
     """
-    for mark in _JPEG_MARKS if data.startswith(b"\xff\xd8") else _AVIF_MARKS:
-        data = data.replace(mark, mark.lower())
-    return data
+    is_jpeg = data.startswith(b"\xff\xd8")
+    end = _last_scan(data) if is_jpeg else len(data)
+    head = data[:end]
+    for mark in _JPEG_MARKS if is_jpeg else _AVIF_MARKS:
+        head = head.replace(mark, mark.lower())
+    return head + data[end:]
 
 
 def orientation(picture: Image.Image) -> int:
@@ -48,6 +52,12 @@ def orientation(picture: Image.Image) -> int:
 def turn_upright(picture: Image.Image, value: int) -> Image.Image:
     """Return `picture`, which was stored with EXIF orientation `value`, the right way up."""
     return picture.transpose(_TRANSPOSE[value]) if value in _TRANSPOSE else picture
+
+
+def _last_scan(data: bytes) -> int:
+    """Where the last scan of a JPEG may begin; Pillow reads no marks beyond the first."""
+    start = data.rfind(_SCAN)
+    return start if start >= 0 else len(data)
 
 
 def _tiff_orientation(tiff: bytes) -> int:

@@ -13,18 +13,18 @@ logger = logging.getLogger(__name__)
 
 LIFETIME = 60 * 60  # seconds that a query can be asked again
 FETCHED_FOR = 5 * 60  # seconds in which an address that was fetched is not fetched again
-# What a full disk, a torn file, a query of an older release and a Redis that is down raise.
-CACHE_TROUBLE = (OSError, zlib.error, pickle.UnpicklingError, AttributeError, EOFError, RedisError)
+# What a full disk, a torn file and a Redis that is down raise.
+CACHE_TROUBLE = (OSError, zlib.error, pickle.UnpicklingError, EOFError, RedisError)
 
 
-def remember_query(key: str, query: object) -> None:
-    """Keep a query under its key."""
-    _set("default", f"query:{key}", query)
+def remember_vector(key: str, data: bytes) -> None:
+    """Keep the bytes of a query's vector."""
+    _set("pictures", f"vector:{key}", data)
 
 
-def recall_query(key: str) -> Any:
-    """The query that was kept under this key, None if there is none."""
-    return _get("default", f"query:{key}")
+def recall_vector(key: str) -> bytes:
+    """The bytes that were kept under this key, b"" if there are none."""
+    return _recalled(f"vector:{key}")
 
 
 def remember_photo(key: str, data: bytes) -> None:
@@ -34,8 +34,7 @@ def remember_photo(key: str, data: bytes) -> None:
 
 def recall_photo(key: str) -> bytes:
     """The bytes that were kept under this key, b"" if there are none."""
-    data = _get("pictures", f"picture:{key}")
-    return data if isinstance(data, bytes) else b""
+    return _recalled(f"picture:{key}")
 
 
 def remember_address(url: str, query_id: str) -> None:
@@ -49,8 +48,22 @@ def recall_address(url: str) -> str:
     return found if isinstance(found, str) else ""
 
 
+def is_first(key: str) -> bool:
+    """Whether this was not asked with the same key within an hour; False if that can't be told."""
+    try:
+        return _cache("default").add(f"first:{key}", 1, LIFETIME)
+    except CACHE_TROUBLE:
+        logger.exception("It can't be told what was searched before.")
+        return False
+
+
 def _address_key(url: str) -> str:
     return "address:" + salted_hmac("search.memory", url, algorithm="sha256").hexdigest()
+
+
+def _recalled(key: str) -> bytes:
+    data = _get("pictures", key)
+    return data if isinstance(data, bytes) else b""
 
 
 def _set(name: str, key: str, value: object, seconds: int = LIFETIME) -> None:

@@ -75,10 +75,13 @@ def test_opens_an_avif_of_broken_exif() -> None:
     assert open_image(data.replace(sound, broken)).size == photo().size
 
 
-def test_opens_a_jpeg_of_countless_exif_segments() -> None:
+@pytest.mark.parametrize(
+    "comment", [b"", b"\xff\xfe\x00\x04\xff\xda"], ids=["", "and a false scan"]
+)
+def test_opens_a_jpeg_of_countless_exif_segments(comment: bytes) -> None:
     picture, segment = encoded(photo(), "JPEG"), b"\xff\xe1\x00\x0cExif\0\0abcd"
     started = process_time()
-    assert open_image(picture[:2] + segment * 300_000 + picture[2:]).size == photo().size
+    assert open_image(picture[:2] + comment + segment * 300_000 + picture[2:]).size == photo().size
     assert process_time() - started < 4  # half a second; ten where Pillow joins them
 
 

@@ -47,6 +47,24 @@ def test_keeps_no_more_than_so_many(tmp_path: Path) -> None:
     assert cache.get("photo-29") == b"photo"
 
 
+def test_keeps_hardly_more_without_counting_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists: list[int] = []
+
+    def list_files(cache: PhotoFiles) -> list[str]:
+        files = [str(path) for path in tmp_path.iterdir()]
+        lists.append(len(files))
+        return files
+
+    monkeypatch.setattr(PhotoFiles, "_list_cache_files", list_files)
+    cache = photo_cache(tmp_path, most=400)
+    for number in range(900):
+        cache.set(f"photo-{number}", b"photo", 60)
+    assert 0 < len(lists) < 450
+    assert max(lists) < 500
+
+
 def test_shop_without_redis_keeps_photos_so() -> None:
     assert not shop.CACHE_URL
     assert shop.CACHES["pictures"]["BACKEND"] == "search.photo_files.PhotoFiles"
