@@ -1,0 +1,57 @@
+"""Evaluations that were made: in the database, so that every machine's pages show them."""
+
+import json
+from dataclasses import asdict
+from functools import cached_property
+from typing import Any
+
+from django.db import models
+
+from search.evaluation.report import Report
+
+KEPT = 50
+
+
+class Evaluation(models.Model):
+    """A report, and when it was made."""
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    text = models.TextField()  # JSON; PostgreSQL's own JSON would not keep the order of keys
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"Evaluation of {self.created_at:%Y-%m-%d %H:%M}"
+
+    @cached_property
+    def report(self) -> dict[str, Any]:
+        """The report as plain values."""
+        report: dict[str, Any] = json.loads(self.text)
+        return report
+
+    @property
+    def recall(self) -> float | None:
+        """The share of changed photos that found their product first, None if not measured."""
+        return self._mean("same_product", "first")
+
+    @property
+    def precision(self) -> float | None:
+        """The precision at 10 of the same kind, None if not measured."""
+        return self._mean("same_kind", "precision_10")
+
+    def _mean(self, measurement: str, measure: str) -> float | None:
+        table = self.report[measurement].get(self.report["order"])
+        return table["total"][measure]["mean"] if table else None
+
+
+def as_json(report: Report) -> str:
+    """The report as JSON."""
+    return json.dumps(asdict(report), indent=1, ensure_ascii=False)
+
+
+def keep(report: Report) -> None:
+    """Store the report; of all, the latest KEPT stay."""
+    Evaluation.objects.create(text=as_json(report))
+    old = Evaluation.objects.values_list("pk", flat=True)[KEPT:]
+    Evaluation.objects.filter(pk__in=list(old)).delete()

@@ -1,0 +1,84 @@
+"""Does a shopper's photo of a product find that product?"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from catalog.embedders.runtime import Embedder
+from catalog.images import InvalidImage, encode_image, open_image
+from catalog.limits import image_limits
+from catalog.models import Product
+from search.evaluation.changes import CHANGES
+from search.evaluation.metrics import reciprocal_rank
+from search.evaluation.outcomes import Orders, Outcome
+from search.index.corpus import Corpus
+from search.index.segments import image_key
+from search.queries import Query, look
+
+logger = logging.getLogger(__name__)
+
+PLACES = 100  # of a ranking that are looked at; what is further down counts as not found
+SHOWN = 3  # of the products that came before
+QUALITY = 90  # of a shopper's JPEG
+COPIES = "same product"  # the kind of pair
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A product's own picture, changed and looked at as a shopper's photo."""
+
+    product: Product
+    change: str
+    query: Query
+
+
+def changed_copies(products: Sequence[int], embedder: Embedder, *, seed: int) -> Iterator[Copy]:
+    """A copy for each product (id) and change; pictures that can't be read are left out."""
+    for product, picture in pictures_of(products, embedder):
+        for number, (name, change) in enumerate(CHANGES.items()):
+            changed = change(picture, np.random.default_rng((seed, product.pk, number)))
+            yield Copy(product, name, look(name, as_sent(changed), embedder))
+
+
+def ask_for_products(copies: Iterable[Copy], orders: Orders) -> Iterator[Outcome]:
+    """An outcome for each copy and order."""
+    for copy in copies:
+        for order, corpus_of in orders.items():
+            yield _outcome(order, copy, corpus_of(copy.product.pk))
+
+
+def pictures_of(
+    products: Sequence[int], embedder: Embedder
+) -> Iterator[tuple[Product, Image.Image]]:
+    """These products (ids) with their own pictures, in the detail that the embedder needs."""
+    for product in Product.objects.in_bulk(products).values():
+        try:
+            with product.image.storage.open(str(product.image.name)) as file:
+                data = file.read()
+            yield product, open_image(data, limits=image_limits(), at_least=embedder.detail)
+        except (InvalidImage, OSError):
+            logger.warning("The picture of product %d can't be read.", product.pk)
+
+
+def as_sent(picture: Image.Image) -> bytes:
+    """The picture as a shopper's JPEG."""
+    return encode_image(picture, longest_side=max(picture.size), quality=QUALITY)
+
+
+def _outcome(order: str, copy: Copy, corpus: Corpus) -> Outcome:
+    pk, vector = copy.product.pk, copy.query.vector
+    ranking = corpus.rank(vector, PLACES)
+    ids, images = corpus.products[ranking.items], corpus.pictures(ranking.rows)[1]
+    # Another product with the very same picture is as good an answer.
+    is_it = (ids == pk) | (images == image_key(str(copy.product.image.name)))
+    values = {
+        "first": float(is_it[:1].any()),
+        "first_five": float(is_it[:5].any()),
+        "reciprocal_rank": reciprocal_rank(is_it),
+    }
+    before = ids[~np.logical_or.accumulate(is_it)][:SHOWN].tolist()
+    own = corpus.rank(vector, 1, mask=corpus.products == pk)
+    return Outcome(order, pk, copy.change, values, before, {COPIES: own.scores.tolist()})
