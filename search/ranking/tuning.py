@@ -46,7 +46,7 @@ class Tuning:
 
     def bonuses(self, query: NDArray[np.float32]) -> Doubles:
         """One for each label (K + 1,); an unknown category gets the mean of the others."""
-        logits = query.astype(np.float64) @ self.weights + self.biases
+        logits = (query @ self.weights).astype(np.float64) + self.biases
         shares = np.exp(logits - logits.max())
         known = self.strength * shares / shares.sum()
         return np.append(known, known.mean())

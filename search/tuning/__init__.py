@@ -1,0 +1,1 @@
+"""Learning from the catalog's categories what shall order the results."""

@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+
+from search.tuning.choice import NotBetter, choose
+from search.tuning.validation import PLAIN, Measure
+
+
+def measure(strength: float, precision: float, first: float) -> Measure:
+    """One whose values scatter a little around a mean precision."""
+    scatter = np.random.default_rng(int(100 * strength)).normal(0, 0.1, 400)
+    precisions = precision + scatter - scatter.mean()
+    firsts = (np.arange(1000) < 1000 * first).astype(float)
+    return Measure(strength, precisions, precisions, firsts)
+
+
+def test_takes_what_finds_most_of_the_same_kind_and_loses_hardly_a_product() -> None:
+    plain, weak = measure(PLAIN, 0.6, 0.98), measure(0.1, 0.7, 0.98)
+    good, strong = measure(0.2, 0.8, 0.97), measure(0.4, 0.9, 0.969)
+    assert choose([plain, weak, good, strong]) is good
+
+
+def test_refuses_what_finds_fewer_products() -> None:
+    with pytest.raises(NotBetter, match=r"0\.020 would find their product first no more"):
+        choose([measure(PLAIN, 0.6, 0.98), measure(0.1, 0.9, 0.96), measure(0.2, 0.9, 0.95)])
+
+
+@pytest.mark.parametrize("precision", [0.5, 0.6, 0.605])
+def test_refuses_what_may_be_chance(precision: float) -> None:
+    with pytest.raises(NotBetter, match="which may be chance"):
+        choose([measure(PLAIN, 0.6, 0.98), measure(0.1, precision, 0.98)])
