@@ -99,7 +99,7 @@ def _explained(request: Request, query: Query, match: Match) -> dict[str, object
         photo = _photo(query) if own is None else _stored(own)
         one = see(photo, embedder, query.crop)
         other = see(_stored(match.image), embedder)
-        explanation = explain(one.pixels, other.pixels, embedder)
+        explanation = explain(one, other, embedder)
     source = shown(query).preview_url if own is None else _address(request, own)
     return {
         "score": round(match.score, 6),

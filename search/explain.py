@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.embedders.runtime import Embedder, unit_rows
+from catalog.embedders.preprocessing import squares
+from catalog.embedders.runtime import Embedder
+from search.photos import Seen
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's "L" is made
 # From linear sRGB to XYZ, each relative to the white point D65 (IEC 61966-2-1).
@@ -19,7 +21,7 @@ XYZ = np.array(
 BINS = (6, 13, 13)  # of L*, a*, b*; grey is in the middle of one
 RANGES = ((0, 100), (-100, 100), (-100, 100))
 
-Pixels = NDArray[np.uint8]  # (size, size, 3)
+Pixels = NDArray[np.uint8]  # (..., size, size, 3)
 Floats = NDArray[np.float32]
 
 
@@ -33,18 +35,45 @@ class Explanation:
     colour: float  # the likeness of their colours, from 0 to 1
 
 
-def explain(first: Pixels, second: Pixels, embedder: Embedder) -> Explanation:
-    """What each region of two pictures adds to their cosine, and what their colours do."""
-    both = np.stack([first, second])
-    regions = embedder.regions(both)  # (2, rows, columns, dim)
-    means = regions.mean(axis=(1, 2))
-    units = unit_rows(means)
-    sizes = np.linalg.norm(means, axis=1) * regions.shape[1] * regions.shape[2]
-    sums = np.einsum("prcd,pd->prc", regions, units[::-1])
-    # A picture without any response has neither cosine nor parts of one.
-    parts = sums / np.where(sizes > 0, sizes, 1)[:, np.newaxis, np.newaxis]
-    look = np.prod(embedder.embed(_grey(both)), axis=0).sum()
-    return Explanation(parts[0], parts[1], float(look), likeness_of_colours(first, second))
+def explain(first: Seen, second: Seen, embedder: Embedder) -> Explanation:
+    """What each region of two pictures adds to their cosine, and what their colours do.
+
+    The network sees a picture in two squares; what it found in either is laid over the picture.
+    """
+    pixels = np.stack([first.pixels, second.pixels])
+    regions = embedder.regions(pixels)  # (2, 2, rows, columns, dim)
+    vectors = regions.sum(axis=(1, 2, 3))
+    parts = np.einsum("psrcd,pd->psrc", regions, vectors[::-1])
+    look = np.prod(embedder.embed(_grey(pixels)), axis=0).sum()
+    colour = likeness_of_colours(first.pixels[0], second.pixels[0])
+    return Explanation(laid(parts[0], first.size), laid(parts[1], second.size), float(look), colour)
+
+
+def laid(parts: Floats, size: tuple[int, int]) -> Floats:
+    """Sums over the regions of both squares (2, rows, columns), over those of the picture.
+
+    Where a square reaches beyond the picture, what is there goes to the picture's edge.
+    """
+    width, height = size
+    picture = np.zeros(parts.shape[1:], np.float32)
+    for square, (left, top, right, bottom) in zip(parts, squares(width, height), strict=True):
+        down = _shares(top / height, bottom / height, len(square))
+        across = _shares(left / width, right / width, square.shape[1])
+        picture += down @ square @ across.T
+    return picture
+
+
+def _shares(start: float, end: float, count: int) -> Floats:
+    """Of `count` regions from start to end, the share (count, count) in each of those from 0 to 1.
+
+    A column is a region, and sums to 1.
+    """
+    length = (end - start) / count
+    starts = start + length * np.arange(count)
+    before = (np.arange(count + 1)[:, np.newaxis] / count - starts) / length
+    before[0], before[-1] = 0, 1
+    shares: Floats = np.diff(before.clip(0, 1), axis=0).astype(np.float32)
+    return shares
 
 
 def likeness_of_colours(first: Pixels, second: Pixels) -> float:
@@ -57,7 +86,7 @@ def likeness_of_colours(first: Pixels, second: Pixels) -> float:
 
 
 def _grey(pixels: Pixels) -> Pixels:
-    """The pictures (n, size, size, 3) without their colours."""
+    """The pictures without their colours."""
     luma = (pixels @ LUMA + 0.5).astype(np.uint8)
     return np.repeat(luma[..., np.newaxis], 3, axis=-1)
 

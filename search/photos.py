@@ -6,6 +6,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.embedders.margins import Box, within_margins
+from catalog.embedders.preprocessing import to_pixels
 from catalog.embedders.runtime import Embedder
 from catalog.images import encode_image, open_image
 from catalog.limits import image_limits
@@ -16,7 +18,6 @@ PREVIEW_SIDE = 400  # pixels of the copy that is shown beside the results
 LEAST_CROP = 0.01  # a smaller part of a photo is not looked at more closely
 
 Crop = tuple[float, float, float, float]  # x, y, width, height as fractions of the upright picture
-Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
 WHOLE: Crop = (0.0, 0.0, 1.0, 1.0)
 
@@ -25,8 +26,9 @@ WHOLE: Crop = (0.0, 0.0, 1.0, 1.0)
 class Seen:
     """What a network sees of a picture."""
 
-    pixels: NDArray[np.uint8]  # (input_size, input_size, 3)
-    frame: Crop  # where that is
+    pixels: NDArray[np.uint8]  # (2, input_size, input_size, 3), its centre and the whole
+    frame: Crop  # where that is: the picture, or a part of it, without margins
+    size: tuple[int, int]  # width and height of that in pixels
 
 
 def see(data: bytes, embedder: Embedder, crop: Crop | None = None) -> Seen:
@@ -38,7 +40,12 @@ def see(data: bytes, embedder: Embedder, crop: Crop | None = None) -> Seen:
     at_least = ceil(embedder.detail / share)
     picture = open_image(data, limits=image_limits(), at_least=at_least)
     part = picture.crop(_box(picture.size, crop)) if crop else picture
-    return Seen(embedder.pixels(part), centre_square(part.size, crop or WHOLE))
+    left, top, right, bottom = box = within_margins(part)
+    x, y, width, height = crop or WHOLE
+    across, down = width / part.width, height / part.height
+    size = right - left, bottom - top
+    frame = x + across * left, y + down * top, across * size[0], down * size[1]
+    return Seen(to_pixels(part.crop(box), embedder.input_size), frame, size)
 
 
 def compact(data: bytes) -> bytes:
@@ -51,13 +58,6 @@ def preview(data: bytes) -> bytes:
     """The photo as a small JPEG without metadata. Raises InvalidImage."""
     picture = open_image(data, limits=image_limits(), at_least=PREVIEW_SIDE)
     return encode_image(picture, longest_side=PREVIEW_SIDE)
-
-
-def centre_square(size: tuple[float, float], part: Crop) -> Crop:
-    """The largest centred square of a part, whose size in pixels is given: what networks see."""
-    x, y, width, height = part
-    across, down = (min(size) / side for side in size)
-    return x + width * (1 - across) / 2, y + height * (1 - down) / 2, width * across, height * down
 
 
 def _box(size: tuple[int, int], crop: Crop) -> Box:

@@ -16,10 +16,12 @@ from catalog.models import Product
 from catalog.vectors import InvalidVector, from_bytes
 from search import memory, photos
 from search.feedback import moved
+from search.metrics import milliseconds
 from search.photos import Crop
 
 PRODUCT_PREFIX = "product-"
 ProductVectors = dict[int, NDArray[np.float32]]  # (dim,) each, by product id
+FRAME_BYTES = 4 * 8  # before a vector that is remembered, where the network saw it
 PHOTO_ID = re.compile(r"[\w-]{16}\Z", re.ASCII)
 
 
@@ -43,6 +45,7 @@ class Query:
     embedder: str  # identity
     vector: NDArray[np.float32]  # (dim,), unit length
     crop: Crop | None = None  # the part of the photo
+    frame: Crop = photos.WHOLE  # what the network saw of it
     more: tuple[int, ...] = ()  # ids of products that the vector was moved to
     less: tuple[int, ...] = ()  # and away from
     preview: bytes = b""  # a small JPEG of the whole photo, where it is to be shown
@@ -62,7 +65,7 @@ def query_by_photo(data: bytes, embedder: Embedder, *, crop: Crop | None = None)
     The same photo, cropped alike, is not looked at again. Raises InvalidImage.
     """
     query_id = _photo_id(data)
-    query = _recall(query_id, embedder, crop) or _look(query_id, data, embedder, crop)
+    query = _recall(query_id, embedder, crop) or look(query_id, data, embedder, crop)
     memory.remember_photo(query_id, _to_keep(query_id, data))
     return _remember(query)  # for another while
 
@@ -72,7 +75,25 @@ def query_by_kept_photo(query_id: str, embedder: Embedder, *, crop: Crop | None 
 
     Raises UnknownQuery.
     """
-    return _remember(_look(query_id, kept_photo(query_id), embedder, crop))
+    return _remember(look(query_id, kept_photo(query_id), embedder, crop))
+
+
+def look(query_id: str, data: bytes, embedder: Embedder, crop: Crop | None = None) -> Query:
+    """The query of a photo's bytes, of which nothing is remembered. Raises InvalidImage."""
+    started = perf_counter()
+    seen = photos.see(data, embedder, crop)
+    decode_ms = milliseconds("decode", started)
+    started = perf_counter()
+    vector = embedder.embed(seen.pixels[np.newaxis])[0]
+    return Query(
+        id=query_id,
+        embedder=embedder.identity,
+        vector=vector,
+        crop=crop,
+        frame=seen.frame,
+        decode_ms=decode_ms,
+        embed_ms=milliseconds("embed", started),
+    )
 
 
 def query_by_product(pk: int, embedder: Embedder) -> Query:
@@ -146,31 +167,10 @@ def kept_photo(query_id: str) -> bytes:
     return data
 
 
-def milliseconds_since(started: float) -> float:
-    """How long ago `perf_counter()` said `started`, to a hundredth."""
-    return round(1000 * (perf_counter() - started), 2)
-
-
 def _to_keep(query_id: str, data: bytes) -> bytes:
     if len(data) <= photos.KEPT_BYTES:
         return data
     return memory.recall_photo(query_id) or photos.compact(data)
-
-
-def _look(query_id: str, data: bytes, embedder: Embedder, crop: Crop | None) -> Query:
-    started = perf_counter()
-    seen = photos.see(data, embedder, crop)
-    decode_ms = milliseconds_since(started)
-    started = perf_counter()
-    vector = embedder.embed(seen.pixels[np.newaxis])[0]
-    return Query(
-        id=query_id,
-        embedder=embedder.identity,
-        vector=vector,
-        crop=crop,
-        decode_ms=decode_ms,
-        embed_ms=milliseconds_since(started),
-    )
 
 
 def _photo_id(data: bytes) -> str:
@@ -189,12 +189,16 @@ def _key(query_id: str, identity: str, crop: Crop | None) -> str:
 
 
 def _remember(query: Query) -> Query:
-    """Keep the query, as one that costs nothing the next time."""
-    again = replace(query, decode_ms=0.0, embed_ms=0.0)
-    memory.remember_query(_key(query.id, query.embedder, query.crop), again)
+    data = np.array(query.frame).tobytes() + query.vector.tobytes()
+    memory.remember_vector(_key(query.id, query.embedder, query.crop), data)
     return query
 
 
 def _recall(query_id: str, embedder: Embedder, crop: Crop | None) -> Query | None:
-    found = memory.recall_query(_key(query_id, embedder.identity, crop))
-    return found if isinstance(found, Query) else None
+    data = memory.recall_vector(_key(query_id, embedder.identity, crop))
+    try:
+        vector = from_bytes(data[FRAME_BYTES:], embedder.dim)
+    except InvalidVector:
+        return None
+    x, y, width, height = np.frombuffer(data[:FRAME_BYTES]).tolist()
+    return Query(query_id, embedder.identity, vector, crop, (x, y, width, height))

@@ -5,7 +5,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from search.photos import WHOLE, Crop, centre_square
+from search.photos import Crop
 from search.queries import Query
 
 
@@ -36,6 +36,4 @@ def shown_photo(query: Query) -> ShownPhoto | None:
         return None
     with Image.open(BytesIO(query.preview)) as preview:
         width, height = preview.size
-    part = query.crop or WHOLE
-    seen = centre_square((part[2] * width, part[3] * height), part)
-    return ShownPhoto(width, height, seen, query.crop is not None)
+    return ShownPhoto(width, height, query.frame, query.crop is not None)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from catalog.embedders.preprocessing import DETAIL, to_pixels
+from catalog.embedders.margins import within_margins
+from catalog.embedders.preprocessing import CENTRE, DETAIL, WHOLE, to_pixels
 from catalog.embedders.storage import GRAPH, Manifest
 
 # Importing openvino reports that to its maker over the network, unless this is not to be found.
@@ -38,30 +39,42 @@ class Embedder:
         self._local = threading.local()  # an inference request serves one thread at a time
 
     def pixels(self, picture: Image.Image) -> NDArray[np.uint8]:
-        """The (input_size, input_size, 3) uint8 square of an RGB picture."""
-        return to_pixels(picture, self.input_size)
+        """Centre and whole of an RGB picture without margins: (2, input_size, input_size, 3)."""
+        return to_pixels(picture.crop(within_margins(picture)), self.input_size)
 
     def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, input_size, input_size, 3) uint8 to (n, dim) float32 unit rows.
+        """(n, 2, input_size, input_size, 3) uint8 to (n, dim) float32 unit rows.
 
-        One picture at a time: measured, that is no slower than a batch, and a picture's vector
+        One square at a time: measured, that is no slower than a batch, and a picture's vector
         then never depends on its neighbours. A picture without any response stays zero.
         """
         if not hasattr(self._local, "request"):
             self._local.request = self._network.create_infer_request()
         features = np.empty((len(pixels), self.dim), np.float32)
-        for row, square in zip(features, pixels, strict=True):
-            row[:] = infer(self._local.request, square[np.newaxis])
+        for row, (centre, whole) in zip(features, pixels, strict=True):
+            row[:] = CENTRE * self._look(centre)
+            if not np.array_equal(centre, whole):  # as those of a square picture are
+                row += WHOLE * self._look(whole)
         return unit_rows(features)
 
     def regions(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, input_size, input_size, 3) uint8 to (n, rows, columns, dim) float32.
+        """(n, 2, input_size, input_size, 3) uint8 to (n, 2, rows, columns, dim) float32.
 
-        What the network saw in each region of the picture. Their mean, scaled to unit length, is
-        what `embed` gives. Only who asks for that pays for a second compiled form.
+        What each region of both squares adds to the vector: their sum is what `embed` gives. Only
+        who asks for that pays for a second compiled form.
         """
         request = self._unpooled.create_infer_request()
-        return np.stack([request.infer(square[np.newaxis])[0][0] for square in pixels])
+        seen = [[request.infer(square[np.newaxis])[0][0] for square in both] for both in pixels]
+        regions = np.array(seen, np.float32)
+        regions /= _lengths(regions.sum(axis=(2, 3), keepdims=True))
+        regions *= np.array([CENTRE, WHOLE], np.float32).reshape(2, 1, 1, 1)
+        regions /= _lengths(regions.sum(axis=(1, 2, 3), keepdims=True))
+        return regions
+
+    def _look(self, square: NDArray[np.uint8]) -> NDArray[np.float32]:
+        features = infer(self._local.request, square[np.newaxis])
+        units: NDArray[np.float32] = unit_rows(features[np.newaxis])[0]
+        return units
 
     @cached_property
     def _unpooled(self) -> openvino.CompiledModel:
@@ -98,7 +111,12 @@ def infer(request: openvino.InferRequest, square: NDArray[np.uint8]) -> NDArray[
 
 def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """The rows (n, dim) scaled to length 1; zero rows stay zero."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    units = np.zeros_like(rows)
-    np.divide(rows, lengths, out=units, where=lengths > 0)
+    units: NDArray[np.float32] = rows / _lengths(rows)
     return units
+
+
+def _lengths(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Along the last axis, which is kept; 1 for what is zero, so that it can be divided by."""
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    divisors: NDArray[np.float32] = np.where(lengths > 0, lengths, np.float32(1))
+    return divisors

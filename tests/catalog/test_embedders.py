@@ -4,18 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from catalog.embedders import EmbedderUnavailable, get_embedder, get_network
 from catalog.embedders.export import known_picture
-from catalog.embedders.preprocessing import to_pixels
-from catalog.embedders.runtime import Embedder, unit_rows
+from catalog.embedders.runtime import Embedder
 
 
 def squares(embedder: Embedder, count: int) -> np.ndarray:
+    """Centre and whole of so many pictures."""
     random = np.random.default_rng(0)
     size = embedder.input_size
-    return random.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+    return random.integers(0, 256, (count, 2, size, size, 3), dtype=np.uint8)
 
 
 def test_gives_unit_rows_of_1280_numbers(embedder: Embedder) -> None:
@@ -42,25 +41,34 @@ def test_is_safe_to_share_between_threads(embedder: Embedder) -> None:
 def test_regions_of_a_picture_make_up_its_vector(embedder: Embedder) -> None:
     batch = squares(embedder, 2)
     regions = embedder.regions(batch)
-    assert regions.shape == (2, 7, 7, 1280)
-    vectors = unit_rows(regions.mean(axis=(1, 2)))
+    assert regions.shape == (2, 2, 7, 7, 1280)
+    vectors = regions.sum(axis=(1, 2, 3))
     assert vectors == pytest.approx(embedder.embed(batch), abs=1e-6)
 
 
 def test_region_is_where_it_is_in_the_picture(embedder: Embedder) -> None:
-    picture = np.full((1, 224, 224, 3), 128, np.uint8)
+    picture = np.full((1, 2, 224, 224, 3), 128, np.uint8)
     changed = picture.copy()
-    changed[0, :64, 160:] = squares(embedder, 1)[0, :64, 160:]
+    changed[0, :, :64, 160:] = squares(embedder, 1)[0, :, :64, 160:]
     one, other = embedder.regions(np.concatenate([picture, changed]))
-    difference = np.abs(one - other).sum(axis=2)
-    assert difference[:3, 4:].sum() > 0.7 * difference.sum()
+    difference = np.abs(one - other).sum(axis=-1)
+    assert difference[:, :3, 4:].sum() > 0.7 * difference.sum()
+
+
+def test_both_squares_count_and_the_centre_more(embedder: Embedder) -> None:
+    centre = squares(embedder, 1)[0, 0]
+    known = known_picture(embedder.input_size)
+    pairs = [(known, known), (centre, centre), (known, centre), (centre, known)]
+    same, other, mostly, partly = embedder.embed(np.stack([np.stack(pair) for pair in pairs]))
+    assert same @ mostly > same @ partly > same @ other + 0.05
+    assert other @ partly > other @ mostly
 
 
 def test_tells_pictures_apart_and_knows_a_darker_copy(embedder: Embedder) -> None:
     known = known_picture(embedder.input_size)
     darker = (known * 0.8).astype(np.uint8)
     other = squares(embedder, 1)[0]
-    rows = embedder.embed(np.stack([known, darker, other]))
+    rows = embedder.embed(np.stack([[known] * 2, [darker] * 2, other]))
     assert rows[0] @ rows[1] > 0.9 > 0.5 > rows[0] @ rows[2]
 
 
@@ -107,10 +115,3 @@ def test_refuses_a_damaged_network(
         (folder / "manifest.json").write_text("{")
     with pytest.raises(EmbedderUnavailable, match=r"Run: python manage\.py download_model"):
         get_embedder(embedder.name, tmp_path)
-
-
-def test_crops_the_centre_and_keeps_the_shape_of_things() -> None:
-    wide = Image.new("RGB", (300, 100), "red")
-    wide.paste("blue", (100, 0, 200, 100))
-    seen = to_pixels(wide, 50)[:, 2:-2]  # the filter blends in a little of what is beside it
-    assert (seen == (0, 0, 255)).all()

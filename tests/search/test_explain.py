@@ -1,3 +1,4 @@
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,17 @@ from PIL import Image
 
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
-from search.explain import explain, likeness_of_colours
+from search.explain import explain, laid, likeness_of_colours
+from search.photos import WHOLE, Seen
 from tests.conftest import MakeProduct, Picture
 
 
-def pixels(embedder: Embedder, data: bytes) -> np.ndarray:
-    return embedder.pixels(Image.open(BytesIO(data)))
+def seen(embedder: Embedder, picture: Image.Image) -> Seen:
+    return Seen(embedder.pixels(picture), WHOLE, picture.size)
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(BytesIO(data))
 
 
 def plain(colour: str) -> np.ndarray:
@@ -26,36 +32,51 @@ def plain(colour: str) -> np.ndarray:
 def test_regions_of_either_picture_add_up_to_the_cosine(
     embedder: Embedder, picture: Picture
 ) -> None:
-    one, other = (pixels(embedder, picture(seed)) for seed in (1, 2))
+    one, other = (seen(embedder, opened(picture(seed))) for seed in (1, 2))
     explanation = explain(one, other, embedder)
-    first, second = embedder.embed(np.stack([one, other]))
+    first, second = embedder.embed(np.stack([one.pixels, other.pixels]))
     assert explanation.first.shape == explanation.second.shape == (7, 7)
     for regions in (explanation.first, explanation.second):
         assert regions.sum() == pytest.approx(first @ second, abs=1e-5)
 
 
 def test_the_half_that_both_pictures_have_adds_more(embedder: Embedder, picture: Picture) -> None:
-    one, other = (pixels(embedder, picture(seed)).copy() for seed in (1, 2))
-    other[:, :112] = one[:, :112]
-    explanation = explain(one, other, embedder)
+    one, other = (opened(picture(seed)) for seed in (1, 2))
+    other.paste(one.crop((0, 0, 160, 280)), (0, 0))
+    explanation = explain(seen(embedder, one), seen(embedder, other), embedder)
     for regions in (explanation.first, explanation.second):
         assert regions[:, :3].sum() > 1.2 * regions[:, 4:].sum()
 
 
+def test_regions_of_both_squares_lie_where_they_are_in_the_picture() -> None:
+    parts = np.zeros((2, 7, 7), np.float32)
+    parts[0, :, 0] = 1 / 7  # at the left of the centre square
+    wide = laid(parts, (280, 140))
+    assert wide[:, 1:3].sum() == pytest.approx(1, abs=1e-6)
+    assert wide[:, 1].sum() == pytest.approx(0.5, abs=1e-6)
+    parts = np.zeros((2, 7, 7), np.float32)
+    parts[1, 0] = 1 / 7  # above the picture, in the square around it
+    assert laid(parts, (280, 140))[0] == pytest.approx(np.full(7, 1 / 7), abs=1e-6)
+    both = np.random.default_rng(0).random((2, 7, 7), np.float32)
+    assert laid(both, (100, 100)) == pytest.approx(both.sum(axis=0), abs=1e-6)
+    assert laid(both, (100, 313)).sum() == pytest.approx(both.sum(), abs=1e-4)
+
+
 def test_picture_in_other_colours_keeps_its_look(embedder: Embedder, picture: Picture) -> None:
-    one = pixels(embedder, picture(1))
-    grey = np.asarray(Image.fromarray(one).convert("L").convert("RGB"))
-    explanation = explain(one, grey, embedder)
+    one = seen(embedder, opened(picture(1)))
+    greys = [Image.fromarray(square).convert("L").convert("RGB") for square in one.pixels]
+    explanation = explain(one, replace(one, pixels=np.stack(greys)), embedder)
     assert explanation.look > 0.99 > explanation.first.sum()
     assert explanation.colour < 0.5
 
 
 def test_picture_without_any_response_explains_nothing(embedder: Embedder) -> None:
     class Blind:
-        regions = staticmethod(lambda both: np.zeros((len(both), 7, 7, 1280), np.float32))
+        regions = staticmethod(lambda both: np.zeros((len(both), 2, 7, 7, 1280), np.float32))
         embed = staticmethod(embedder.embed)
 
-    explanation = explain(plain("red"), plain("red"), Blind())  # type: ignore[arg-type]
+    red = seen(embedder, Image.new("RGB", (224, 224), "red"))
+    explanation = explain(red, red, Blind())  # type: ignore[arg-type]
     assert not explanation.first.any()
 
 
@@ -103,7 +124,7 @@ def test_tells_why_a_photo_found_a_product(
     for side in ("query", "product"):
         assert np.shape(reasons[side]["regions"]) == (7, 7)
         assert np.sum(reasons[side]["regions"]) == pytest.approx(match["score"], abs=1e-3)
-    assert reasons["query"]["frame"] == [0.0625, 0, 0.875, 1]  # of 320 x 280 pixels
+    assert reasons["query"]["frame"] == [0, 0, 1, 1]
     assert reasons["product"]["image_src"] == match["image_src"]
     assert reasons["query"]["image_src"].startswith("data:image/jpeg;base64,")
 
@@ -113,7 +134,7 @@ def test_tells_why_a_crop_found_it(mugs: list[Product], client: Client, picture:
     match = answer["results"][0]
     _, reasons = why(client, answer["query"]["id"], match["id"], crop="0.5,0,0.5,1")
     assert reasons["score"] == match["score"]
-    assert reasons["query"]["frame"] == [0.5, 0.214286, 0.5, 0.571429]
+    assert reasons["query"]["frame"] == [0.5, 0, 0.5, 1]
 
 
 def test_tells_why_a_product_found_another(mugs: list[Product], client: Client) -> None:

@@ -104,7 +104,7 @@ def test_photo_that_is_no_longer_kept_can_not_be_looked_at(
 def test_vector_that_was_dropped_is_computed_from_the_photo(
     first: Query, embedder: Embedder
 ) -> None:
-    caches["default"].delete(f"query:{first.id}:{embedder.identity}:whole")
+    caches["pictures"].delete(f"vector:{first.id}:{embedder.identity}:whole")
     assert query_by_id(first.id, embedder) is None
     again = query_by_kept_photo(first.id, embedder)
     assert np.array_equal(again.vector, first.vector)
