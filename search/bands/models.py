@@ -1,0 +1,30 @@
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class Calibration(models.Model):
+    """The limits that were found for an embedder's vectors of this catalog."""
+
+    embedder = models.CharField(max_length=100, unique=True)  # identity
+    exact = models.FloatField()
+    very_close = models.FloatField()
+    similar = models.FloatField()
+    products = models.PositiveIntegerField()  # that could be found then
+    rates = models.JSONField()  # by kind of pair and band, the share of the pairs
+    calibrated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[models.Manager["Calibration"]] = models.Manager()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(exact__lte=1, exact__gt=F("very_close"))
+                & Q(very_close__gt=F("similar"), similar__gt=0),
+                name="calibration_falls",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.embedder
