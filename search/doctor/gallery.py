@@ -1,0 +1,144 @@
+"""All pictures that search can show, product by product."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.models import Product, ProductPhoto
+from search.index.corpus import Corpus
+from search.index.segments import Ids, image_key
+from search.ranking import Matrix, Positions, rank_many
+
+CHUNK = 500  # names to a query
+
+Found = tuple[Ids, NDArray[np.float64]]  # (<= k,) ids of products, best first, and their scores
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The products of a corpus in the order of their ids, and their pictures, one after another."""
+
+    corpus: Corpus
+    items: Positions  # (n,), of the corpus
+
+    @cached_property
+    def products(self) -> Ids:
+        """(n,), ids, rising."""
+        return self.corpus.products[self.items]
+
+    @cached_property
+    def categories(self) -> Ids:
+        """(n,), ids."""
+        return self.corpus.categories[self.items]
+
+    @cached_property
+    def starts(self) -> Positions:
+        """(n,), where the pictures of each product start."""
+        lengths = self._lengths[self.items]
+        return np.cumsum(lengths) - lengths
+
+    @cached_property
+    def owners(self) -> Positions:
+        """(m,), whose picture each is."""
+        return np.repeat(np.arange(len(self.items)), self._lengths[self.items])
+
+    @cached_property
+    def rows(self) -> Positions:
+        """(m,), of the corpus."""
+        shifts = self._first_rows[self.items] - self.starts
+        return np.arange(len(self.owners)) + shifts[self.owners]
+
+    @cached_property
+    def photos(self) -> Ids:
+        """(m,), ids of photos, 0 for a product's own picture."""
+        return self.corpus.pictures(self.rows)[0]
+
+    @cached_property
+    def images(self) -> Ids:
+        """(m,), keys of the stored pictures."""
+        return self.corpus.pictures(self.rows)[1]
+
+    @cached_property
+    def fingerprints(self) -> Ids:
+        """(n,), numbers that change with any of a product's pictures."""
+        sums: Ids = np.add.reduceat(self.images, self.starts) if len(self.items) else self.images
+        return sums
+
+    def pictures(self, products: Positions) -> Positions:
+        """The pictures of some products, one product after another."""
+        lengths = self._lengths[self.items[products]]
+        shifts = self.starts[products] - (np.cumsum(lengths) - lengths)
+        pictures: Positions = np.arange(lengths.sum()) + np.repeat(shifts, lengths)
+        return pictures
+
+    def vectors(self, pictures: Positions) -> NDArray[np.float32]:
+        """Those of some pictures, (len(pictures), dim)."""
+        rows, split = self.rows[pictures], len(self.corpus.base.photos)
+        old, new = self.corpus.base.matrix.rows, self.corpus.overlay.matrix.rows
+        vectors = np.empty((len(rows), old.shape[1]), np.float32)
+        vectors[rows < split] = old[rows[rows < split]]
+        vectors[rows >= split] = new[rows[rows >= split] - split]
+        return vectors
+
+    def names(self, pictures: Positions) -> dict[int, str]:
+        """The stored names of these pictures, without those that were replaced meanwhile."""
+        own = pictures[self.photos[pictures] == 0]
+        more = pictures[self.photos[pictures] != 0]
+        stored = _stored(Product, own, lambda picture: self.products[self.owners[picture]])
+        stored |= _stored(ProductPhoto, more, lambda picture: self.photos[picture])
+        return {
+            picture: name
+            for picture, name in stored.items()
+            if image_key(name) == self.images[picture]
+        }
+
+    @cached_property
+    def _first_rows(self) -> Positions:
+        base, overlay = self.corpus.base, self.corpus.overlay
+        return np.concatenate([base.matrix.starts, overlay.matrix.starts + len(base.photos)])
+
+    @cached_property
+    def _lengths(self) -> Positions:
+        end = len(self.corpus.base.photos) + len(self.corpus.overlay.photos)
+        return np.diff(np.append(self._first_rows, end))
+
+
+def gallery_of(corpus: Corpus) -> Gallery:
+    """The gallery of what can be found now."""
+    items = np.flatnonzero(corpus.live)
+    return Gallery(corpus, items[np.argsort(corpus.products[items])])
+
+
+def nearest(corpus: Corpus, vectors: NDArray[np.float32], k: int) -> Iterator[Found]:
+    """For each of the vectors (q, dim) the products most like it by plain cosine."""
+    split = len(corpus.base.products)
+    base = rank_many(_plain(corpus.base.matrix), vectors, k, mask=corpus.live[:split])
+    new = rank_many(_plain(corpus.overlay.matrix), vectors, k, mask=corpus.live[split:])
+    for before, since in zip(base, new, strict=True):
+        items = np.concatenate([before.items, since.items + split])
+        scores = np.concatenate([before.scores, since.scores])
+        products = corpus.products[items]
+        best = np.lexsort((products, -scores))[:k]
+        yield products[best], scores[best]
+
+
+def _plain(matrix: Matrix) -> Matrix:
+    return Matrix(matrix.rows, matrix.starts, matrix.bounds)
+
+
+def _stored(
+    model: type[Product] | type[ProductPhoto],
+    pictures: Positions,
+    id_of: Callable[[int], int],
+) -> dict[int, str]:
+    by_id = {int(id_of(picture)): picture for picture in pictures.tolist()}
+    names: dict[int, str] = {}
+    ids = iter(by_id)
+    while chunk := list(islice(ids, CHUNK)):
+        rows = model.objects.filter(pk__in=chunk).values_list("pk", "image")
+        names |= {by_id[pk]: image for pk, image in rows if image}
+    return names

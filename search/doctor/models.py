@@ -1,0 +1,101 @@
+"""What staff are told of, and what they said to it."""
+
+from typing import Any, ClassVar
+
+from django.core.files.storage import default_storage
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from catalog.models import Category, Product, ProductPhoto
+from catalog.storage import files_of
+
+
+class Kind(models.TextChoices):
+    DUPLICATE = "duplicate", _("Same picture, several products")
+    PLACEHOLDER = "placeholder", _("Placeholder pictures")
+    BLANK = "blank", _("Blank pictures")
+    TINY = "tiny", _("Tiny pictures")
+    BLURRED = "blurred", _("Blurred pictures")
+    CATEGORY = "category", _("Doubtful categories")
+
+
+REASONS = {
+    Kind.DUPLICATE: _("The pictures are alike to %(share)d %%."),
+    Kind.PLACEHOLDER: _("%(number)d products of unlike names have this picture."),
+    Kind.BLANK: _("There is next to nothing to be seen."),
+    Kind.TINY: _("The shorter side has %(number)d pixels, fewer than the network looks at."),
+    Kind.BLURRED: _("It is %(share)d %% as sharp as pictures of this catalog usually are."),
+    Kind.CATEGORY: _("Of the products that look most like it, %(share)d %% are in %(category)s."),
+}
+
+
+class State(models.TextChoices):
+    OPEN = "open", _("open")
+    DISMISSED = "dismissed", _("dismissed")
+
+
+class Finding(models.Model):
+    """Something that may be wrong. What `measure` is depends on the kind: see `reason`."""
+
+    kind = models.CharField(max_length=12, choices=Kind)
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    measure = models.FloatField()
+    category = models.ForeignKey(Category, models.CASCADE, null=True, related_name="+")
+    found_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-pk",)
+        indexes = (models.Index(fields=("state", "kind", "-id"), name="finding_state_kind"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(kind=Kind.CATEGORY) ^ Q(category__isnull=True),
+                name="finding_suggests_category",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(Kind(self.kind).label)
+
+    @property
+    def reason(self) -> str:
+        """What was measured, as a sentence."""
+        return str(REASONS[Kind(self.kind)]) % {
+            "number": round(self.measure),
+            "share": int(100 * self.measure),
+            "category": self.category,
+        }
+
+
+class SubjectQuerySet(models.QuerySet[Any]):
+    def outdated(self) -> "SubjectQuerySet":
+        """Subjects whose picture is another by now."""
+        own = Q(photo=None) & ~Q(image=F("product__image"))
+        return self.filter(own | (Q(photo__isnull=False) & ~Q(image=F("photo__image"))))
+
+    def of(self, product: int) -> models.QuerySet[Any, dict[str, Any]]:
+        """The ids of the findings on a product."""
+        return self.filter(product=product).order_by().values("finding")
+
+
+class Subject(models.Model):
+    """A product that a finding is about, and which of its pictures."""
+
+    finding = models.ForeignKey(Finding, models.CASCADE, related_name="subjects")
+    product = models.ForeignKey(Product, models.CASCADE, related_name="+")
+    photo = models.ForeignKey(ProductPhoto, models.CASCADE, null=True, related_name="+")
+    image = models.CharField(max_length=200)  # its stored name
+
+    objects: ClassVar = SubjectQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("product", "id")
+        constraints = (models.UniqueConstraint(fields=("finding", "product"), name="subject_once"),)
+
+    def __str__(self) -> str:
+        return self.image
+
+    @property
+    def thumbnail_url(self) -> str:
+        """The small picture's address."""
+        return default_storage.url(files_of(self.image)[-1])
