@@ -1,0 +1,18 @@
+from django.db import models
+
+
+class Searched(models.Model):
+    """A search by a photo: its vector and what it found, never the photo nor who asked."""
+
+    embedder = models.CharField(max_length=100)  # identity
+    vector = models.BinaryField()  # little-endian float32, unit length
+    best = models.FloatField()  # the cosine of the product most like it
+    day = models.DateField()  # the hour would help to tell who it was
+
+    class Meta:
+        verbose_name = "search by a photo"
+        verbose_name_plural = "searches by photos"
+        indexes = (models.Index(fields=["embedder", "-id"], name="searched_newest"),)
+
+    def __str__(self) -> str:
+        return f"{self.day}, {self.best:.2f}"
