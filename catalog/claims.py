@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 from catalog.models import (
     AT_ONCE,
     IN_WORK,
-    PENDING,
     STOPPED_WORKER,
     EmbeddedPicture,
     EmbeddedQuerySet,
     EmbeddingStatus,
+    pending,
 )
 from catalog.pictures import NewPicture, StoredPicture
 from catalog.references import discard
+from catalog.signals import vector_written
 from catalog.vectors import InvalidVector, to_bytes
 
 STOPS = 3  # a picture that stops its worker so often is given up
@@ -118,14 +119,14 @@ def write_picture(claim: Claim, picture: NewPicture) -> Outcome:
     row = claim.model()  # one of its own, as the claim holds on to the old picture
     row.image.save(None, picture, save=False)
     columns = {"image": row.image.name, "image_source_digest": row.image_source_digest}
-    outcome = _compare_and_swap(claim, Outcome(claim.id, "fetched"), PENDING | columns)
+    outcome = _compare_and_swap(claim, Outcome(claim.id, "fetched"), pending() | columns)
     void = outcome.status == "void"
     transaction.on_commit(partial(discard, str(row.image.name)) if void else row.image.confirm)
     return outcome
 
 
 def write_vector(claim: Claim, vector: NDArray[np.float32], identity: str) -> Outcome:
-    """Store a picture's vector (dim,)."""
+    """Store a picture's vector (dim,), and tell `vector_written` within the same transaction."""
     try:
         embedding = to_bytes(vector)
     except InvalidVector as error:
@@ -140,7 +141,11 @@ def write_vector(claim: Claim, vector: NDArray[np.float32], identity: str) -> Ou
         "embedding_due_at": AT_ONCE,
         "embedded_at": timezone.now(),
     }
-    return _compare_and_swap(claim, Outcome(claim.id, EmbeddingStatus.READY), columns)
+    with transaction.atomic():
+        outcome = _compare_and_swap(claim, Outcome(claim.id, EmbeddingStatus.READY), columns)
+        if outcome.status == EmbeddingStatus.READY:
+            vector_written.send(claim.model, claim=claim, identity=identity, vector=vector)
+    return outcome
 
 
 def write_failure(claim: Claim, reason: str, *, may_mend: bool = False) -> Outcome:

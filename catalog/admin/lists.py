@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -19,7 +19,8 @@ class BoundedChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         try:
-            super().get_results(request)
+            with transaction.atomic():  # after an error PostgreSQL takes nothing until its end
+                super().get_results(request)
         except (OverflowError, DatabaseError) as error:
             raise IncorrectLookupParameters(error) from error  # Django shows the list without them
 

@@ -1,0 +1,23 @@
+"""Changing the network goes with pgvector as it does with files."""
+
+import pytest
+
+from catalog.embedders.runtime import Embedder
+from search.engines import tables
+from tests.search.test_switching import (  # noqa: F401
+    products,
+    test_changes_during_the_switch_are_right_at_once,
+    test_failed_pictures_do_not_hold_the_switch_up,
+    test_going_back_is_the_same_command,
+    two_networks,
+)
+
+pytestmark = [
+    pytest.mark.parametrize("engine", ["pgvector"], indirect=True),
+]
+
+
+@pytest.fixture(autouse=True)
+def _table(engine: str, embedder: Embedder) -> None:
+    """There is one already."""
+    tables.create(embedder.dim)
