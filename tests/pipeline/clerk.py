@@ -20,6 +20,7 @@ from catalog.signals import in_one_request
 from catalog.tasks import embed
 from catalog.vectors import from_bytes
 from tests.conftest import jpeg
+from visualsearch.logs import identified
 
 State = tuple[str, str]  # status, reason
 
@@ -58,6 +59,12 @@ def deliver_again(times: int) -> None:
     ids = list(Product.objects.values_list("pk", flat=True))
     for _ in range(times):
         embed.delay("catalog.Product", ids)
+
+
+def request(request_id: str) -> None:
+    """Ask for all pictures, as a request of this id does."""
+    with identified(request_id):
+        deliver_again(1)
 
 
 def path(sku: int) -> Path:

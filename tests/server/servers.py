@@ -86,8 +86,16 @@ class Gunicorn(Server):
     @property
     def worker(self) -> Path:
         """What the system says of the process that answers."""
+        return Path("/proc", str(min(self.children())))
+
+    def children(self) -> set[int]:
+        """The ids of the processes that answer."""
         pid = self.process.pid
-        return Path("/proc", Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+        return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+    def reload(self) -> None:
+        """Have new processes take over from those there are."""
+        self.process.send_signal(signal.SIGHUP)
 
 
 class Nginx(Server):

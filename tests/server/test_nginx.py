@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from tests.conftest import jpeg
+from tests.pipeline.processes import until
 from tests.server.servers import FORM, HEAD, ROOT, Nginx, answer_of, heard, stall
 
 STRANGERS = tuple(f"127.0.0.{number}" for number in range(3, 7))
@@ -132,3 +133,15 @@ def encoding(nginx: Nginx, path: str) -> str | None:
     response = requests.get(nginx.base + path, timeout=5)
     assert response.status_code == 200
     return response.headers.get("Content-Encoding")
+
+
+def test_metrics_are_not_passed_on(nginx: Nginx) -> None:
+    assert requests.get(f"{nginx.base}/metrics", timeout=5).status_code == 404
+
+
+def test_log_has_the_id_of_the_answer_and_not_who_asked_for_what(nginx: Nginx) -> None:
+    answer = requests.get(f"{nginx.base}/products/?search=secret", timeout=30)
+    log = nginx.log.with_name("access.log")
+    line = until(log.read_text, lambda text: answer.headers["X-Request-ID"] in text, 5)
+    assert "127.0.0." not in line
+    assert "secret" not in line

@@ -1,0 +1,34 @@
+"""Requests, their ids and their lines."""
+
+import logging
+
+import pytest
+from django.test import Client
+
+from visualsearch import observing
+
+
+def test_answer_has_the_id_that_was_sent(client: Client) -> None:
+    response = client.get("/healthz", headers={"X-Request-ID": "abcdef-0123"})
+    assert response["X-Request-ID"] == "abcdef-0123"
+
+
+def test_answer_has_an_id_of_its_own_for_each_request_without(client: Client) -> None:
+    ids = {client.get("/healthz")["X-Request-ID"] for _ in range(3)}
+    assert {len(one) for one in ids} == {32}
+    assert len(ids) == 3
+
+
+def test_odd_id_does_not_come_back(client: Client) -> None:
+    odd = '{"level": "ERROR"}'
+    assert client.get("/healthz", headers={"X-Request-ID": odd})["X-Request-ID"] != odd
+
+
+def test_request_is_logged_by_its_view(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, observing.__name__):
+        client.post("/healthz?secret")
+    record = caplog.records[-1]
+    facts = record.facts  # type: ignore[attr-defined]
+    assert record.getMessage() == "healthz was answered 405"
+    assert 0 < facts.pop("seconds") < 5
+    assert facts == {"view": "healthz", "status": 405}

@@ -1,0 +1,69 @@
+"""/metrics, for Prometheus: what all processes of this server counted, and how the shop is now."""
+
+import os
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from search.health import examine
+
+PROXIES = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")  # what they add to a request
+NOT_FOR_ALL = "Ask from this machine itself, or with METRICS_TOKEN.\n"
+
+
+class Shop(Collector):
+    """What the database and the index of this process say at the moment they are asked."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        health = examine()
+        yield _gauge("ready", "1 where searches are answered, else 0.", health.is_ready)
+        if index := health.index:
+            yield _gauge("index_products", "Products that are searched.", index.products)
+            yield _gauge("index_generation", "Another after every change.", index.generation)
+            yield _gauge("index_lag_seconds", "Since it was the database's.", index.lag_seconds)
+        if queue := health.queue:
+            states = GaugeMetricFamily("visualsearch_pictures", "By state.", labels=("state",))
+            for state, count in queue.states.items():
+                states.add_metric((state,), count)
+            yield states
+            seconds = queue.oldest.total_seconds()
+            yield _gauge("queue_oldest_seconds", "For how long a picture has waited.", seconds)
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Counts since the start, of all processes together; gauges as they are now."""
+    if not _may_see(request):
+        return HttpResponse(NOT_FOR_ALL, content_type="text/plain", status=403)
+    registry = CollectorRegistry()
+    registry.register(Shop())
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # see visualsearch.gunicorn
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(REGISTRY)
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_see(request: HttpRequest) -> bool:
+    """Whoever has the token; without one who asks from this machine, and through no proxy.
+
+    Behind a proxy, strangers have an address of this machine or of its network, too.
+    """
+    if settings.METRICS_TOKEN:
+        given = request.headers.get("Authorization", "")
+        return constant_time_compare(given, f"Bearer {settings.METRICS_TOKEN}")
+    if any(name in request.headers for name in PROXIES):
+        return False
+    return ip_address(request.META.get("REMOTE_ADDR") or "::").is_loopback
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"visualsearch_{name}", text, value)
