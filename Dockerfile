@@ -20,7 +20,7 @@ COPY . .
 ARG EMBEDDER=mobilenet_v2
 # MALLOC_… has the memory of large pictures given back as soon as they are searched for.
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    MALLOC_MMAP_THRESHOLD_=1048576 \
+    MALLOC_MMAP_THRESHOLD_=1048576 LOG_FORMAT=json \
     EMBEDDER=$EMBEDDER MODEL_DIR=/models VAR_DIR=/data PORT=8000
 USER shop
 VOLUME /data
@@ -28,4 +28,4 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --start-period=20s CMD ["python", "-c", \
     "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/healthz')"]
 # gunicorn listens on $PORT, on all addresses; WEB_CONCURRENCY says how many processes.
-CMD ["gunicorn", "--config", "python:visualsearch.gunicorn", "--access-logfile", "-"]
+CMD ["gunicorn", "--config", "python:visualsearch.gunicorn"]

@@ -7,7 +7,7 @@ PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 
-.PHONY: run test lint format bench screenshots
+.PHONY: run test test-postgres lint format bench load screenshots
 
 run: .venv/run
 	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT)))" 2>/dev/null \
@@ -22,6 +22,10 @@ test: .venv/test lint
 	@$(MANAGE) download_model --embedder efficientnet_lite0
 	@$(BIN)/pytest -rs
 
+test-postgres: .venv/test
+	@$(MANAGE) download_model --embedder efficientnet_lite0
+	@$(BIN)/python tests/postgres.py $(BIN)/pytest -rs
+
 lint: .venv/test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -35,8 +39,14 @@ format: .venv/test
 bench: .venv/test
 	@$(MANAGE) download_model --embedder efficientnet_lite0
 	@EMBEDDER=efficientnet_lite0 $(BIN)/python benchmarks/pipeline.py
+	@$(BIN)/python benchmarks/embedding.py
 	@$(BIN)/python benchmarks/ranking.py $(PHOTOS)
 	@$(BIN)/python benchmarks/serving.py $(PHOTOS)
+	@$(BIN)/python tests/postgres.py $(BIN)/python benchmarks/pgvector.py $(PHOTOS)
+
+load: .venv/test
+	@$(MANAGE) download_model --embedder efficientnet_lite0
+	@$(BIN)/python benchmarks/load.py
 
 screenshots: .venv/test
 	@$(BIN)/python docs/screenshots.py

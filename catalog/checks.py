@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,16 @@ def _max_image_megapixels() -> str:
     return _bounds("MAX_IMAGE_MEGAPIXELS", *MEGAPIXELS)
 
 
+def _media_storage() -> str:
+    if not settings.MEDIA_STORAGE:
+        return ""
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", settings.MEDIA_STORAGE):
+        return f"MEDIA_STORAGE is {settings.MEDIA_STORAGE!r}. Use s3://bucket, or unset it."
+    if find_spec("storages") is None or find_spec("boto3") is None:
+        return "MEDIA_STORAGE names a bucket. Run: pip install -r requirements-s3.txt"
+    return ""
+
+
 def _heif() -> str:
     try:
         ImageLimits(formats=("HEIF",) if settings.HEIF else ())
@@ -86,6 +97,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "catalog.E005": _max_image_mb,
     "catalog.E006": _max_image_megapixels,
     "catalog.E007": _heif,
+    "catalog.E008": _media_storage,
 }
 
 

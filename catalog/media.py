@@ -5,7 +5,8 @@ import re
 from pathlib import Path, PurePosixPath
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.core.files.storage import default_storage
+from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 from django.views.static import serve
 
@@ -27,20 +28,27 @@ POLICY = "default-src 'none'; sandbox"  # whatever a browser may take it for
 
 @require_safe
 def picture(request: HttpRequest, path: str) -> HttpResponseBase:
-    """A picture of the media folder."""
+    """A picture of the media folder, or of the bucket."""
     content_type = TYPES.get(PurePosixPath(path).suffix.lower())
-    if content_type is None or not _is_stored(path):
+    if content_type is None or len(path) > LONGEST or not NAME.fullmatch(path):
         raise Http404
-    response = serve(request, path, document_root=str(settings.MEDIA_ROOT))
+    response = _of_bucket(path) if settings.MEDIA_STORAGE else _of_folder(request, path)
     response["Content-Type"] = content_type
     response["Cache-Control"] = CACHE
     response["Content-Security-Policy"] = POLICY
     return response
 
 
-def _is_stored(path: str) -> bool:
-    """Whether it is a file of the media folder itself: no link, no folder, no pipe."""
-    if len(path) > LONGEST or not NAME.fullmatch(path):
-        return False
+def _of_folder(request: HttpRequest, path: str) -> HttpResponseBase:
+    """A file of the media folder itself: no link, no folder, no pipe."""
     file = Path(settings.MEDIA_ROOT).resolve() / path
-    return file.is_file() and os.path.realpath(file) == str(file)
+    if not file.is_file() or os.path.realpath(file) != str(file):
+        raise Http404
+    return serve(request, path, document_root=str(settings.MEDIA_ROOT))
+
+
+def _of_bucket(path: str) -> HttpResponseBase:
+    try:
+        return FileResponse(default_storage.open(path))
+    except FileNotFoundError as error:
+        raise Http404 from error

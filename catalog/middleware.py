@@ -33,7 +33,7 @@ class TroubleMiddleware:
         """The answer to trouble of the machine; of other errors Django tells."""
         if not isinstance(error, TROUBLE):
             return None
-        logger.exception("%s could not be answered.", request.path, exc_info=error)
+        logger.exception("A request could not be answered.", exc_info=error)
         sentence = str(error) if isinstance(error, NotStored) else OUT_OF_ORDER
         if is_api(request):
             return JsonResponse({"detail": sentence}, status=status.HTTP_503_SERVICE_UNAVAILABLE)

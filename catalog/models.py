@@ -1,7 +1,7 @@
 """The catalog: categories and products, and what every embedded picture has in common."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -23,19 +23,23 @@ class EmbeddingStatus(models.TextChoices):
 
 
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
-# What a row is set to when it wants a vector.
-PENDING = {
-    "embedding_status": EmbeddingStatus.PENDING,
-    "embedding_error": "",
-    "embedding_attempts": 0,
-    "embedding_due_at": AT_ONCE,
-}
+CLOCKS_DIFFER = timedelta(seconds=5)  # what is due now is due on every machine
 # What a row says while a worker is at it; a worker that is killed leaves it behind.
 IN_WORK = "A worker is reading this picture."
 # What a picture says that is tried again only if somebody asks for it.
 STOPPED_WORKER = "Reading this picture stopped the worker three times."
 # As `catalog.pictures.is_remote`, for the database.
 REMOTE = Q(image_url__istartswith="http://") | Q(image_url__istartswith="https://")
+
+
+def pending() -> dict[str, Any]:
+    """What a row is set to when it wants a vector, from now on."""
+    return {
+        "embedding_status": EmbeddingStatus.PENDING,
+        "embedding_error": "",
+        "embedding_attempts": 0,
+        "embedding_due_at": timezone.now() - CLOCKS_DIFFER,
+    }
 
 
 class EmbeddedQuerySet(RevisedQuerySet):
@@ -63,7 +67,7 @@ class EmbeddedQuerySet(RevisedQuerySet):
 
     def ask_again(self) -> int:
         """Make all these rows pending, as if they had just been saved; how many there were."""
-        return self.update(**PENDING)
+        return self.update(**pending())
 
 
 class EmbeddedManager(models.Manager.from_queryset(EmbeddedQuerySet)):  # type: ignore[misc]
@@ -194,8 +198,9 @@ class EmbeddedPicture(models.Model):
     def _mark_pending(self, using: str | None) -> None:
         row = type(self).objects.using(using).filter(pk=self.pk)
         current = Q(embedding_status=EmbeddingStatus.READY, embedding_digest=self.image.digest)
-        if row.exclude(current).update(**PENDING):
-            for column, value in PENDING.items():
+        columns = pending()
+        if row.exclude(current).update(**columns):
+            for column, value in columns.items():
                 setattr(self, column, value)
             if self.image:
                 want_embedding(self, using)

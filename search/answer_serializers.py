@@ -3,8 +3,9 @@
 from rest_framework import serializers
 
 from search.answers import Answer, CategoryCount, Facets, Match
-from search.bands import BANDS, LOWEST
-from search.queries import Query, milliseconds_since
+from search.bands import WORDS, Band
+from search.metrics import milliseconds
+from search.queries import Query
 
 
 class MatchSerializer(serializers.Serializer[Match]):
@@ -22,9 +23,9 @@ class MatchSerializer(serializers.Serializer[Match]):
         help_text="The cosine of the two pictures' vectors: 1 is the same picture."
     )
     match = serializers.ChoiceField(
-        [*(word for _, word in BANDS), LOWEST],
+        WORDS,
         source="band",
-        help_text="The score in words, such as very close.",
+        help_text="The score in words, by limits that are found for this catalog: see the index.",
     )
 
     def get_url(self, match: Match) -> str:
@@ -87,11 +88,21 @@ class FacetsSerializer(serializers.Serializer[Facets]):
     price = PriceRangeSerializer(source="*", help_text="What it costs.")
 
 
+class BandSerializer(serializers.Serializer[Band]):
+    """A word for scores."""
+
+    name = serializers.CharField(help_text="The word, as matches have it.")
+    least = serializers.FloatField(
+        allow_null=True, help_text="The score from which on it holds; null for the lowest."
+    )
+
+
 class IndexFactsSerializer(serializers.Serializer[Answer]):
     """What was searched."""
 
     products = serializers.IntegerField(help_text="How many products search knows.")
     generation = serializers.IntegerField(help_text="Another number after every change.")
+    bands = BandSerializer(source="bands.all", many=True, help_text="Words for scores, best first.")
 
 
 class TimingsSerializer(serializers.Serializer[Answer]):
@@ -104,7 +115,7 @@ class TimingsSerializer(serializers.Serializer[Answer]):
 
     def get_total(self, answer: Answer) -> float:
         started: float = self.context["started"]
-        return milliseconds_since(started)
+        return milliseconds("total", started)
 
 
 class AnswerSerializer(serializers.Serializer[Answer]):

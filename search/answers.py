@@ -1,6 +1,6 @@
 """The one search: a query and its options in, an answer out. Pages and API only dress it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import floor
 from operator import attrgetter
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures import StoredPicture
-from search.bands import band
-from search.index import live_index
-from search.index.corpus import Corpus
+from search.bands import Bands, bands_of
+from search.engines import Scope, get_engine
+from search.index.corpus import Corpus, CorpusScan
 from search.index.segments import image_key
-from search.queries import Query, milliseconds_since
+from search.metrics import RESULTS, milliseconds
+from search.queries import Query
 from search.ranking import Mask, Positions, Ranking
 
 NEAREST = 4  # shown where nothing reaches the threshold
@@ -37,6 +38,11 @@ class Options:
     max_price: Decimal | None = None
     ordering: str = "-score"  # or "price", "-price"
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the best of the whole catalog are asked for."""
+        return replace(self, threshold=0, limit=0) == Options(threshold=0, limit=0)
+
 
 @dataclass(frozen=True)
 class Match:
@@ -45,16 +51,12 @@ class Match:
     product: Product
     image: StoredPicture
     score: float
+    band: str  # the score in words, in English
 
     @property
     def percent(self) -> int:
         """The score as people read it; 100 only for the very same picture."""
         return floor(100 * self.score + 1e-4)
-
-    @property
-    def band(self) -> str:
-        """The score in words."""
-        return band(self.score)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class Answer:
     facets: Facets
     products: int  # how many were searched
     generation: int
+    bands: Bands
     rank_ms: float
 
 
@@ -101,7 +104,7 @@ class _Filters:
 def search(query: Query, options: Options) -> Answer:
     """The products most like the query. Raises NothingToSearch."""
     started = perf_counter()
-    corpus = live_index(query.embedder, len(query.vector)).corpus()
+    corpus = get_engine().corpus(query, _scope(options))
     if not len(corpus):
         raise NothingToSearch(
             "There is nothing to search yet: no product's picture has been read. "
@@ -110,27 +113,34 @@ def search(query: Query, options: Options) -> Answer:
     filters = _filters(corpus, query, options)
     mask = filters.others & filters.category & filters.price
     wanted = min(options.page * options.limit, len(mask))
-    ranking = corpus.rank(query.vector, wanted, threshold=options.threshold, mask=mask)
+    scan = corpus.scan(query.vector)
+    ranking = scan.rank(wanted, threshold=options.threshold, mask=mask)
     count = int((ranking.matched & mask).sum())
+    RESULTS.observe(count)
     return Answer(
         query=query,
         options=options,
         matches=_page(corpus, query, options, ranking, mask),
-        nearest=[] if count else _nearest(corpus, query, mask),
+        nearest=[] if count else _nearest(corpus, scan, mask),
         count=count,
         facets=_facets(corpus, ranking.matched & filters.others, filters),
         products=len(corpus),
         generation=corpus.generation,
-        rank_ms=milliseconds_since(started),
+        bands=bands_of(corpus.identity),
+        rank_ms=milliseconds("rank", started),
     )
 
 
 def match_of(query: Query, product_id: int) -> Match | None:
     """A product with its picture most like the query, None if it can't be found."""
-    corpus = live_index(query.embedder, len(query.vector)).corpus()
+    corpus = get_engine().corpus(query, Scope(product=product_id))
     items = np.flatnonzero((corpus.products == product_id) & corpus.live)
     scores, rows = corpus.score_items(query.vector, items)
     return next(iter(_matches(corpus, items, rows, scores)), None)
+
+
+def _scope(options: Options) -> Scope:
+    return Scope(options.threshold, options.categories, options.min_price, options.max_price)
 
 
 def _filters(corpus: Corpus, query: Query, options: Options) -> _Filters:
@@ -160,8 +170,8 @@ def _page(
     return _matches(corpus, items, rows, scores)
 
 
-def _nearest(corpus: Corpus, query: Query, mask: Mask) -> list[Match]:
-    ranking = corpus.rank(query.vector, NEAREST, mask=mask)
+def _nearest(corpus: Corpus, scan: CorpusScan, mask: Mask) -> list[Match]:
+    ranking = scan.rank(NEAREST, mask=mask)
     return _matches(corpus, ranking.items, ranking.rows, ranking.scores)
 
 
@@ -178,12 +188,12 @@ def _matches(
     photos = ProductPhoto.objects.in_bulk(photo_ids[photo_ids > 0].tolist())
     columns = (corpus.products[items], photo_ids, images, scores)
     found = zip(*(column.tolist() for column in columns), strict=True)
-    matches = []
+    bands, matches = bands_of(corpus.identity), []
     for product_id, photo_id, image, score in found:
         product = products.get(product_id)
         picture = photos.get(photo_id) if photo_id else product
         if product and picture and image_key(str(picture.image.name)) == image:
-            matches.append(Match(product, picture.image, score))
+            matches.append(Match(product, picture.image, score, bands.word(score)))
     return matches
 
 

@@ -25,6 +25,11 @@ def _num_proxies() -> str:
     return "" if proxies >= 0 else f"NUM_PROXIES is {proxies}. Use 0 where there is no proxy."
 
 
+def _demand_days() -> str:
+    days = settings.DEMAND_DAYS
+    return "" if days >= 0 else f"DEMAND_DAYS is {days}. Use 0 to keep nothing."
+
+
 def _index_refresh_seconds() -> str:
     seconds = settings.INDEX_REFRESH_SECONDS
     if isfinite(seconds) and seconds >= 0:
@@ -73,6 +78,7 @@ ERRORS: Checks = {
     "search.E003": _num_proxies,
     "search.E004": _index_refresh_seconds,
     "search.E005": _cache_url,
+    "search.E008": _demand_days,
 }
 DEPLOY_WARNINGS: Checks = {
     "search.W001": _shared_counters,

@@ -1,5 +1,6 @@
 """What every page shows."""
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from catalog.serving import served_identity
@@ -8,3 +9,8 @@ from catalog.serving import served_identity
 def embedder(request: HttpRequest) -> dict[str, str]:
     """The embedder of what is searched, for the footer."""
     return {"embedder_name": served_identity()}
+
+
+def privacy(request: HttpRequest) -> dict[str, int]:
+    """For how many days it is kept what was looked for, for the notes on privacy."""
+    return {"demand_days": settings.DEMAND_DAYS}

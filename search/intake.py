@@ -17,7 +17,9 @@ from catalog.limits import image_limits
 from catalog.pictures import fetch_picture
 from catalog.serving import serving_embedder
 from search.answers import Answer, NothingToSearch, Options, search
+from search.demand.records import note
 from search.memory import recall_address, remember_address
+from search.metrics import fetch_noted
 from search.photos import Crop
 from search.queries import (
     NotCroppable,
@@ -114,9 +116,11 @@ def decoding() -> Iterator[None]:
 def answer_to(query: Query, options: Options) -> Answer:
     """`search()`, with its errors as an HTTP client wants them. Raises APIException."""
     try:
-        return search(query, options)
+        answer = search(query, options)
     except NothingToSearch as error:
         raise Unavailable(str(error)) from error
+    note(answer)
+    return answer
 
 
 def _by_photo(given: dict[str, Any], embedder: Embedder) -> Query:
@@ -161,7 +165,7 @@ def _photo(given: dict[str, Any]) -> IO[bytes]:
     upload: IO[bytes] | None = given.get("file")
     if upload is None:
         try:
-            with FETCHING.one():
+            with FETCHING.one(), fetch_noted():
                 return BytesIO(fetch_picture(given["image_url"]))
         except Busy as error:
             raise TooBusy(str(error)) from error

@@ -7,21 +7,21 @@ first, from which every process goes on serving; the switch itself moves one lin
 from catalog.embedders.runtime import Embedder
 from catalog.models import EMBEDDED_MODELS, EmbeddedPicture, EmbeddedQuerySet, EmbeddingStatus
 from catalog.serving import serve
-from search.index import live_index
+from search.engines import get_engine
 
 
 def begin_switch(old: Embedder) -> None:
     """Keep the vectors that are searched now, for as long as the switch takes."""
-    live_index(old.identity, old.dim).compact()
+    get_engine().build(old.identity, old.dim)
 
 
 def finish_switch(old: Embedder, new: Embedder) -> bool:
     """Search the new vectors from now on, if no picture waits for one; whether that was so."""
     if any(_waiting(model, new.identity) for model in EMBEDDED_MODELS):
         return False
-    live_index(new.identity, new.dim).compact()
+    get_engine().build(new.identity, new.dim)
     serve(new.identity)
-    live_index(old.identity, old.dim).remove_files()
+    get_engine().forget(old.identity, old.dim)
     return True
 
 

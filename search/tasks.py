@@ -3,18 +3,20 @@
 from celery import shared_task
 
 from catalog.serving import serving_embedder
-from search.index import live_index
+from search.demand.records import forget_old
+from search.doctor.examination import examine
+from search.engines import get_engine
 from search.maps import draw_map_seldom
 
-# Both are taken from the queue at once: they take longer than a broker waits before it sends a
+# All are taken from the queue at once: they take longer than a broker waits before it sends a
 # message to another worker.
 
 
 @shared_task(acks_late=False, reject_on_worker_lost=False, soft_time_limit=3300, time_limit=3600)
 def compact() -> None:
-    """Write a snapshot if much has changed since the last one: minutes for a million products."""
+    """Let the engine keep up with what has changed: minutes for a million products."""
     embedder = serving_embedder()
-    live_index(embedder.identity, embedder.dim).compact_if_large()
+    get_engine().keep_up(embedder.identity, embedder.dim)
 
 
 @shared_task(acks_late=False, reject_on_worker_lost=False, soft_time_limit=600, time_limit=630)
@@ -22,3 +24,15 @@ def draw_map() -> None:
     """Draw the map anew if the catalog has changed, once an hour at most."""
     embedder = serving_embedder()
     draw_map_seldom(embedder.identity, embedder.dim)
+
+
+@shared_task(acks_late=False, reject_on_worker_lost=False, soft_time_limit=3300, time_limit=3600)
+def examine_catalog() -> None:
+    """Look for what is wrong with the pictures of products that have changed."""
+    examine(serving_embedder())
+
+
+@shared_task
+def forget_demand() -> None:
+    """Delete the searches that the demand board has kept for long enough."""
+    forget_old()

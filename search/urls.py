@@ -1,8 +1,12 @@
+from django.contrib import admin
 from django.urls import path
 
 from search.api import SearchView, SimilarView
 from search.api_explain import ExplainView
 from search.api_map import MapView
+from search.demand.views import demand_page
+from search.doctor.views import findings_page, merge_page
+from search.evaluation.views import quality_page
 from search.health import healthz, readyz
 from search.map_views import map_page
 from search.views import product_page, products_page, search_page
@@ -19,6 +23,10 @@ urlpatterns = [
     ),
     path("api/products/<int:pk>/similar/", SimilarView.as_view(), name="api-similar"),
     path("api/map/", MapView.as_view(), name="api-map"),
+    path("admin/doctor/", admin.site.admin_view(findings_page), name="doctor"),
+    path("admin/doctor/<int:pk>/merge/", admin.site.admin_view(merge_page), name="doctor-merge"),
+    path("admin/quality/", admin.site.admin_view(quality_page), name="quality"),
+    path("admin/demand/", admin.site.admin_view(demand_page), name="demand"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
 ]

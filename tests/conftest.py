@@ -16,6 +16,7 @@ from catalog import tasks
 from catalog.embedders import get_embedder
 from catalog.embedders.runtime import Embedder
 from catalog.models import Category, Product
+from search.bands import read_bands
 from search.index import live_index
 
 MakeProduct = Callable[..., Product]
@@ -28,6 +29,7 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `.env` may say, and what earlier tests left, has no effect."""
     settings.DEBUG = False
+    settings.SEARCH_ENGINE = "numpy"
     settings.EMBEDDER = "efficientnet_lite0"
     settings.MEDIA_ROOT = str(tmp_path / "media")
     memory = "django.core.cache.backends.locmem.LocMemCache"
@@ -43,6 +45,7 @@ def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for name in settings.CACHES:
         caches[name].clear()
     live_index.cache_clear()
+    read_bands.cache_clear()
 
 
 @pytest.fixture(scope="session")

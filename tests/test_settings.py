@@ -52,6 +52,11 @@ def test_public_host_needs_a_secret_key() -> None:
     assert value("SECRET_KEY", ALLOWED_HOSTS="shop.example", SECRET_KEY="s").stdout == "s\n"
 
 
+def test_log_format_that_there_is_not_is_named() -> None:
+    assert "It can be: plain, json." in value("LOG_FORMAT", LOG_FORMAT="xml").stderr
+    assert value("LOG_FORMAT", LOG_FORMAT="json").stdout == "json\n"
+
+
 def test_debug_is_off_unless_asked_for() -> None:
     assert value("DEBUG").stdout == "False\n"
     assert value("DEBUG", DEBUG="1").stdout == "True\n"
@@ -146,10 +151,12 @@ NO_FILE = Path("/nowhere/weights.h5")
         ("catalog.E005", "MAX_IMAGE_MB", float("nan"), 100.0, "MAX_IMAGE_MB is nan."),
         ("catalog.E006", "MAX_IMAGE_MEGAPIXELS", 500.0, 89.0, "Use 2 to 89."),
         ("catalog.E007", "HEIF", True, False, "Run: pip install pillow-heif"),
+        ("catalog.E008", "MEDIA_STORAGE", "shop", "s3://shop-pictures", "Use s3://bucket"),
         ("catalog.W001", "MOBILENET_V2_WEIGHTS", NO_FILE, None, "there is no file. Correct or"),
         ("search.E001", "SEARCH_RATE", "often", "600/min", "SEARCH_RATE is 'often'. A rate is"),
         ("search.E002", "FETCH_RATE", "1/week", "", "FETCH_RATE is '1/week'. A rate is"),
         ("search.E003", "NUM_PROXIES", -1, 0, "Use 0 where there is no proxy."),
+        ("search.E008", "DEMAND_DAYS", -1, 0, "Use 0 to keep nothing."),
         ("search.E004", "INDEX_REFRESH_SECONDS", -0.5, 0, "Use 0 or more, such as 0.25."),
         ("search.E004", "INDEX_REFRESH_SECONDS", float("inf"), 0.25, "Use 0 or more"),
         ("search.E005", "CACHE_URL", "memcached://m", "redis://r:6379/1", "must begin with redis"),

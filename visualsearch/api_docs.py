@@ -80,6 +80,8 @@ EXAMPLES: dict[str, Any] = {
     "max": 56.9,
     "IndexFacts.products": 50,
     "generation": 812725474,
+    "Band.name": "very close",
+    "least": 0.87,
     "decode": 4.98,
     "embed": 9.78,
     "rank": 2.94,

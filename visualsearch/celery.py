@@ -1,11 +1,35 @@
 """The Celery application: `celery --app visualsearch worker --beat`."""
 
+import logging.config
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, Task, signals
+from django.conf import settings
+
+from visualsearch.logs import adopt, request_id
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visualsearch.settings")
 
 app = Celery("visualsearch")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect
+def log_as_the_shop_does(**_: Any) -> None:
+    """Keep Celery from setting up logs of its own."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@signals.before_task_publish.connect
+def send_request_id(headers: dict[str, Any], **_: Any) -> None:
+    """Have the worker log under the id of the request that asks for the task."""
+    headers["request_id"] = request_id()
+
+
+@signals.task_prerun.connect
+def take_request_id(task: Task, task_id: str, **_: Any) -> None:
+    """Log under that id, or under the task's own where no request asked for it."""
+    if not task.request.is_eager:
+        adopt(task.request.get("request_id") or task_id)

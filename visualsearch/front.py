@@ -16,6 +16,8 @@ from typing import IO, Any
 
 from django.utils.http import parse_header_parameters
 
+from visualsearch.observing import count
+
 logger = logging.getLogger(__name__)
 
 IN_MEMORY = 2**20  # bytes of a body; a longer one waits on the disk
@@ -159,6 +161,7 @@ def _waiting(environ: Environ, seconds: float) -> Iterator[None]:
 
 
 def _answer(refused: Refused, environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+    count("front", environ.get("REQUEST_METHOD"), refused.status)
     body = json.dumps({"detail": str(refused)}).encode()
     headers = [
         ("Content-Type", "application/json"),

@@ -38,7 +38,7 @@ if not SECRET_KEY:
 HTTPS = env.bool("HTTPS", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked past the proxy
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0)
 # Both bind every host of the domain, for years: for its owner to choose, and not to be urged on.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool("HSTS_WHOLE_DOMAIN", False)
@@ -61,6 +61,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "visualsearch.observing.observed",
     "visualsearch.policies.policies",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -87,6 +88,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "search.context_processors.embedder",
+                "search.context_processors.privacy",
             ],
         },
     },
@@ -102,6 +104,7 @@ except OSError as error:
 DATABASE_URL = env.str("DATABASE_URL", "") or f"sqlite:///{VAR_DIR}/db.sqlite3"
 DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["CONN_MAX_AGE"] = 60  # seconds; to open the file takes longer than to ask
     # Several writers share the file: readers never wait, writers queue up instead of failing.
     DATABASES["default"]["OPTIONS"] = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
@@ -126,14 +129,14 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 2000},
     }
 }
-# The photos that were searched with, for as long as a search can be asked again.
+# The photos that were searched with and their vectors, as long as a search can be asked again.
 CACHES["pictures"] = (
     CACHES["default"]
     if CACHE_URL
     else {
         "BACKEND": "search.photo_files.PhotoFiles",
         "LOCATION": VAR_DIR / "photos",
-        "OPTIONS": {"MAX_ENTRIES": 1000},
+        "OPTIONS": {"MAX_ENTRIES": 2000},
     }
 )
 
@@ -158,8 +161,14 @@ STATIC_ROOT = env.str("STATIC_ROOT", "") or None
 STATICFILES_DIRS = [BASE_DIR / "static", ("demo", BASE_DIR / "fixtures" / "queries")]
 MEDIA_URL = "media/"
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", "") or VAR_DIR / "media")
+MEDIA_STORAGE = env.str("MEDIA_STORAGE", "")
 STORAGES = {
     "default": {
+        "BACKEND": "catalog.bucket.BucketStorage",
+        "OPTIONS": {"bucket_name": MEDIA_STORAGE.removeprefix("s3://"), "file_overwrite": True},
+    }
+    if MEDIA_STORAGE
+    else {
         "BACKEND": "catalog.storage.WholeFileStorage",
         "OPTIONS": {"allow_overwrite": True},  # a file's name tells its contents
     },
@@ -190,30 +199,46 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_throttle": 1,
 }
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # remembers nothing, so it needs no file
+# Those that were not begun when the next ones are due expire: none pile up behind a busy worker.
 CELERY_BEAT_SCHEDULE = {
-    name: {
-        "task": f"catalog.tasks.{name}",
-        "schedule": 3,  # seconds
-        "options": {"expires": 3},  # so that none pile up behind a busy worker
-    }
-    for name in ("embed_pending", "fetch_pending")
-} | {
-    name: {"task": f"search.tasks.{name}", "schedule": seconds, "options": {"expires": seconds}}
-    for name, seconds in (("compact", 30), ("draw_map", 300))
+    task.rpartition(".")[2]: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+    for task, seconds in {
+        "catalog.tasks.embed_pending": 3,
+        "catalog.tasks.fetch_pending": 3,
+        "search.tasks.compact": 30,
+        "search.tasks.examine_catalog": 60,
+        "search.tasks.draw_map": 300,
+        "search.tasks.forget_demand": 3600,
+    }.items()
 }
 
+LOG_FORMAT = env.str("LOG_FORMAT", "") or "plain"
+if LOG_FORMAT not in ("plain", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT!r}. It can be: plain, json.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "visualsearch.logs.JSONLines"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "") or "INFO"},
     "loggers": {
         "tensorflow": {"level": "WARNING"},
         # A worker tells of every task; where tasks run at once that is noise.
         "celery": {"level": "WARNING" if CELERY_TASK_ALWAYS_EAGER else "INFO"},
+        # They name the addresses that shoppers give.
+        "requests_hardened": {"level": "ERROR"},
+        "urllib3": {"level": "ERROR"},
+        # As JSON each request has a line, and Django says nothing new of what was refused.
+        "visualsearch.observing": {"level": "INFO" if LOG_FORMAT == "json" else "WARNING"},
+        "django.request": {"level": "ERROR" if LOG_FORMAT == "json" else "WARNING"},
     },
 }
+
+# Who may ask for /metrics; without it, this machine alone.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
 # So many proxies of ours append to X-Forwarded-For; what else stands there anybody can write.
 NUM_PROXIES = env.int("NUM_PROXIES", 0)
@@ -262,10 +287,12 @@ MODEL_DIR = Path(env.str("MODEL_DIR", "") or VAR_DIR / "models")
 MOBILENET_V2_WEIGHTS = Path(path) if (path := env.str("MOBILENET_V2_WEIGHTS", "")) else None
 FETCH_ALLOWED_HOSTS = names("FETCH_ALLOWED_HOSTS")
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "") or "USD"
+SEARCH_ENGINE = env.str("SEARCH_ENGINE", "") or "numpy"
 INDEX_DIR = VAR_DIR / "index"
 INDEX_REFRESH_SECONDS = env.float("INDEX_REFRESH_SECONDS", 0.25)
 SEARCH_RATE = env.str("SEARCH_RATE", "600/min")
 FETCH_RATE = env.str("FETCH_RATE", "60/min")
+DEMAND_DAYS = env.int("DEMAND_DAYS", 0)
 COUNTERS_DIR = VAR_DIR / "counters"
 MAX_BODY_MB = env.float("MAX_BODY_MB", 32)
 MAX_IMAGE_MB = env.float("MAX_IMAGE_MB", 10)

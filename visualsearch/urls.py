@@ -3,6 +3,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from catalog.media import picture
+from visualsearch.metrics import metrics
 
 urlpatterns = [
     path("", include("catalog.urls")),
@@ -11,6 +12,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("media/<path:path>", picture, name="media"),
+    path("metrics", metrics, name="metrics"),
 ]
 
 handler400 = "catalog.api.errors.bad_request"

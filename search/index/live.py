@@ -26,7 +26,8 @@ from search.index.snapshots import (
     save_snapshot,
     snapshot_in_use,
 )
-from search.ranking import Positions
+from search.ranking import Positions, Tuning
+from search.tuning.publishing import published, revision
 
 logger = logging.getLogger(__name__)
 
@@ -58,24 +59,33 @@ class LiveIndex:
         self._reader = BucketReader(identity, dim)
         self._refreshing = threading.RLock()
         self._checked = float("-inf")
+        self._look = 0.0  # seconds that the last look at the database took
         self._can_write = True
+        self._tuning: Tuning | None = None
+        self._tuning_revision = 0
         self._files = ""
         self._start_from(Snapshot(segment_of([], dim), {}))
 
     def corpus(self) -> Corpus:
         """The catalog as it was in the database INDEX_REFRESH_SECONDS ago or later.
 
+        Looks that take long are rarer, so that they take a quarter of the time at most.
         While one thread follows the database, the others get the corpus before.
         """
         is_first = self._checked < 0
         if self._refreshing.acquire(blocking=is_first):
             try:
-                if monotonic() - self._checked >= settings.INDEX_REFRESH_SECONDS:
+                if monotonic() - self._checked >= self._pause():
                     self._refresh()
                     self._checked = monotonic()
             finally:
                 self._refreshing.release()
         return self._corpus
+
+    @property
+    def lag(self) -> float:
+        """Seconds since the corpus was seen to be what the database has."""
+        return monotonic() - self._checked
 
     def compact(self) -> None:
         """Write a snapshot of the catalog as it is, if the one in use is not. Raises OSError."""
@@ -95,9 +105,17 @@ class LiveIndex:
         """Throw the snapshot away; processes that have it mapped go on with it."""
         remove_snapshots(self._folder)
 
+    def _pause(self) -> float:
+        seconds: float = settings.INDEX_REFRESH_SECONDS
+        return max(seconds, min(3 * self._look, 10 * seconds))
+
     def _refresh(self) -> None:
         self._open_files()
-        if read_total() != self._total():
+        self._follow_tuning()
+        started = monotonic()
+        total = read_total()
+        self._look = monotonic() - started
+        if total != self._total():
             self._follow(read_tallies())
             self._corpus = self._assembled()
 
@@ -111,6 +129,13 @@ class LiveIndex:
             self._start_from(load_snapshot(self._folder))
         except InvalidSnapshot as error:
             logger.warning("%s The vectors are read from the database instead.", error)
+
+    def _follow_tuning(self) -> None:
+        current = revision(self._identity)
+        if current != self._tuning_revision:
+            self._tuning_revision = current
+            self._tuning = published(self._identity, self._dim)
+            self._corpus = self._assembled()
 
     def _start_from(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -160,10 +185,11 @@ class LiveIndex:
         changes = [change for _, change in sorted(self._changes.items())]
         return Corpus(
             identity=self._identity,
-            generation=zlib.crc32(repr(self._total()).encode()),
+            generation=zlib.crc32(repr((self._total(), self._tuning_revision)).encode()),
             base=self._snapshot.segment,
             dead=np.concatenate([np.empty(0, np.intp), *(change.dead for change in changes)]),
             overlay=segment_of([item for change in changes for item in change.items], self._dim),
+            tuning=self._tuning,
         )
 
     def _place(self, bucket: int) -> slice:

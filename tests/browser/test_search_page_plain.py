@@ -68,7 +68,7 @@ def test_starts_from_a_demo_photo_and_steers_by_links(page: Page, shop: Shop) ->
     expect(page.locator(".steered li")).to_have_count(0)
     page.goto(page.url + "&crop=0,0,0.5,0.5")
     page.get_by_role("link", name="Whole photo").click()
-    expect(page.locator(".query")).to_contain_text("the middle of your photo")
+    expect(page.locator(".query")).to_contain_text("all of your photo")
     page.get_by_role("link", name="Find similar").first.click()
     expect(page.locator(".query-product")).to_be_visible()
 

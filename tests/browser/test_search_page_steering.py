@@ -75,7 +75,7 @@ def test_crops_with_the_mouse_and_resets_in_one_click(page: Page, shop: Shop) ->
     x, y, width, height = map(float, address(page)["crop"][0].split(","))
     assert [x, y, width, height] == pytest.approx([0.2, 0.3, 0.8, 0.7], abs=0.01)
     page.locator(".crop-reset").click()
-    expect(page.locator(".query")).to_contain_text("the middle of your photo")
+    expect(page.locator(".query")).to_contain_text("all of your photo")
     assert "crop" not in address(page)
     assert page.locator(".match").first.inner_text() == before
     page.go_back()

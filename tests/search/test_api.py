@@ -354,12 +354,12 @@ def test_number_of_queries_does_not_grow_with_the_catalog(
     django_assert_num_queries: Any,
 ) -> None:
     post(file=picture(0))
-    with django_assert_num_queries(4):  # the index's two looks, the products, the facets' names
+    with django_assert_num_queries(5):  # the index's three looks, the products, the facets' names
         post(file=picture(0), threshold=0)
     for seed in range(6, 12):
         make_product(image=picture(seed))
     post(file=picture(0))
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         post(file=picture(0), threshold=0)
 
 
@@ -387,22 +387,6 @@ def test_hidden_product_can_not_be_read(make_product: MakeProduct, client: Clien
     product = make_product(active=False)
     assert client.get(f"/api/products/{product.pk}/").status_code == 404
     assert client.get(f"/products/{product.pk}/").status_code == 404
-
-
-def test_readyz_names_embedder_and_index(products: list[Product], client: Client) -> None:
-    ready = client.get("/readyz")
-    assert ready.status_code == 200
-    assert ready.json()["embedder"] == products[0].embedder
-    assert ready.json()["index"]["products"] == 6
-
-
-@pytest.mark.django_db
-def test_readyz_says_what_lacks(client: Client, settings: Any, tmp_path: Path) -> None:
-    settings.MODEL_DIR = tmp_path
-    response = client.get("/readyz")
-    assert response.status_code == 503
-    assert "download_model" in response.json()["reason"]
-    assert client.get("/healthz").content == b"ok\n"
 
 
 def test_schema_and_docs_are_served(client: Client) -> None:

@@ -39,7 +39,7 @@ def test_process_starts_from_the_files_and_reads_no_vector(
     new_index: Any, products: list[Product], django_assert_max_num_queries: Any
 ) -> None:
     new_index().compact()
-    with django_assert_max_num_queries(1 + 1) as queries:  # the two totals
+    with django_assert_max_num_queries(2 + 1) as queries:  # the two totals, the tuning
         corpus = new_index().corpus()
     assert not any('"embedding"' in query["sql"] for query in queries.captured_queries)
     assert consistent(corpus)

@@ -124,7 +124,7 @@ def test_crop_gets_a_sentence_once_the_photo_is_gone(
     mugs: list[Product], client: Client, picture: Picture
 ) -> None:
     query = post(client, picture(0))["query"]["id"]
-    caches["pictures"].clear()
+    caches["pictures"].delete(f"picture:{query}")
     assert get(client, query=query)["count"] == 6, "its vector is still there"
     errors = get(client, query=query, crop=HALF)
     assert errors == {"query": ["This search is too long ago. Please give the picture again."]}

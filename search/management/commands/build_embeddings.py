@@ -15,7 +15,8 @@ from catalog.embedding import BATCH_SIZE, embed_pictures
 from catalog.models import EMBEDDED_MODELS, EmbeddedQuerySet
 from catalog.remote import fetch_pictures
 from catalog.serving import serving_embedder, wanted_embedder
-from search.index import live_index
+from search.bands.calibrating import calibrate_if_due
+from search.engines import EngineUnavailable, get_engine
 from search.maps import draw_map
 from search.switching import begin_switch, finish_switch
 
@@ -46,10 +47,13 @@ class Command(BaseCommand):
         try:
             if wanted.identity == served.identity:
                 self._embed(wanted, options)
-                live_index(wanted.identity, wanted.dim).compact()
+                get_engine().build(wanted.identity, wanted.dim)
             else:
                 self._switch(served, wanted, options)
             self._draw_map()
+            self._calibrate()
+        except EngineUnavailable as error:
+            raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"{settings.INDEX_DIR} can't be written: {error}") from error
 
@@ -68,6 +72,10 @@ class Command(BaseCommand):
         embedder = serving_embedder()
         if draw_map(embedder.identity, embedder.dim):
             self.stdout.write("the map of the catalog is drawn")
+
+    def _calibrate(self) -> None:
+        if found := calibrate_if_due(serving_embedder()):
+            self.stdout.write(f"in this catalog, {found.similar:.2f} is similar")
 
     def _embed(self, embedder: Embedder, options: dict[str, Any]) -> int:
         """Embed what there is to embed; how many pictures became ready."""

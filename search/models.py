@@ -1,0 +1,9 @@
+"""What search keeps in the database; each package has its own models."""
+
+from search.bands.models import Calibration
+from search.demand.models import Searched
+from search.doctor.models import Finding, Subject
+from search.evaluation.models import Evaluation
+from search.tuning.models import PublishedTuning
+
+__all__ = ["Calibration", "Evaluation", "Finding", "PublishedTuning", "Searched", "Subject"]
