@@ -6,14 +6,16 @@ from PIL import Image
 
 Square = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
-DETAIL = 2  # a picture is decoded at no less than so many times the network's input
+# A picture is decoded at no less than so many times the network's input. At its very size a vector
+# hangs on how the decoder scales; at twice it, decoding and resizing take longer and change little.
+DETAIL = 4 / 3
 # How much the two count in a picture's vector. The whole as much as the centre finds fewer products
 # of the same kind; not at all, fewer that are shown in part.
 CENTRE, WHOLE = 1.0, 0.5
 # Part of every embedder's identity: change it whenever the network gets to see other pixels.
 PREPROCESSING = (
-    f"decoded at {DETAIL} times the input, without margins, centre crop and {WHOLE} of the whole "
-    "on its mean colour, bicubic, 1"
+    f"decoded at {DETAIL:.3f} times the input, without margins, centre crop and {WHOLE} of the "
+    "whole on its mean colour, bicubic, 1"
 )
 
 

@@ -3,6 +3,7 @@
 import sys
 import threading
 from functools import cached_property
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ class Embedder:
         self.identity = manifest.identity
         self.dim = manifest.dim
         self.input_size = manifest.input_size
-        self.detail = DETAIL * manifest.input_size  # `at_least` when a picture is opened
+        self.detail = ceil(DETAIL * manifest.input_size)  # `at_least` when a picture is opened
         self._graph = folder / GRAPH
         self._network = load_network(self._graph)
         if list(self._network.output(0).shape) != [1, self.dim]:
