@@ -63,7 +63,7 @@ def query_vectors(folder: Path, count: int) -> Vectors:
     """Unit rows (count, dim): four in five of photos held out, the fifth of drawn pictures."""
     file = STORE / f"{_digest(folder)}-queries-{count}.npy"
     if not file.exists():
-        photos = _photos(folder)[::HELD_OUT]
+        photos = held_out(folder)
         likely = (_varied(_open(photos[i % len(photos)]), i) for i in range(count - count // 5))
         strange = (_drawn(i) for i in range(count // 5))
         np.save(file, np.concatenate([*_embed(likely), *_embed(strange)]))
@@ -114,6 +114,11 @@ def _blend(rows: Vectors, real: int) -> None:
         share = chance.random((len(blended), 1), np.float32)
         mean = share * rows[pairs[0]] + (1 - share) * rows[pairs[1]]
         blended[:] = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+
+
+def held_out(folder: Path) -> list[Path]:
+    """The photos that no vector of the catalog is made from."""
+    return _photos(folder)[::HELD_OUT]
 
 
 def _photos(folder: Path) -> list[Path]:

@@ -53,12 +53,15 @@ def ask_for_products(copies: Iterable[Copy], orders: Orders) -> Iterator[Outcome
 def pictures_of(
     products: Sequence[int], embedder: Embedder
 ) -> Iterator[tuple[Product, Image.Image]]:
-    """These products (ids) with their own pictures, in the detail that the embedder needs."""
-    for product in Product.objects.in_bulk(products).values():
+    """These products (ids) with their own pictures, in twice the detail that the embedder needs.
+
+    What is left of a picture after the change has enough then, as a shopper's photo has.
+    """
+    for product in Product.objects.exclude(image="").in_bulk(products).values():
         try:
             with product.image.storage.open(str(product.image.name)) as file:
                 data = file.read()
-            yield product, open_image(data, limits=image_limits(), at_least=embedder.detail)
+            yield product, open_image(data, limits=image_limits(), at_least=2 * embedder.detail)
         except (InvalidImage, OSError):
             logger.warning("The picture of product %d can't be read.", product.pk)
 

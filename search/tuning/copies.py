@@ -7,13 +7,12 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from catalog.embedders.runtime import Embedder
-from catalog.images import InvalidImage, open_image
-from catalog.limits import image_limits
 from catalog.models import Product
 from search.evaluation.changes import CHANGES
-from search.evaluation.same_product import as_sent
+from search.evaluation.same_product import as_sent, pictures_of
 from search.index.segments import Ids
 from search.queries import look
 from search.ranking import Mask
@@ -48,11 +47,8 @@ def changed_copies(examples: Examples, embedder: Embedder) -> Iterator[Copies]:
     random = np.random.default_rng(SEED)
     products = np.unique(examples.products)
     some = random.choice(products, min(PHOTOS, len(products)), replace=False).tolist()
-    found = list(Product.objects.exclude(image="").in_bulk(some).values())
     with ThreadPoolExecutor(READERS) as readers:
-        for copies in readers.map(partial(_copies, embedder=embedder), found):
-            if copies:
-                yield copies
+        yield from readers.map(partial(_copies, embedder=embedder), pictures_of(some, embedder))
 
 
 def joined(parts: list[Copies], dim: int) -> Copies:
@@ -66,13 +62,8 @@ def joined(parts: list[Copies], dim: int) -> Copies:
     )
 
 
-def _copies(product: Product, embedder: Embedder) -> Copies | None:
-    image = product.image
-    try:
-        with image.storage.open(str(image.name)) as file:
-            picture = open_image(file.read(), limits=image_limits(), at_least=embedder.detail)
-    except (InvalidImage, OSError):
-        return None
+def _copies(pictured: tuple[Product, Image.Image], embedder: Embedder) -> Copies:
+    product, picture = pictured
     changed = [
         change(picture, np.random.default_rng((SEED, product.pk, number)))
         for number, change in enumerate(CHANGES.values())
