@@ -54,7 +54,7 @@ class Command(BaseCommand):
         trial = tried(examples, copies, STRENGTHS)
         for line in lines(trial.measures):
             self.stdout.write(line)
-        best = choose(trial.measures)
+        best = choose(trial.measures, copies.changes)
         if is_trial:
             self.stdout.write(f"strength {best.strength} is the best; nothing was changed")
             return
