@@ -124,11 +124,9 @@ def _products(vectors: NDArray[np.float32], categories: list[Any]) -> Iterator[A
         )
 
 
-def _compact() -> tuple[float, float]:
-    """Seconds to write the snapshot, and MiB that the process held at most."""
-    started = perf_counter()
-    _index().compact()
-    return perf_counter() - started, _status("VmHWM") - _status("RssFile")
+def _compact() -> float:
+    """Seconds to write the snapshot."""
+    return _timed(_index().compact)[0]
 
 
 def _measure(environment: dict[str, str], photos: Path, *, processes: int) -> list[Process]:
@@ -198,7 +196,7 @@ def _timed(work: Any) -> tuple[float, Any]:
 def _report(
     options: argparse.Namespace,
     stocked: float,
-    written: tuple[float, float],
+    written: float,
     alone: list[Process],
     together: list[Process],
 ) -> str:
@@ -206,8 +204,7 @@ def _report(
     scan, rank = np.median(one.scans), np.median(one.ranks)
     rows = {
         "database filled, seconds": f"{stocked:.0f}",
-        "snapshot written from it, seconds": f"{written[0]:.0f}",
-        "memory that took, MiB": f"{written[1]:.0f}",
+        "snapshot written from it, seconds": f"{written:.0f}",
         "a process opens it, seconds": f"{one.open_seconds:.2f}",
         "a look for changes, ms": f"{1000 * one.look_seconds:.0f}",
         "private memory of a process after its searches, MiB": f"{one.private:.0f}",
