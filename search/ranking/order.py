@@ -25,7 +25,8 @@ class Order:
         """Keys of items with these scores, in single precision, within `rounding_error`."""
         if self.labelled is None:
             return scores
-        return raised(scores) + self.bonuses.astype(np.float32)[self.labelled.labels[items]]
+        bonuses = self.bonuses.astype(np.float32)
+        return raised(scores) + bonuses.take(self.labelled.labels[items], mode="clip")
 
     def exact_keys(self, scores: Doubles, items: Items) -> Doubles:
         """The same in double precision."""

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
-Labels = NDArray[np.int16]  # (items,), which of the K categories, K for another or none
+Labels = NDArray[np.intp]  # (items,), which of the K categories, K for another or none
 Items = NDArray[np.intp] | slice
 Reals = TypeVar("Reals", NDArray[np.float32], NDArray[np.float64])
 
@@ -42,7 +42,7 @@ class Tuning:
         places = np.searchsorted(self.categories, categories)
         places[places == len(self.categories)] = 0
         known = self.categories[places] == categories
-        return np.where(known, places, len(self.categories)).astype(np.int16)
+        return np.where(known, places, len(self.categories))
 
     def bonuses(self, query: NDArray[np.float32]) -> Doubles:
         """One for each label (K + 1,); an unknown category gets the mean of the others."""
@@ -62,5 +62,8 @@ class Labelled:
 
 def raised(scores: Reals) -> Reals:
     """h of these cosines."""
-    heights: Reals = np.exp(SHARPNESS * (scores - LEVEL)) / SHARPNESS
+    heights: Reals = scores - LEVEL
+    heights *= SHARPNESS
+    np.exp(heights, out=heights)
+    heights /= SHARPNESS
     return heights
