@@ -1,6 +1,7 @@
-"""What happens to the products of `benchmarks/load.py`; called in a process of its shop."""
+"""What happens to the products of a shop while it is measured; called in a process of it."""
 
 from io import BytesIO
+from time import monotonic
 
 import numpy as np
 from PIL import Image
@@ -17,8 +18,8 @@ def photo(number: int) -> bytes:
     return output.getvalue()
 
 
-def save(sku: str, number: int) -> None:
-    """Create a product that looks like this photo."""
+def save(sku: str, number: int) -> float:
+    """Create a product that looks like this photo; when, by the clock that all processes share."""
     from django.core.files.base import ContentFile
 
     from catalog.models import Category, Product
@@ -27,6 +28,7 @@ def save(sku: str, number: int) -> None:
     product = Product(sku=sku, name=f"Product {sku}", category=category, price=number % 100)
     product.image = ContentFile(photo(number), "photo.jpg")
     product.save()
+    return monotonic()
 
 
 def stock() -> None:

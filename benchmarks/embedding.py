@@ -8,33 +8,28 @@ from Intel. The tables are written to `benchmarks/RESULTS.md`.
 """
 
 import os
-import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import cycle, islice
 from multiprocessing import get_context
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 from report import machine, write_section
+from vectors import ROOT, Vectors
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from catalog.embedders import get_embedder, get_network  # noqa: E402
-from catalog.embedders.runtime import Embedder, unit_rows  # noqa: E402
-from catalog.images import open_image  # noqa: E402
+from catalog.embedders import get_embedder, get_network
+from catalog.embedders.runtime import Embedder, unit_rows
+from catalog.images import open_image
 
 NAME = "efficientnet_lite0"
 TURNS = {1: 60, 32: 8}  # by pictures in a batch
 
 Pixels = NDArray[np.uint8]
-Vectors = NDArray[np.float32]
 
 
 @dataclass

@@ -10,45 +10,34 @@ there is any of the former, or if memory grew. DATABASE_URL may name an empty da
 is SQLite.
 """
 
-import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from csv import DictReader
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from threading import Event, Thread
+from threading import Event
 from time import monotonic, sleep
-from typing import Any
 
+import clerk
 import requests
+from shop import ROOT, clerks, free_port, manage, memory, new_shop, run, serve
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from benchmarks import clerk  # noqa: E402
-from tests.pipeline.processes import Broker, enter, until  # noqa: E402
+from tests.pipeline.processes import Broker, until
 
 SAVE_EVERY, KILL_EVERY, WEIGH_EVERY = 0.7, 20.0, 2.0  # seconds
 GROWTH = 1.1  # of the memory from the second quarter to the last, at most
-PERCENTILES = (0.5, 0.95, 0.99)
 
 
 @dataclass(frozen=True)
 class Shop:
     """A running shop."""
 
-    folder: Path
     environment: dict[str, str]
     clerks: ProcessPoolExecutor  # of one process
     base: str  # its address
@@ -67,7 +56,7 @@ def main(seconds: int = 600, shoppers: int = 8) -> None:
     with ExitStack() as stack:
         shop = _opened(stack)
         with _meanwhile(_change, shop), _meanwhile(_kill, shop), _meanwhile(_weigh, shop):
-            faults = _shop(shop, seconds, shoppers)
+            faults = _let_in(shop, seconds, shoppers)
         faults += [*_lost(shop), *_memory(shop)]
     print("\n".join(faults) or "no fault")
     raise SystemExit(bool(faults))
@@ -76,90 +65,54 @@ def main(seconds: int = 600, shoppers: int = 8) -> None:
 def _opened(stack: ExitStack) -> Shop:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     broker = stack.enter_context(Broker(folder / "redis.log"))
-    pictures = stack.enter_context(_pictures(folder / "pictures"))
-    environment = _environment(folder, broker.url, pictures)
-    Path(environment["GONE"]).touch()
-    _manage(environment, "migrate", "-v0")
-    clerks = ProcessPoolExecutor(
-        1, get_context("spawn"), initializer=enter, initargs=(environment,)
-    )
-    stack.enter_context(clerks)
-    with _worker(folder, environment):
-        clerks.submit(clerk.stock).result()
-        until(lambda: clerks.submit(clerk.waiting).result(), lambda left: not left, 120)
-    _manage(environment, "build_embeddings")
-    port = _free_port()
-    command = ["gunicorn", "--config=python:visualsearch.gunicorn", f"--bind=127.0.0.1:{port}"]
-    web = stack.enter_context(_process(folder, environment, *command))
+    environment = _new_shop(folder, broker.url)
+    stack.enter_context(_pictures(folder / "pictures", environment))
+    staff = stack.enter_context(clerks(environment))
+    staff.submit(clerk.stock).result()
+    _embed_all(environment, staff)
+    manage(environment, "build_embeddings")
+    web = stack.enter_context(serve(environment))
+    base = f"http://127.0.0.1:{web.port}"
     for _ in range(20):  # so that either process has its network and its index
-        until(partial(_is_ready, f"http://127.0.0.1:{port}"), bool, 60)
-    return Shop(folder, environment, clerks, f"http://127.0.0.1:{port}", web.pid)
+        until(partial(_is_ready, base), bool, 60)
+    return Shop(environment, staff, base, web.pid)
 
 
-def _environment(folder: Path, broker: str, pictures: str) -> dict[str, str]:
-    ours = {
-        "DJANGO_SETTINGS_MODULE": "visualsearch.settings",
-        "VAR_DIR": str(folder / "var"),
-        "MODEL_DIR": os.environ.get("MODEL_DIR", str(ROOT / "var" / "models")),
-        "EMBEDDER": "efficientnet_lite0",
-        "SECRET_KEY": "of both web processes",
-        "CELERY_BROKER_URL": broker,
-        "CACHE_URL": broker.removesuffix("0") + "1",
-        "FETCH_ALLOWED_HOSTS": pictures.removeprefix("http://"),
-        "WEB_CONCURRENCY": "2",
-        "MALLOC_MMAP_THRESHOLD_": "1048576",
-        "LOG_LEVEL": "WARNING",
-        "PYTHONPATH": str(ROOT),
-        "PICTURES": pictures,
-        "GONE": str(folder / "gone"),
-    }
-    return os.environ | dict.fromkeys(("MEDIA_ROOT", "SEARCH_RATE", "FETCH_RATE"), "") | ours
+def _new_shop(folder: Path, broker: str) -> dict[str, str]:
+    gone, pictures = folder / "gone", f"127.0.0.1:{free_port()}"
+    gone.touch()
+    return new_shop(
+        folder,
+        DATABASE_URL=os.environ.get("DATABASE_URL", ""),
+        SECRET_KEY="of both web processes",  # noqa: S106
+        CELERY_BROKER_URL=broker,
+        CACHE_URL=broker.removesuffix("0") + "1",
+        FETCH_ALLOWED_HOSTS=pictures,
+        WEB_CONCURRENCY="2",
+        LOG_LEVEL="WARNING",
+        PICTURES=pictures,
+        GONE=str(gone),
+    )
 
 
-def _manage(environment: dict[str, str], *command: str) -> None:
-    subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True)  # noqa: S603
-
-
-@contextmanager
-def _process(shop_folder: Path, environment: dict[str, str], *module: str) -> Iterator[Any]:
-    """A process in a group of its own, all of which is gone at the end."""
-    with (shop_folder / f"{module[0]}.log").open("a") as log:
-        process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", *module],
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _worker(folder: Path, environment: dict[str, str]) -> Any:
-    command = ("celery", "--app=visualsearch", "worker", "--beat", "--concurrency=2")
-    return _process(folder, environment, *command)
-
-
-@contextmanager
-def _pictures(folder: Path) -> Iterator[str]:
-    """A server of the photos of the base; its address."""
+def _pictures(folder: Path, environment: dict[str, str]) -> AbstractContextManager[int]:
+    """A server of the photos of the base."""
     folder.mkdir()
     for number in range(clerk.BASE):
         (folder / f"{number}.jpg").write_bytes(clerk.photo(number))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    host, port = environment["PICTURES"].split(":")
+    return run(environment, "http.server", port, f"--bind={host}", f"--directory={folder}")
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+def _worker(environment: dict[str, str]) -> AbstractContextManager[int]:
+    command = ("celery", "--app=visualsearch", "worker", "--beat", "--concurrency=2")
+    return run(environment, *command)
+
+
+def _embed_all(environment: dict[str, str], staff: ProcessPoolExecutor) -> None:
+    """Have a worker embed what waits."""
+    with _worker(environment):
+        until(lambda: staff.submit(clerk.waiting).result(), lambda left: not left, 120)
 
 
 @contextmanager
@@ -193,60 +146,28 @@ def _change(shop: Shop, end: Event) -> None:
 
 def _kill(shop: Shop, end: Event) -> None:
     while not end.is_set():
-        with _worker(shop.folder, shop.environment):
+        with _worker(shop.environment):
             end.wait(KILL_EVERY)
         shop.kills.append(monotonic())
 
 
 def _weigh(shop: Shop, end: Event) -> None:
-    """What the web processes hold, in MiB, shared pages counted once."""
     while not end.wait(WEIGH_EVERY):
-        children = Path(f"/proc/{shop.web}/task/{shop.web}/children").read_text().split()
-        sizes = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in (shop.web, *children)]
-        shop.weights.append(sum(int(text.split("Pss:")[1].split()[0]) for text in sizes) / 1024)
+        shop.weights.append(memory(shop.web))
 
 
-def _shop(shop: Shop, seconds: int, shoppers: int) -> list[str]:
-    """Let shoppers in, and print what locust counted; what went wrong."""
-    command = [sys.executable, "-m", "locust", "--headless", "--json", "--skip-log"]
+def _let_in(shop: Shop, seconds: int, shoppers: int) -> list[str]:
+    """Let shoppers in; locust prints what it counted. What went wrong."""
+    command = [sys.executable, "-m", "locust", "--headless", "--only-summary", "--loglevel=WARNING"]
     command += ["--locustfile=benchmarks/shoppers.py", f"--host={shop.base}"]
     command += [f"--users={shoppers}", "--spawn-rate=2", f"--run-time={seconds}"]
-    command += [f"--csv={shop.folder}/shoppers"]
-    done = subprocess.run(  # noqa: S603
-        command, cwd=ROOT, env=shop.environment, stdout=subprocess.PIPE, text=True, check=False
-    )
-    _tell(json.loads(done.stdout))
-    with (shop.folder / "shoppers_failures.csv").open() as failures:
-        return [
-            f"{row['Occurrences']} x {row['Name']}: {row['Error']}" for row in DictReader(failures)
-        ]
-
-
-def _tell(stats: list[dict[str, Any]]) -> None:
-    """Print a line for each kind of request."""
-    print(f"{'':10} requests   ", *(f"{share:>6.0%}" for share in PERCENTILES), "   most  (ms)")
-    for kind in stats:
-        times = sorted((float(time), count) for time, count in kind["response_times"].items())
-        shares = (_percentile(times, share) for share in PERCENTILES)
-        most = kind["max_response_time"]
-        columns = "".join(f" {ms:6.0f}" for ms in (*shares, most))
-        print(f"{kind['name']:10} {kind['num_requests']:8}   {columns}")
-
-
-def _percentile(times: list[tuple[float, int]], share: float) -> float:
-    """The time within which this share of the requests was answered."""
-    wanted = share * sum(count for _, count in times)
-    for time, count in times:
-        wanted -= count
-        if wanted <= 0:
-            return time
-    return 0.0
+    done = subprocess.run(command, cwd=ROOT, env=shop.environment, check=False)  # noqa: S603
+    return ["shoppers were not served as they should, see above"] if done.returncode else []
 
 
 def _lost(shop: Shop) -> Iterator[str]:
     """Products that were saved and that their own photo does not find, once the queue is empty."""
-    with _worker(shop.folder, shop.environment):
-        until(lambda: shop.clerks.submit(clerk.waiting).result(), lambda left: not left, 120)
+    _embed_all(shop.environment, shop.clerks)
     sleep(2)
     for sku, number in shop.saved.items():
         photo = {"file": clerk.photo(number)}
@@ -265,12 +186,6 @@ def _memory(shop: Shop) -> Iterator[str]:
     print(f"memory of the web processes: {late / early:.2f} of what it was in the second quarter")
     if late > GROWTH * early:
         yield f"memory grew from {early:.0f} to {late:.0f} MiB"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _is_ready(base: str) -> bool:

@@ -11,21 +11,18 @@ to `benchmarks/RESULTS.md`.
 import argparse
 import os
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from report import machine, write_section
+from shop import enter, fill, new_shop
 from vectors import ROOT, STORE, Vectors, catalog_vectors, query_vectors
 
 K = 20
-BATCH = 1000
-IDENTITY = "benchmark-00000000"
 ENGINES = ("numpy", "pgvector")
 
 
@@ -42,9 +39,9 @@ def main() -> None:
     options = _options()
     rows = catalog_vectors(options.photos, options.size)
     with tempfile.TemporaryDirectory(dir=STORE) as folder:
-        _set_up(folder)
-        _stock(rows)
-        built = {engine: _build(engine, rows.shape[1]) for engine in ENGINES}
+        enter(new_shop(Path(folder), DATABASE_URL=os.environ.get("DATABASE_URL", "")))
+        fill(rows)
+        built = {engine: _build(engine) for engine in ENGINES}
         queries = query_vectors(options.photos, options.queries)
         shuffled = queries[np.random.default_rng(0).permutation(len(queries))]
         measured = {name: _ask(shuffled, wanted) for name, wanted in _kinds(len(rows)).items()}
@@ -59,48 +56,17 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _set_up(folder: str) -> None:
-    os.environ |= {"DJANGO_SETTINGS_MODULE": "visualsearch.settings", "VAR_DIR": folder}
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
-
-
-def _stock(rows: Vectors) -> None:
-    """A product for each row, at a price of its own: the first for a cent, the second for two."""
-    from catalog.models import Category, Product
-    from catalog.vectors import to_bytes
-
-    category = Category.objects.create(name="All")
-    products: Iterator[Any] = (
-        Product(
-            sku=str(number),
-            name=f"Product {number}",
-            category=category,
-            price=Decimal(number + 1) / 100,
-            image=f"products/{number}.jpg",
-            embedding=to_bytes(row),
-            embedder=IDENTITY,
-            embedding_status="ready",
-        )
-        for number, row in enumerate(rows)
-    )
-    while batch := list(islice(products, BATCH)):
-        Product.objects.bulk_create(batch)
-
-
-def _build(engine: str, dim: int) -> float:
+def _build(engine: str) -> float:
     """How many seconds that took."""
     from django.conf import settings
     from django.db import connection
 
+    from catalog.serving import serving_embedder
     from search.engines import get_engine
 
-    settings.SEARCH_ENGINE = engine
+    settings.SEARCH_ENGINE, embedder = engine, serving_embedder()
     started = perf_counter()
-    get_engine().build(IDENTITY, dim)
+    get_engine().build(embedder.identity, embedder.dim)
     seconds = perf_counter() - started
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
@@ -125,16 +91,18 @@ def _kinds(size: int) -> dict[str, Any]:
 def _ask(queries: Vectors, options: Any) -> dict[str, Measured]:
     from django.conf import settings
 
+    from catalog.serving import serving_embedder
     from search.answers import search
     from search.queries import Query
 
+    identity = serving_embedder().identity
     measured = {engine: Measured() for engine in ENGINES}
     for vector in queries:
         exact: list[int] = []
         for engine, found in measured.items():
             settings.SEARCH_ENGINE = engine
             started = perf_counter()
-            answer = search(Query("benchmark", IDENTITY, vector), options)
+            answer = search(Query("benchmark", identity, vector), options)
             found.seconds.append(perf_counter() - started)
             ids = [match.product.pk for match in answer.matches]
             exact = exact or ids  # NumPy's, which come first

@@ -20,8 +20,9 @@ from time import perf_counter
 from typing import Any
 
 from PIL import Image, ImageEnhance, ImageOps
+from shop import enter, new_shop
+from vectors import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 DEMO = sorted((ROOT / "fixtures" / "images").iterdir())
 TURNS = 10  # of each, so that what else the machine does slows down both
 MIB = 2**20
@@ -29,22 +30,10 @@ MIB = 2**20
 
 def main(products: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        _start_django(Path(folder))
+        embedder = os.environ.get("EMBEDDER", "efficientnet_lite0")
+        enter(new_shop(Path(folder), EMBEDDER=embedder))
         _import(_catalog(Path(folder), products), products)
         _embed(products)
-
-
-def _start_django(folder: Path) -> None:
-    sys.path.insert(0, str(ROOT))
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visualsearch.settings")
-    os.environ.setdefault("MODEL_DIR", str(ROOT / "var" / "models"))
-    os.environ["VAR_DIR"] = str(folder)
-    os.environ |= dict.fromkeys(("DATABASE_URL", "CELERY_BROKER_URL", "MEDIA_ROOT"), "")
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
 
 
 def _catalog(folder: Path, products: int) -> Path:

@@ -12,27 +12,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from shop import enter, new_shop
+
 TOP = 10
 
 
 def main(gallery: Path, queries: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        _start_django(Path(folder))
+        embedder = os.environ.get("EMBEDDER", "efficientnet_lite0")
+        enter(new_shop(Path(folder), EMBEDDER=embedder))
         _import_catalog(gallery, Path(folder) / "products.csv")
         shares = [_share(photo) for photo in sorted(queries.glob("*/*"))]
     print(f"{sum(shares) / len(shares):.4f} of the top {TOP}, mean over {len(shares)} photos")
-
-
-def _start_django(folder: Path) -> None:
-    sys.path.insert(0, str(ROOT))
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visualsearch.settings")
-    os.environ.setdefault("MODEL_DIR", str(ROOT / "var" / "models"))
-    os.environ["VAR_DIR"] = str(folder)
-    os.environ |= dict.fromkeys(("DATABASE_URL", "CELERY_BROKER_URL", "MEDIA_ROOT"), "")
-    import django
-
-    django.setup()
 
 
 def _import_catalog(gallery: Path, file: Path) -> None:
@@ -43,7 +34,6 @@ def _import_catalog(gallery: Path, file: Path) -> None:
         rows.writerow(["id", "name", "category", "image_url", "price"])
         for photo in sorted(gallery.resolve().glob("*/*")):
             rows.writerow([photo.stem, photo.stem, photo.parent.name, photo, "1.00"])
-    call_command("migrate", verbosity=0)
     call_command("import_products", file)
     call_command("build_embeddings")
 

@@ -11,12 +11,9 @@ disk for the time of the run. The table is written to `benchmarks/RESULTS.md`.
 import argparse
 import os
 import re
-import sys
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from multiprocessing import Barrier, get_context
 from pathlib import Path
 from time import perf_counter
@@ -25,15 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from report import machine, write_section
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from shop import clerks, enter, fill, memory, new_shop
+from vectors import ROOT, Vectors, catalog_vectors, query_vectors
 
 PROCESSES = 4
 QUERIES = 60
 K = 12
-BATCH = 2000
-MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -52,14 +46,13 @@ class Process:
 def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory() as folder:
-        environment = _environment(Path(folder))
-        spawn = get_context("spawn")
-        with ProcessPoolExecutor(1, spawn, initializer=_enter, initargs=(environment,)) as clerk:
-            stocked = clerk.submit(_stock, options.photos, options.products).result()
-            written = clerk.submit(_compact).result()
+        environment = new_shop(Path(folder))
+        with clerks(environment) as staff:
+            filled = staff.submit(_fill, options.photos, options.products).result()
+            written = staff.submit(_compact).result()
         alone = _measure(environment, options.photos, processes=1)
         together = _measure(environment, options.photos, processes=PROCESSES)
-    write_section(f"scale {options.products}", _report(options, stocked, written, alone, together))
+    write_section(f"scale {options.products}", _report(options, filled, written, alone, together))
 
 
 def _options() -> argparse.Namespace:
@@ -69,59 +62,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    ours = {
-        "DJANGO_SETTINGS_MODULE": "visualsearch.settings",
-        "VAR_DIR": str(folder),
-        "MODEL_DIR": os.environ.get("MODEL_DIR", str(ROOT / "var" / "models")),
-        "EMBEDDER": "efficientnet_lite0",
-    }
-    return (
-        dict.fromkeys(("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "MEDIA_ROOT"), "") | ours
-    )
-
-
-def _enter(environment: dict[str, str]) -> None:
-    os.environ.update(environment)
-    import django
-
-    django.setup()
-
-
-def _stock(photos: Path, count: int) -> float:
-    """Seconds to fill the database."""
-    from django.core.management import call_command
-
-    from benchmarks.vectors import catalog_vectors
-    from catalog.models import Category, Product
-
-    call_command("migrate", verbosity=0)
-    vectors = catalog_vectors(photos, count)
-    started = perf_counter()
-    categories = [Category.objects.create(name=f"Category {number}") for number in range(20)]
-    products = _products(vectors, categories)
-    while batch := list(islice(products, BATCH)):
-        Product.objects.bulk_create(batch)
-    return perf_counter() - started
-
-
-def _products(vectors: NDArray[np.float32], categories: list[Any]) -> Iterator[Any]:
-    from catalog.models import Product
-    from catalog.serving import serving_embedder
-    from catalog.vectors import to_bytes
-
-    identity = serving_embedder().identity
-    for number, vector in enumerate(vectors):
-        yield Product(
-            sku=str(number),
-            name=f"Product {number}",
-            category=categories[number % len(categories)],
-            price=number % 100,
-            image=f"products/{number}.jpg",
-            embedding=to_bytes(vector),
-            embedder=identity,
-            embedding_status="ready",
-        )
+def _fill(photos: Path, count: int) -> float:
+    return fill(catalog_vectors(photos, count))
 
 
 def _compact() -> float:
@@ -140,11 +82,10 @@ def _measure(environment: dict[str, str], photos: Path, *, processes: int) -> li
 def _start(environment: dict[str, str], barrier: Barrier) -> None:
     global together
     together = barrier
-    _enter(environment)
+    enter(environment)
 
 
 def _search(photos: Path) -> Process:
-    from benchmarks.vectors import query_vectors
     from search.index.facts import read_total
 
     queries = query_vectors(photos, 500)[:: 500 // QUERIES]
@@ -161,14 +102,12 @@ def _search(photos: Path) -> Process:
         identical += np.array_equal(found.items, expected)
         corpus.rank(query, K, threshold=0.7)
     together.wait()
-    memory = Path("/proc/self/smaps_rollup").read_text()
-    shared = int(re.search(r"Pss:\s+(\d+)", memory)[1]) / 1024
-    private = _status("RssAnon") - before
+    shared, private = memory(os.getpid()), _status("RssAnon") - before
     together.wait()
     return Process(opened, looked, private, shared, scans, ranks, identical)
 
 
-def _full_scan(rows: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.intp]:
+def _full_scan(rows: Vectors, query: Vectors) -> NDArray[np.intp]:
     scores = rows @ query
     best = np.argpartition(scores, -K)[-K:]
     return best[np.argsort(-scores[best])]
@@ -195,7 +134,7 @@ def _timed(work: Any) -> tuple[float, Any]:
 
 def _report(
     options: argparse.Namespace,
-    stocked: float,
+    filled: float,
     written: float,
     alone: list[Process],
     together: list[Process],
@@ -203,7 +142,7 @@ def _report(
     one = alone[0]
     scan, rank = np.median(one.scans), np.median(one.ranks)
     rows = {
-        "database filled, seconds": f"{stocked:.0f}",
+        "database filled, seconds": f"{filled:.0f}",
         "snapshot written from it, seconds": f"{written:.0f}",
         "a process opens it, seconds": f"{one.open_seconds:.2f}",
         "a look for changes, ms": f"{1000 * one.look_seconds:.0f}",

@@ -9,28 +9,25 @@ Fills a folder that is thrown away with 10,000 products, whose vectors are those
 
 import json
 import os
-import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median, quantiles
 from threading import Event, Thread
-from time import perf_counter, sleep
+from time import monotonic, perf_counter, sleep
 from typing import Any
 
+import clerk
 import numpy as np
 from PIL import Image
 from report import machine, write_section
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from shop import Server, clerks, fill, manage, memory, new_shop, serve
+from vectors import ROOT, catalog_vectors, held_out
 
 PRODUCTS = 10_000
 BOUNDARY = "visualsearch"
@@ -41,81 +38,21 @@ Rows = Iterator[tuple[str, str]]  # what was measured, and how it was
 
 def main(photos: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        environment = _environment(Path(folder))
-        _manage(environment, "migrate", "-v0")
-        spawn = get_context("spawn")
-        with ProcessPoolExecutor(1, spawn, initializer=_enter, initargs=(environment,)) as clerk:
-            clerk.submit(_stock, photos).result()
-            _manage(environment, "build_embeddings")
+        environment = new_shop(Path(folder))
+        with clerks(environment) as staff:
+            staff.submit(_fill, photos).result()
+            manage(environment, "build_embeddings")
             uploads = _shoppers_photos(photos)
-            with _server(environment) as (port, started, pid):
-                rows = [*_first_answer(port, started, pid, uploads[0]), *_latency(port, uploads)]
-                rows += [*_throughput(port, spawn, uploads), *_freshness(port, clerk)]
-                rows.append(("memory of the web process at the end", f"{_memory(pid):.0f} MiB"))
+            with serve(environment) as server:
+                rows = [*_first_answer(server, uploads[0]), *_latency(server.port, uploads)]
+                rows += [*_throughput(server.port, uploads), *_freshness(server.port, staff)]
+                held = f"{memory(server.pid):.0f} MiB"
+                rows.append(("memory of the web process at the end", held))
     write_section("serving", f"## Serving\n\n{_setting(photos)}\n\n{_table(rows)}")
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    ours = {
-        "DJANGO_SETTINGS_MODULE": "visualsearch.settings",
-        "VAR_DIR": str(folder),
-        "MODEL_DIR": os.environ.get("MODEL_DIR", str(ROOT / "var" / "models")),
-        "EMBEDDER": "efficientnet_lite0",
-        "SEARCH_RATE": "",
-        "MALLOC_MMAP_THRESHOLD_": "1048576",
-    }
-    empty = dict.fromkeys(("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "MEDIA_ROOT"), "")
-    return os.environ | empty | ours
-
-
-def _manage(environment: dict[str, str], *command: str) -> None:
-    subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True)  # noqa: S603
-
-
-def _enter(environment: dict[str, str]) -> None:
-    os.environ.update(environment)
-    import django
-
-    django.setup()
-
-
-def _stock(photos: Path) -> None:
-    """Products with vectors of real pictures, whose files nobody will ask for."""
-    from benchmarks.vectors import catalog_vectors
-    from catalog.models import Category, Product
-    from catalog.serving import serving_embedder
-    from catalog.vectors import to_bytes
-
-    identity = serving_embedder().identity
-    category = Category.objects.create(name="All")
-    Product.objects.bulk_create(
-        Product(
-            sku=str(number),
-            name=f"Product {number}",
-            category=category,
-            price=number % 100,
-            image=f"products/{number}.jpg",
-            embedding=to_bytes(vector),
-            embedder=identity,
-            embedding_status="ready",
-        )
-        for number, vector in enumerate(catalog_vectors(photos, PRODUCTS))
-    )
-
-
-@contextmanager
-def _server(environment: dict[str, str]) -> Iterator[tuple[int, float, int]]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "--config", "python:visualsearch.gunicorn"]
-    command += ["--bind", f"127.0.0.1:{port}", "--log-level", "warning"]
-    started = perf_counter()
-    server = subprocess.Popen(command, cwd=ROOT, env=environment)  # noqa: S603
-    try:
-        yield port, started, server.pid
-    finally:
-        server.terminate()
-        server.wait(30)
+def _fill(photos: Path) -> None:
+    fill(catalog_vectors(photos, PRODUCTS))
 
 
 class Client:
@@ -146,17 +83,17 @@ class Client:
         return answer
 
 
-def _first_answer(port: int, started: float, pid: int, photo: bytes) -> Rows:
+def _first_answer(server: Server, photo: bytes) -> Rows:
     while True:
         try:
-            answer = Client(port).upload(photo)
+            answer = Client(server.port).upload(photo)
         except ConnectionRefusedError:
             sleep(0.01)
         else:
             break
     found = f"first answer after the start, of {answer['index']['products']:,} products"
-    yield found, f"{perf_counter() - started:.2f} s"
-    yield "memory of the web process after it", f"{_memory(pid):.0f} MiB"
+    yield found, f"{perf_counter() - server.started:.2f} s"
+    yield "memory of the web process after it", f"{memory(server.pid):.0f} MiB"
 
 
 def _latency(port: int, photos: list[bytes]) -> Rows:
@@ -178,8 +115,8 @@ def _latency(port: int, photos: list[bytes]) -> Rows:
     yield f"upload of {size} kB, 95 %", f"{quantiles(total, n=20)[-1]:.1f} ms"
 
 
-def _throughput(port: int, spawn: Any, photos: list[bytes], seconds: float = 8) -> Rows:
-    with ProcessPoolExecutor(4, spawn) as clients:
+def _throughput(port: int, photos: list[bytes], seconds: float = 8) -> Rows:
+    with ProcessPoolExecutor(4, get_context("spawn")) as clients:
         counts = clients.map(_upload_for, [port] * 4, [photos] * 4, [seconds] * 4)
         yield "answers a second to four clients", f"{sum(counts) / seconds:.0f}"
 
@@ -194,19 +131,18 @@ def _upload_for(port: int, photos: list[bytes], seconds: float) -> int:
     return count
 
 
-def _freshness(port: int, clerk: ProcessPoolExecutor, saves: int = 60) -> Rows:
+def _freshness(port: int, staff: ProcessPoolExecutor, saves: int = 60) -> Rows:
     """From the commit of a save in another process until a search finds the product."""
     client, stop = Client(port), Event()
     searcher = Thread(target=_search_steadily, args=(port, stop))
     searcher.start()
     delays = []
     for number in range(saves):
-        photo = _pattern(number)
-        query = client.upload(photo)["query"]["id"]
-        sku, committed = clerk.submit(_save, f"new-{number}", photo).result()
+        query, sku = client.upload(clerk.photo(number))["query"]["id"], f"new-{number}"
+        committed = staff.submit(clerk.save, sku, number).result()
         while not any(found["sku"] == sku for found in client.again(query, limit=100)["results"]):
             sleep(0.01)
-        delays.append(perf_counter() - committed)
+        delays.append(monotonic() - committed)
     stop.set()
     searcher.join()
     searched = f"save to findable, {saves} saves beside 20 searches a second"
@@ -215,38 +151,19 @@ def _freshness(port: int, clerk: ProcessPoolExecutor, saves: int = 60) -> Rows:
 
 
 def _search_steadily(port: int, stop: Event) -> None:
-    client, photo = Client(port), _pattern(-1)
+    client, photo = Client(port), clerk.photo(clerk.BASE)
     while not stop.wait(0.05):
         client.upload(_unseen(photo, str(perf_counter())))
 
 
-def _save(sku: str, photo: bytes) -> tuple[str, float]:
-    from django.core.files.base import ContentFile
-
-    from catalog.models import Category, Product
-
-    product = Product(sku=sku, name=sku, category=Category.objects.get(), price=1)
-    product.image = ContentFile(photo, "photo.jpg")
-    product.save()
-    return sku, perf_counter()  # the same clock in all processes
-
-
 def _shoppers_photos(folder: Path) -> list[bytes]:
     """Six that the catalog has no piece of, each some 500 kB as phones send them."""
-    from benchmarks.vectors import held_out
-
     files = held_out(folder)
-    return [_jpeg(Image.open(file), 1800) for file in files[:: len(files) // 6][:6]]
+    return [_grainy(Image.open(file), 1800) for file in files[:: len(files) // 6][:6]]
 
 
-def _pattern(number: int) -> bytes:
-    """A small picture like no other."""
-    coarse = np.random.default_rng(number + 1).integers(0, 256, (9, 12, 3), dtype=np.uint8)
-    return _jpeg(Image.fromarray(coarse), 480)
-
-
-def _jpeg(picture: Image.Image, side: int) -> bytes:
-    """The picture at this longer side, with a camera's grain."""
+def _grainy(picture: Image.Image, side: int) -> bytes:
+    """The picture at this longer side, with a camera's grain, as JPEG."""
     scale = side / max(picture.size)
     size = round(scale * picture.width), round(scale * picture.height)
     smooth = np.asarray(picture.convert("RGB").resize(size, Image.Resampling.BICUBIC), np.int16)
@@ -260,13 +177,6 @@ def _jpeg(picture: Image.Image, side: int) -> bytes:
 def _unseen(photo: bytes, mark: str) -> bytes:
     """The same picture in other bytes, so that its vector is not in the cache."""
     return photo + mark.encode()
-
-
-def _memory(pid: int) -> float:
-    """What the server's processes hold, in MiB, shared pages counted once."""
-    pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
-    sizes = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
-    return sum(int(text.split("Pss:")[1].split()[0]) for text in sizes) / 1024
 
 
 def _setting(photos: Path) -> str:

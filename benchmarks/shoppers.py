@@ -6,9 +6,8 @@ from secrets import choice, randbelow
 from time import monotonic
 from typing import Any
 
+from clerk import BASE, photo
 from locust import HttpUser, between, task
-
-from benchmarks.clerk import BASE, photo
 
 GRACE = 2.0  # seconds after which nobody may find what is gone
 WRONG = "wrong answer"
@@ -34,7 +33,7 @@ class Shopper(HttpUser):
     @task(2)
     def address(self) -> None:
         number = randbelow(BASE)
-        unseen = f"{os.environ['PICTURES']}/{number}.jpg?{os.urandom(4).hex()}"
+        unseen = f"http://{os.environ['PICTURES']}/{number}.jpg?{os.urandom(4).hex()}"
         self.search("address", number, data={"image_url": unseen})
 
     @task(4)

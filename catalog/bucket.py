@@ -6,6 +6,8 @@ is not Amazon's, AWS_ENDPOINT_URL_S3. The bucket stays private: pictures have th
 they would have on disk, and come through `catalog.media`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import EIO
 from typing import Any
 
@@ -16,25 +18,37 @@ from storages.backends.s3 import S3Storage
 
 from catalog.storage import NotStored
 
+TROUBLE = (BotoCoreError, ClientError, Boto3Error)
+
 
 class BucketStorage(S3Storage):  # type: ignore[misc]
     """A bucket instead of the media folder."""
 
+    def exists(self, name: str) -> bool:
+        """Whether the bucket has it, as is asked before anything is stored. Raises NotStored."""
+        with _storing():
+            return bool(super().exists(name))
+
     def _save(self, name: str, content: Any) -> str:
         """Store the content under this name; S3 shows it whole or not at all. Raises NotStored."""
-        try:
-            stored: str = super()._save(name, content)
-        except (BotoCoreError, ClientError, Boto3Error) as error:
-            raise NotStored("The picture can't be stored: the bucket does not take it.") from error
-        return stored
+        with _storing():
+            return str(super()._save(name, content))
 
     def _open(self, name: str, mode: str = "rb") -> Any:
-        """A stored file. Raises FileNotFoundError, OSError."""
+        """A stored file, all of it fetched. Raises FileNotFoundError, OSError."""
         try:
-            return super()._open(name, mode)
-        except (BotoCoreError, ClientError) as error:
+            return super()._open(name, mode).open()
+        except TROUBLE as error:
             raise OSError(EIO, "The bucket does not answer") from error
 
     def url(self, name: str, **_: Any) -> str:
         """The address in the shop, as the policies let browsers load nothing from elsewhere."""
         return f"{settings.MEDIA_URL}{name}"
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    try:
+        yield
+    except TROUBLE as error:
+        raise NotStored("The picture can't be stored: the bucket does not take it.") from error

@@ -15,7 +15,7 @@ OTHERS = STATES.keys() - {"ready"}
 
 @dataclass(frozen=True)
 class Queue:
-    """Pictures by state, and for how long that one has been due which has been so the longest."""
+    """Pictures by state, and for how long the oldest that waits has been due."""
 
     states: dict[str, int]  # of catalog.states
     oldest: timedelta

@@ -38,6 +38,9 @@ class Embedder:
         if list(self._network.output(0).shape) != [1, self.dim]:
             raise ValueError(f"The stored network does not give {self.dim} numbers.")
         self._local = threading.local()  # an inference request serves one thread at a time
+        # OpenVINO builds tables at its first answer, and two threads that both ask for the first
+        # wait for each other for ever, with the interpreter's lock in hand: it is asked for here.
+        self.embed(np.zeros((1, 2, self.input_size, self.input_size, 3), np.uint8))
 
     def pixels(self, picture: Image.Image) -> NDArray[np.uint8]:
         """Centre and whole of an RGB picture without margins: (2, input_size, input_size, 3)."""
@@ -73,9 +76,7 @@ class Embedder:
         return regions
 
     def _look(self, square: NDArray[np.uint8]) -> NDArray[np.float32]:
-        features = infer(self._local.request, square[np.newaxis])
-        units: NDArray[np.float32] = unit_rows(features[np.newaxis])[0]
-        return units
+        return unit_rows(infer(self._local.request, square[np.newaxis]))
 
     @cached_property
     def _unpooled(self) -> openvino.CompiledModel:
@@ -91,10 +92,10 @@ def load_network(graph: Path, *, pooled: bool = True) -> openvino.CompiledModel:
     core = openvino.Core()
     model = core.read_model(graph)
     model.reshape([1, *list(model.input().partial_shape)[1:]])
-    return core.compile_model(model if pooled else _unpooled(model), "CPU", CONFIGURATION)
+    return core.compile_model(model if pooled else _without_pooling(model), "CPU", CONFIGURATION)
 
 
-def _unpooled(model: openvino.Model) -> openvino.Model:
+def _without_pooling(model: openvino.Model) -> openvino.Model:
     pooling = model.output(0).get_node().input_value(0).get_node()
     if pooling.get_type_name() != "ReduceMean":
         raise ValueError("The stored network does not end in average pooling.")
@@ -111,7 +112,7 @@ def infer(request: openvino.InferRequest, square: NDArray[np.uint8]) -> NDArray[
 
 
 def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The rows (n, dim) scaled to length 1; zero rows stay zero."""
+    """One row (dim,) or many (n, dim) scaled to length 1; zero rows stay zero."""
     units: NDArray[np.float32] = rows / _lengths(rows)
     return units
 

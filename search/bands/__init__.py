@@ -4,7 +4,7 @@ The limits are those that `search.bands.calibrating` found for the catalog, or p
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from time import monotonic
 
 from django.utils.translation import gettext_noop
@@ -46,7 +46,7 @@ class Bands:
     very_close: float = 0.85
     similar: float = 0.70
 
-    @property
+    @cached_property
     def all(self) -> list[Band]:
         """The best first."""
         limits = (self.exact, self.very_close, self.similar, None)

@@ -26,10 +26,7 @@ def calibrate_if_due(embedder: Embedder) -> Calibration | None:
     if len(corpus) < LEAST_PRODUCTS or known.exists():
         return None
     examples = examples_of(corpus)
-    products = np.unique(examples.products)
-    some = np.random.default_rng(SEED).choice(products, min(COPIED, len(products)), replace=False)
-    copied = examples.only(np.isin(examples.products, some))
-    copies = joined(list(changed_copies(copied, embedder)), embedder.dim)
+    copies = joined(list(changed_copies(examples, embedder, most=COPIED)), embedder.dim)
     return calibrate(corpus, examples, copies)
 
 
@@ -46,10 +43,10 @@ def calibrate(corpus: Corpus, examples: Examples, copies: Copies) -> Calibration
     return Calibration.objects.update_or_create(embedder=corpus.identity, defaults=found)[0]
 
 
-def pairs_of(examples: Examples, copies: Copies, *, seed: int = SEED) -> Pairs:
+def pairs_of(examples: Examples, copies: Copies) -> Pairs:
     """The pairs of some pictures with each other, and of the copies with their originals."""
     count = len(examples.rows)
-    some = np.random.default_rng(seed).choice(count, min(PICTURES, count), replace=False)
+    some = np.random.default_rng(SEED).choice(count, min(PICTURES, count), replace=False)
     rows, labels, products = examples.rows[some], examples.labels[some], examples.products[some]
     first, second = np.triu_indices(len(some), 1)
     scores = (rows @ rows.T)[first, second].astype(np.float64)

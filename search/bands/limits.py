@@ -7,7 +7,7 @@
 They are rounded to hundredths, for people, and keep within what words can mean.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,15 +50,16 @@ def rates(bands: Bands, pairs: Pairs) -> dict[str, dict[str, float]]:
 
     What copies have outside of the upper two bands, and unrelated pairs above the lowest, is error.
     """
-    return {kind: _shares(bands, scores) for kind, scores in asdict(pairs).items() if len(scores)}
+    return {kind: shares(bands, scores) for kind, scores in vars(pairs).items() if len(scores)}
 
 
-def _within(name: str, limit: float) -> float:
-    return round(float(np.clip(limit, *RANGES[name])), 2)
-
-
-def _shares(bands: Bands, scores: Scores) -> dict[str, float]:
+def shares(bands: Bands, scores: Scores) -> dict[str, float]:
+    """By band, the share of at least one score."""
     rising = [bands.similar, bands.very_close, bands.exact]
     places = np.searchsorted(rising, scores, side="right")
     counts = np.bincount(places, minlength=len(WORDS))[::-1]
     return dict(zip(WORDS, (counts / len(scores)).tolist(), strict=True))
+
+
+def _within(name: str, limit: float) -> float:
+    return round(float(np.clip(limit, *RANGES[name])), 2)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from statistics import median
 
 import numpy as np
@@ -15,10 +16,9 @@ from search.queries import Query
 
 MOST_SEARCHES = 4000  # the newest
 MOST_WISHES = 30
-LEAST_SEARCHES = (
-    3  # in a wish that is shown: what one shopper alone looked for is nobody's business
-)
-CLOSEST = Options(threshold=-1.0, limit=4)
+# In a wish that is shown: what one shopper alone looked for is nobody's business.
+LEAST_SEARCHES = 3
+CLOSEST = Options(threshold=2.0)  # no score reaches it: the nearest are shown, and none counted
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,12 @@ class Board:
 def board(identity: str, dim: int) -> Board:
     """The board of an embedder's searches. Raises NothingToSearch."""
     similar = bands_of(identity).similar
-    newest = Searched.objects.filter(embedder=identity).order_by("-id")
-    scores = newest.values_list("best", flat=True)[:MOST_SEARCHES]
-    unmet = [stored for stored in newest[:MOST_SEARCHES] if stored.best < similar]
+    newest = Searched.objects.filter(embedder=identity).order_by("-id")[:MOST_SEARCHES]
+    unmet = [stored for stored in newest if stored.best < similar]
     vectors = np.array([from_bytes(bytes(stored.vector), dim) for stored in unmet], np.float32)
     found = groups(vectors.reshape(-1, dim), alike=similar, size=LEAST_SEARCHES)
-    wishes = [_wish(unmet, group, dim) for group, _ in zip(found, range(MOST_WISHES), strict=False)]
-    return Board(len(scores), len(unmet), similar, wishes)
+    wishes = [_wish(unmet, group, dim) for group in islice(found, MOST_WISHES)]
+    return Board(len(newest), len(unmet), similar, wishes)
 
 
 def _wish(unmet: list[Searched], group: Group, dim: int) -> Wish:
@@ -65,5 +64,5 @@ def _wish(unmet: list[Searched], group: Group, dim: int) -> Wish:
         searches=len(members),
         best=median(member.best for member in members),
         last=max(member.day for member in members),
-        closest=search(query, CLOSEST).matches,
+        closest=search(query, CLOSEST).nearest,
     )

@@ -22,7 +22,7 @@ class Group:
 def groups(vectors: NDArray[np.float32], *, alike: float, size: int) -> Iterator[Group]:
     """Unit rows (n, dim) grouped so that each has at least this cosine with its group's middle.
 
-    The largest first, down to those of this size. Takes n * n bytes.
+    The largest first, down to those of this size. Takes 5 * n * n bytes at first, then n * n.
     """
     likeness = vectors @ vectors.T >= alike
     counts = likeness.sum(axis=1)  # of those not yet in a group

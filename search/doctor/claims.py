@@ -75,8 +75,9 @@ def claims(gallery: Gallery, facts: Facts, *, input_size: int) -> list[Claim]:
 def _cases(gallery: Gallery, facts: Facts, input_size: int) -> Iterator[_Case]:
     qualities = _of_pictures(gallery, facts.qualities)
     says_nothing = (qualities["side"] > 0) & (qualities["spread"] < BLANK)
-    for case in _shared(gallery, facts, qualities.copy()):
-        yield case
+    shared = list(_shared(gallery, facts, qualities))
+    yield from shared
+    for case in shared:
         if case.kind == Kind.PLACEHOLDER:
             says_nothing[list(case.pictures)] = True
             qualities["side"][list(case.pictures)] = 0

@@ -60,10 +60,12 @@ def load_qualities() -> Qualities:
     """The qualities that were saved last, none if they can't be read; the rest stays on disk."""
     try:
         with facts_file().open("rb") as file, np.load(file) as arrays:
-            qualities: Qualities = arrays["qualities"]
-            return qualities
+            if arrays["format"] == FORMAT:
+                qualities: Qualities = arrays["qualities"]
+                return qualities
     except UNREADABLE:
-        return np.empty(0, QUALITY)
+        pass  # whoever examines the catalog says so
+    return np.empty(0, QUALITY)
 
 
 def save_facts(facts: Facts) -> None:

@@ -1,6 +1,6 @@
 """Findings in step with what is claimed; what staff have dismissed is not brought up again."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Collection, Iterable, Set
 
 from django.db import transaction
 from django.db.models import Count
@@ -21,10 +21,12 @@ def settle(claims: Iterable[Claim], *, pending: Set[int] = frozenset()) -> None:
     _forget_dismissed()
     dismissed = _dismissed()
     wanted = {claim.key: claim for claim in claims if not _is_covered(claim, dismissed)}
+    gone = []
     for finding in Finding.objects.filter(state=State.OPEN).prefetch_related("subjects"):
         claim = _claim_of(finding)
         if wanted.pop(claim.key, None) is None and not _products(claim) & pending:
-            finding.delete()
+            gone.append(finding.pk)
+    Finding.objects.filter(pk__in=gone).delete()
     _add(wanted.values())
 
 
@@ -75,14 +77,13 @@ def _seen(claim: Claim) -> set[Key]:
     return {shown.key for shown in claim.shown}
 
 
-def _add(claims: Iterable[Claim]) -> None:
-    for claim in claims:
-        finding = Finding.objects.create(
-            kind=claim.kind, measure=claim.measure, category_id=claim.category
-        )
-        Subject.objects.bulk_create(
-            Subject(
-                finding=finding, product_id=shown.product, photo_id=shown.photo, image=shown.image
-            )
-            for shown in claim.shown
-        )
+def _add(claims: Collection[Claim]) -> None:
+    findings = Finding.objects.bulk_create(
+        Finding(kind=claim.kind, measure=claim.measure, category_id=claim.category)
+        for claim in claims
+    )
+    Subject.objects.bulk_create(
+        Subject(finding=finding, product_id=shown.product, photo_id=shown.photo, image=shown.image)
+        for finding, claim in zip(findings, claims, strict=True)
+        for shown in claim.shown
+    )

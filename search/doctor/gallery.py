@@ -1,6 +1,6 @@
 """All pictures that search can show, product by product."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from catalog.models import Product, ProductPhoto
 from search.index.corpus import Corpus
 from search.index.segments import Ids, image_key
-from search.ranking import Matrix, Positions, rank_many
+from search.ranking import Positions, rank_many
 
 CHUNK = 500  # names to a query
 
@@ -88,8 +88,8 @@ class Gallery:
         """The stored names of these pictures, without those that were replaced meanwhile."""
         own = pictures[self.photos[pictures] == 0]
         more = pictures[self.photos[pictures] != 0]
-        stored = _stored(Product, own, lambda picture: self.products[self.owners[picture]])
-        stored |= _stored(ProductPhoto, more, lambda picture: self.photos[picture])
+        stored = _stored(Product, self.products[self.owners[own]], own)
+        stored |= _stored(ProductPhoto, self.photos[more], more)
         return {
             picture: name
             for picture, name in stored.items()
@@ -116,8 +116,8 @@ def gallery_of(corpus: Corpus) -> Gallery:
 def nearest(corpus: Corpus, vectors: NDArray[np.float32], k: int) -> Iterator[Found]:
     """For each of the vectors (q, dim) the products most like it by plain cosine."""
     split = len(corpus.base.products)
-    base = rank_many(_plain(corpus.base.matrix), vectors, k, mask=corpus.live[:split])
-    new = rank_many(_plain(corpus.overlay.matrix), vectors, k, mask=corpus.live[split:])
+    base = rank_many(corpus.base.matrix, vectors, k, mask=corpus.live[:split])
+    new = rank_many(corpus.overlay.matrix, vectors, k, mask=corpus.live[split:])
     for before, since in zip(base, new, strict=True):
         items = np.concatenate([before.items, since.items + split])
         scores = np.concatenate([before.scores, since.scores])
@@ -126,19 +126,13 @@ def nearest(corpus: Corpus, vectors: NDArray[np.float32], k: int) -> Iterator[Fo
         yield products[best], scores[best]
 
 
-def _plain(matrix: Matrix) -> Matrix:
-    return Matrix(matrix.rows, matrix.starts, matrix.bounds)
-
-
 def _stored(
-    model: type[Product] | type[ProductPhoto],
-    pictures: Positions,
-    id_of: Callable[[int], int],
+    model: type[Product] | type[ProductPhoto], ids: Ids, pictures: Positions
 ) -> dict[int, str]:
-    by_id = {int(id_of(picture)): picture for picture in pictures.tolist()}
+    by_id = dict(zip(ids.tolist(), pictures.tolist(), strict=True))
     names: dict[int, str] = {}
-    ids = iter(by_id)
-    while chunk := list(islice(ids, CHUNK)):
+    unread = iter(by_id)
+    while chunk := list(islice(unread, CHUNK)):
         rows = model.objects.filter(pk__in=chunk).values_list("pk", "image")
         names |= {by_id[pk]: image for pk, image in rows if image}
     return names

@@ -128,9 +128,9 @@ def faults(qualities: Qualities, normal: Normal, input_size: int) -> Iterator[Fa
 
 def are_unlike(names: Sequence[str]) -> bool:
     """Whether hardly any two of these products' names have a word in common."""
-    words = [set(re.findall(r"[^\W\d_]{3,}", name.casefold())) for name in names[:MOST_NAMES]]
+    words = [set(re.findall(r"[^\W\d_]{3,}", name.casefold())) for name in names]
     shares = [len(one & two) / max(1, len(one | two)) for one, two in combinations(words, 2)]
-    return bool(np.mean(shares) < ALIKE)
+    return sum(shares) < ALIKE * len(shares)
 
 
 def _links(gallery: Gallery, neighbours: Neighbours, layouts: Layouts) -> Iterator[Link]:

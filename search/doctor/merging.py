@@ -33,7 +33,7 @@ def mergeable(finding: Finding) -> list[Product]:
     """The finding's products that can still be found, by id."""
     ids = finding.subjects.values("product")
     products = Product.objects.filter(pk__in=ids, active=True).order_by("pk")
-    return list(products.select_related("category").defer("embedding"))
+    return list(products.select_related("category"))
 
 
 @transaction.atomic

@@ -20,11 +20,11 @@ from catalog.models import EmbeddedPicture, Product, ProductPhoto
 from catalog.serving import serving_embedder
 from catalog.signals import pictures_saved
 from search.doctor.facts import QUALITY, load_qualities
-from search.doctor.gallery import nearest
 from search.doctor.judging import SAME, faults, normal_sharpness
 from search.doctor.models import Finding
 from search.doctor.qualities import are_alike, measure_stored, row_of
-from search.index import live_index
+from search.engines import Scope, get_engine
+from search.queries import Query
 from search.ranking.bounds import Vectors
 
 MOST_NAMED = 3  # products that have the picture, too
@@ -63,10 +63,11 @@ def _product_of(picture: EmbeddedPicture) -> int:
 
 
 def _also_on(own: int, picture: str, vector: Vectors, embedder: Embedder) -> Iterator[Product]:
-    corpus = live_index(embedder.identity, embedder.dim).corpus()
-    products, scores = next(nearest(corpus, vector, MOST_NAMED + 1))
-    others = products[(scores >= SAME) & (products != own)][:MOST_NAMED]
-    for product in Product.objects.filter(pk__in=others.tolist()).prefetch_related("photos"):
+    query = Query("", embedder.identity, vector[0])
+    corpus = get_engine().corpus(query, Scope(SAME))
+    others = corpus.rank(query.vector, MOST_NAMED, threshold=SAME, mask=corpus.products != own)
+    found = Product.objects.filter(pk__in=corpus.products[others.items].tolist())
+    for product in found.prefetch_related("photos"):
         theirs = (str(row.image) for row in (product, *product.photos.all()))
         if any(name == picture or are_alike(name, picture) for name in theirs):
             yield product

@@ -4,7 +4,7 @@ Blur, brightness and compression are of the kinds in "Benchmarking Neural Networ
 Common Corruptions and Perturbations" (Hendrycks and Dietterich, 2019).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 Change = Callable[[Image.Image, Generator], Image.Image]
+Changes = Mapping[str, Change]  # by name
 Colour = tuple[int, int, int]
 Size = tuple[int, int]
 
@@ -111,8 +112,8 @@ def elsewhere(picture: Image.Image, random: Generator) -> Image.Image:
     return ground
 
 
-# name -> change; in the order in which reports tell of them
-CHANGES: dict[str, Change] = {
+# In the order in which reports tell of them.
+CHANGES: Changes = {
     "jpeg": jpeg,
     "half": half,
     "mirrored": mirrored,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import Protocol, TypeVar
 
@@ -67,18 +68,15 @@ def evaluate(embedder: Embedder, sizes: Sizes, watch: Watch) -> Report:
     corpus, seed = live_index(embedder.identity, embedder.dim).corpus(), sizes.seed
     pictured = pictured_products(corpus, sizes.same_product, seed=seed)
     categorized = categorized_products(corpus, sizes.same_kind, seed=seed)
-    photos = changed_copies(pictured.products, embedder, seed=seed)
+    photos = chain.from_iterable(changed_copies(pictured.products, embedder, seed=seed))
     copies = watch(photos, "changing photos", len(CHANGES) * len(pictured.products))
     compared = comparison(corpus, copies)
-    bands = bands_of(embedder.identity)
-    orders, order = compared.orders, order_in_use(corpus)
+    orders, order, bands = compared.orders, order_in_use(corpus), bands_of(embedder.identity)
     products = watch(ask_for_products(copies, orders), "same product", len(copies) * len(orders))
-    kinds = watch(
-        ask_for_kinds(categorized.products, orders, embedder, seed=seed),
-        "same kind",
-        len(categorized.products) * len(orders),
-    )
+    asked = ask_for_kinds(categorized.products, orders, embedder, seed=seed)
+    kinds = watch(asked, "same kind", len(categorized.products) * len(orders))
     timed = pictured.products[:TIMED]
+    times = watch(time_searches(timed, embedder), "latency", len(timed))
     return Report(
         embedder=embedder.identity,
         products=len(corpus),
@@ -89,7 +87,7 @@ def evaluate(embedder: Embedder, sizes: Sizes, watch: Watch) -> Report:
         same_kind=tables(sorted(kinds, key=attrgetter("group")), seed),
         limits={band.name: band.least for band in bands.all},
         bands=band_rates(_in_order(PLAIN, [*products, *kinds]), bands),
-        milliseconds=latencies(watch(time_searches(timed, embedder), "latency", len(timed))),
+        milliseconds=latencies(times),
         worst_products=worst(_in_order(order, products), "reciprocal_rank", WORST),
         worst_kinds=worst(_in_order(order, kinds), "average_precision", WORST),
     )

@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -11,7 +13,7 @@ from catalog.embedders.runtime import Embedder
 from catalog.images import InvalidImage, encode_image, open_image
 from catalog.limits import image_limits
 from catalog.models import Product
-from search.evaluation.changes import CHANGES
+from search.evaluation.changes import CHANGES, Changes
 from search.evaluation.metrics import reciprocal_rank
 from search.evaluation.outcomes import Orders, Outcome
 from search.index.corpus import Corpus
@@ -24,6 +26,7 @@ PLACES = 100  # of a ranking that are looked at; what is further down counts as 
 SHOWN = 3  # of the products that came before
 QUALITY = 90  # of a shopper's JPEG
 COPIES = "same product"  # the kind of pair
+READERS = 2  # threads
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,14 @@ class Copy:
     query: Query
 
 
-def changed_copies(products: Sequence[int], embedder: Embedder, *, seed: int) -> Iterator[Copy]:
-    """A copy for each product (id) and change; pictures that can't be read are left out."""
-    for product, picture in pictures_of(products, embedder):
-        for number, (name, change) in enumerate(CHANGES.items()):
-            changed = change(picture, np.random.default_rng((seed, product.pk, number)))
-            yield Copy(product, name, look(name, as_sent(changed), embedder))
+def changed_copies(
+    products: Sequence[int], embedder: Embedder, *, seed: int, changes: Changes = CHANGES
+) -> Iterator[list[Copy]]:
+    """For each product (id) a copy by each change; pictures that can't be read are left out."""
+    pictured = Product.objects.exclude(image="").in_bulk(products).values()
+    copies_of = partial(_copies, embedder=embedder, seed=seed, changes=changes)
+    with ThreadPoolExecutor(READERS) as readers:
+        yield from filter(None, readers.map(copies_of, pictured))
 
 
 def ask_for_products(copies: Iterable[Copy], orders: Orders) -> Iterator[Outcome]:
@@ -50,25 +55,33 @@ def ask_for_products(copies: Iterable[Copy], orders: Orders) -> Iterator[Outcome
             yield _outcome(order, copy, corpus_of(copy.product.pk))
 
 
-def pictures_of(
-    products: Sequence[int], embedder: Embedder
-) -> Iterator[tuple[Product, Image.Image]]:
-    """These products (ids) with their own pictures, in twice the detail that the embedder needs.
+def picture_of(product: Product, embedder: Embedder) -> Image.Image | None:
+    """A product's own picture in twice the detail that the embedder needs, None if unreadable.
 
-    What is left of a picture after the change has enough then, as a shopper's photo has.
+    What is left of it after a change has enough then, as a shopper's photo has.
     """
-    for product in Product.objects.exclude(image="").in_bulk(products).values():
-        try:
-            with product.image.storage.open(str(product.image.name)) as file:
-                data = file.read()
-            yield product, open_image(data, limits=image_limits(), at_least=2 * embedder.detail)
-        except (InvalidImage, OSError):
-            logger.warning("The picture of product %d can't be read.", product.pk)
+    try:
+        with product.image.storage.open(str(product.image.name)) as file:
+            return open_image(file.read(), limits=image_limits(), at_least=2 * embedder.detail)
+    except (InvalidImage, OSError):
+        logger.warning("The picture of product %d can't be read.", product.pk)
+        return None
 
 
 def as_sent(picture: Image.Image) -> bytes:
     """The picture as a shopper's JPEG."""
     return encode_image(picture, longest_side=max(picture.size), quality=QUALITY)
+
+
+def _copies(product: Product, *, embedder: Embedder, seed: int, changes: Changes) -> list[Copy]:
+    picture = picture_of(product, embedder)
+    if picture is None:
+        return []
+    copies = []
+    for number, (name, change) in enumerate(changes.items()):
+        changed = change(picture, np.random.default_rng((seed, product.pk, number)))
+        copies.append(Copy(product, name, look(name, as_sent(changed), embedder)))
+    return copies
 
 
 def _outcome(order: str, copy: Copy, corpus: Corpus) -> Outcome:

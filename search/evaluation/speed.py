@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from catalog.embedders.runtime import Embedder
+from catalog.models import Product
 from search.answers import Options, search
-from search.evaluation.same_product import as_sent, pictures_of
+from search.evaluation.same_product import as_sent, picture_of
 from search.queries import look
 
 Times = dict[str, float]  # milliseconds, by stage
@@ -23,7 +24,8 @@ class Latency:
 
 def time_searches(products: Sequence[int], embedder: Embedder) -> Iterator[Times]:
     """The times of a search with the picture of each of these products (ids), one at a time."""
-    for _, picture in pictures_of(products, embedder):
+    asked = Product.objects.in_bulk(products).values()
+    for picture in filter(None, (picture_of(product, embedder) for product in asked)):
         query = look("", as_sent(picture), embedder)
         answer = search(query, Options())
         times = {"decode": query.decode_ms, "embed": query.embed_ms, "rank": answer.rank_ms}
@@ -33,6 +35,7 @@ def time_searches(products: Sequence[int], embedder: Embedder) -> Iterator[Times
 def latencies(searches: Sequence[Times]) -> dict[str, Latency]:
     """The latency of each stage, and of all together."""
     stages = searches[0] if searches else ()
-    by_stage = {stage: [times[stage] for times in searches] for stage in stages}
-    return {stage: Latency(*np.quantile(of_all, (0.5, 0.95)).tolist())
-            for stage, of_all in by_stage.items()}  # fmt: skip
+    return {
+        stage: Latency(*np.quantile([times[stage] for times in searches], (0.5, 0.95)).tolist())
+        for stage in stages
+    }

@@ -1,26 +1,20 @@
 """Changed copies of some of the catalog's photos: what a shopper may send for the same product."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from catalog.embedders.runtime import Embedder
-from catalog.models import Product
-from search.evaluation.changes import CHANGES
-from search.evaluation.same_product import as_sent, pictures_of
+from search.evaluation import same_product
+from search.evaluation.changes import CHANGES, Changes
 from search.index.segments import Ids
-from search.queries import look
 from search.ranking import Mask
 from search.ranking.bounds import Vectors
 from search.tuning.examples import SEED, Examples
 
 PHOTOS = 100
-READERS = 2  # threads
 
 
 @dataclass(frozen=True)
@@ -39,39 +33,33 @@ class Copies:
 
     def only(self, which: Mask) -> "Copies":
         """Those of the m that are marked."""
-        return Copies(*(getattr(self, field.name)[which] for field in fields(self)))
+        return Copies(*(column[which] for column in vars(self).values()))
 
 
-def changed_copies(examples: Examples, embedder: Embedder) -> Iterator[Copies]:
-    """The copies of one product's photo after the other; photos that can't be read are left out."""
-    random = np.random.default_rng(SEED)
+def changed_copies(
+    examples: Examples, embedder: Embedder, *, most: int | None = None
+) -> Iterator[Copies]:
+    """The copies of one product's photo after the other, of `most` or PHOTOS drawn at random.
+
+    Photos that can't be read are left out.
+    """
     products = np.unique(examples.products)
-    some = random.choice(products, min(PHOTOS, len(products)), replace=False).tolist()
-    with ThreadPoolExecutor(READERS) as readers:
-        yield from readers.map(partial(_copies, embedder=embedder), pictures_of(some, embedder))
+    count = min(most or PHOTOS, len(products))
+    some = np.random.default_rng(SEED).choice(products, count, replace=False).tolist()
+    changes: Changes = {**CHANGES, "none": lambda picture, _: picture}
+    copied = same_product.changed_copies(some, embedder, seed=SEED, changes=changes)
+    for *copies, original in copied:
+        yield Copies(
+            np.stack([copy.query.vector for copy in copies]),
+            np.tile(original.query.vector, (len(copies), 1)),
+            np.array([copy.product.pk for copy in copies]),
+            np.array([copy.change for copy in copies]),
+        )
 
 
 def joined(parts: list[Copies], dim: int) -> Copies:
     """All copies as one."""
     nothing = np.empty((0, dim), np.float32)
-    return Copies(
-        np.concatenate([nothing, *(part.vectors for part in parts)]),
-        np.concatenate([nothing, *(part.originals for part in parts)]),
-        np.concatenate([np.empty(0, np.int64), *(part.products for part in parts)]),
-        np.concatenate([np.empty(0, np.str_), *(part.changes for part in parts)]),
-    )
-
-
-def _copies(pictured: tuple[Product, Image.Image], embedder: Embedder) -> Copies:
-    product, picture = pictured
-    changed = [
-        change(picture, np.random.default_rng((SEED, product.pk, number)))
-        for number, change in enumerate(CHANGES.values())
-    ]
-    vectors = [look("", as_sent(photo), embedder).vector for photo in (picture, *changed)]
-    return Copies(
-        np.stack(vectors[1:]),
-        np.repeat(vectors[:1], len(changed), axis=0),
-        np.full(len(changed), product.pk),
-        np.array(list(CHANGES)),
-    )
+    none = Copies(nothing, nothing, np.empty(0, np.int64), np.empty(0, np.str_))
+    columns = zip(*(vars(part).values() for part in (none, *parts)), strict=True)
+    return Copies(*map(np.concatenate, columns))

@@ -1,6 +1,6 @@
 """What a catalog has to learn from: pictures of products whose categories are known."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class Examples:
 
     def only(self, which: Mask) -> "Examples":
         """Those of the n that are marked."""
-        return Examples(*(getattr(self, field.name)[which] for field in fields(self)))
+        return Examples(*(column[which] for column in vars(self).values()))
 
     @property
     def starts(self) -> Positions:

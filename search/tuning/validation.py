@@ -16,7 +16,7 @@ from search.tuning.examples import SEED, Examples
 from search.tuning.learning import learn
 
 FOLDS = 5
-QUERIES = 1000  # products that are asked for, of all folds together
+QUERIES = 1000  # products that are asked for, of all folds together, up to twice as many
 TOP = 10
 AT_ONCE = 256  # copies that are asked for
 PLAIN = 0.0  # stands for the strength of no tuning at all

@@ -109,5 +109,7 @@ def test_bucket_out_of_reach_is_told_in_a_sentence(
     storage = BucketStorage(bucket_name=BUCKET)
     with pytest.raises(NotStored, match="The picture can't be stored"):
         storage.save("pictures/a.jpg", ContentFile(b"a"))
+    with pytest.raises(NotStored, match="The picture can't be stored"):
+        put(storage, "pictures/a.jpg", b"a")
     with pytest.raises(OSError, match="The bucket does not answer"):
         storage.open("pictures/a.jpg")

@@ -1,4 +1,6 @@
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,6 +10,30 @@ import pytest
 from catalog.embedders import EmbedderUnavailable, get_embedder, get_network
 from catalog.embedders.export import known_picture
 from catalog.embedders.runtime import Embedder
+
+ROOT = Path(__file__).parents[2]
+# A process where importing takes a while, as OpenVINO does when it is first asked.
+TWO_ASK_FIRST = """
+import builtins, sys, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import numpy as np
+from catalog.embedders import get_embedder
+embedder = get_embedder(sys.argv[1], Path(sys.argv[2]))
+at_once = builtins.__import__
+def slowly(*args, **options):
+    time.sleep(0.2)
+    return at_once(*args, **options)
+picture = np.zeros((1, 2, embedder.input_size, embedder.input_size, 3), np.uint8)
+with ThreadPoolExecutor(2) as threads:
+    builtins.__import__ = slowly
+    list(threads.map(embedder.embed, [picture, picture]))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _looks_once() -> None:
+    """Not here: these are about the network itself."""
 
 
 def squares(embedder: Embedder, count: int) -> np.ndarray:
@@ -36,6 +62,11 @@ def test_is_safe_to_share_between_threads(embedder: Embedder) -> None:
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda i: embedder.embed(batch[i : i + 1])[0], range(16)))
     assert np.array_equal(np.stack(found), expected)
+
+
+def test_answers_two_threads_that_ask_first(embedder: Embedder, model_dir: Path) -> None:
+    command = [sys.executable, "-c", TWO_ASK_FIRST, embedder.identity, str(model_dir)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60)  # noqa: S603
 
 
 def test_regions_of_a_picture_make_up_its_vector(embedder: Embedder) -> None:

@@ -14,6 +14,7 @@ from search.demand.models import Searched
 from search.demand.records import forget_old
 from search.tasks import forget_demand
 from tests.conftest import MakeProduct, Picture
+from tests.search.vectors import units
 
 
 @pytest.fixture
@@ -40,8 +41,7 @@ def searched(
 
 def near(middle: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
     noise = np.random.default_rng(seed).normal(scale=0.01, size=(count, len(middle)))
-    rows = middle + noise.astype(np.float32)
-    return list(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    return list(units(middle + noise))
 
 
 def test_keeps_the_vector_and_what_was_found(
@@ -105,8 +105,7 @@ def test_groups_what_is_alike_the_largest_first() -> None:
 
 
 def test_groups_each_vector_once_and_near_its_middle() -> None:
-    rows = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = units(np.random.default_rng(0).normal(size=(200, 4)))
     found = list(groups(rows, alike=0.8, size=1))
     assert sorted(np.concatenate([group.members for group in found])) == list(range(200))
     for group in found:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from catalog.embedders.runtime import Embedder
 from search.ranking import Labelled, Matrix, Ranking, Tuning, basis_of, project, rank, rank_many
+from tests.search.vectors import units
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 
@@ -62,10 +63,6 @@ class Case:
         self.check(rank(self.matrix, self.query, self.k, threshold=self.threshold, mask=self.mask))
 
 
-def unit(rows: np.ndarray) -> np.ndarray:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-
 def single(rows: np.ndarray) -> Matrix:
     return Matrix(rows, np.arange(len(rows)))
 
@@ -73,13 +70,13 @@ def single(rows: np.ndarray) -> Matrix:
 @cache
 def directions(dim: int) -> np.ndarray:
     """What the rows of a clustered catalog are near."""
-    return unit(np.random.default_rng(dim).normal(size=(12, dim)))
+    return units(np.random.default_rng(dim).normal(size=(12, dim)))
 
 
 def clustered(random: np.random.Generator, count: int, dim: int) -> np.ndarray:
     spread = random.choice([1e-7, 0.1, 0.5, 1.5]) / dim**0.5
     middles = directions(dim)[random.integers(0, 12, count)]
-    return unit(middles + random.normal(scale=spread, size=(count, dim)))
+    return units(middles + random.normal(scale=spread, size=(count, dim)))
 
 
 @cache
@@ -97,7 +94,7 @@ def cases(draw: st.DrawFn) -> Case:
     kind = draw(st.sampled_from([clustered, scattered]))
     rows = kind(random, different, dim)[random.integers(0, different, count)]
     if draw(st.booleans()):
-        rows = unit(rows + random.normal(scale=1e-7, size=rows.shape))
+        rows = units(rows + random.normal(scale=1e-7, size=rows.shape))
     query = rows[0] if draw(st.booleans()) else kind(random, 1, dim)[0]
     share = draw(st.sampled_from([0.0, 0.3, 1.0]))
     starts = np.flatnonzero(np.append(True, random.random(count - 1) < share))
@@ -120,7 +117,7 @@ def labels(random: np.random.Generator, items: int, dim: int) -> Labelled:
 
 
 def scattered(random: np.random.Generator, count: int, dim: int) -> np.ndarray:
-    return unit(random.normal(size=(count, dim)))
+    return units(random.normal(size=(count, dim)))
 
 
 @given(cases())
@@ -188,12 +185,17 @@ def test_stays_right_while_the_catalog_changes() -> None:
         Case(matrix, rows[at // 2], 5, 0.7, np.ones(len(starts), bool)).check_rank()
 
 
+def of_two_categories(rows: np.ndarray, *, strength: float) -> Matrix:
+    """The first row looks as if it were of the odd ones' category, and is not."""
+    weights = np.stack([rows[0], -rows[0]], axis=1) * 50
+    tuning = Tuning(np.array([4, 9]), weights, np.zeros(2, np.float32), strength)
+    labels = tuning.labels(np.resize([9, 4], len(rows)))
+    return replace(single(rows), labelled=Labelled(tuning, labels))
+
+
 def test_puts_the_category_first_that_the_query_looks_like() -> None:
     rows = clustered(np.random.default_rng(0), 200, 64)
-    weights = np.stack([rows[0], -rows[0]], axis=1) * 50
-    tuning = Tuning(np.array([4, 9]), weights, np.zeros(2, np.float32), 10.0)
-    labels = tuning.labels(np.resize([9, 4], 200))
-    ranking = rank(replace(single(rows), labelled=Labelled(tuning, labels)), rows[0], 200)
+    ranking = rank(of_two_categories(rows, strength=10.0), rows[0], 200)
     assert (ranking.items[:100] % 2 == 1).all()
     assert (np.diff(ranking.scores[:100]) <= 0).all()
     assert ranking.scores == pytest.approx(rows[ranking.items] @ rows[0], abs=1e-6)
@@ -201,10 +203,7 @@ def test_puts_the_category_first_that_the_query_looks_like() -> None:
 
 def test_tuning_counts_for_little_where_pictures_are_the_same() -> None:
     rows = clustered(np.random.default_rng(0), 200, 64)
-    weights = np.stack([rows[0], -rows[0]], axis=1) * 50
-    tuning = Tuning(np.array([4, 9]), weights, np.zeros(2, np.float32), 0.3)
-    labels = tuning.labels(np.resize([9, 4], 200))
-    ranking = rank(replace(single(rows), labelled=Labelled(tuning, labels)), rows[0], 2)
+    ranking = rank(of_two_categories(rows, strength=0.3), rows[0], 2)
     assert ranking.items[0] == 0
 
 
@@ -215,19 +214,19 @@ def test_gives_products_of_unknown_categories_an_even_share() -> None:
 
 
 def test_gives_a_copy_the_score_one() -> None:
-    rows = unit(np.random.default_rng(0).normal(size=(5, 1280)))
+    rows = units(np.random.default_rng(0).normal(size=(5, 1280)))
     ranking = rank(single(rows), rows[3], 1)
     assert ranking.items.tolist() == [3]
     assert ranking.scores[0] == pytest.approx(1, abs=1e-6)
 
 
 def test_orders_equal_rows_by_position() -> None:
-    rows = np.repeat(unit(np.ones((1, 8))), 6, axis=0)
+    rows = np.repeat(units(np.ones((1, 8))), 6, axis=0)
     assert rank(single(rows), rows[0], 4).items.tolist() == [0, 1, 2, 3]
 
 
 def test_gives_an_item_once_with_its_best_row() -> None:
-    rows = unit(np.random.default_rng(0).normal(size=(6, 64)))
+    rows = units(np.random.default_rng(0).normal(size=(6, 64)))
     ranking = rank(Matrix(rows, np.array([0, 2, 3])), rows[4], 10)
     assert sorted(ranking.items.tolist()) == [0, 1, 2]
     assert (ranking.items[0], ranking.rows[0]) == (2, 4)
@@ -235,7 +234,7 @@ def test_gives_an_item_once_with_its_best_row() -> None:
 
 @pytest.mark.parametrize("k", [0, 1, 10**9])
 def test_takes_any_k(k: int) -> None:
-    rows = unit(np.random.default_rng(0).normal(size=(7, 8)))
+    rows = units(np.random.default_rng(0).normal(size=(7, 8)))
     assert len(rank(single(rows), rows[0], k).items) == min(k, 7)
 
 
@@ -245,5 +244,5 @@ def test_finds_nothing_in_an_empty_matrix() -> None:
 
 
 def test_finds_nothing_without_a_query() -> None:
-    rows = unit(np.random.default_rng(0).normal(size=(7, 8)))
+    rows = units(np.random.default_rng(0).normal(size=(7, 8)))
     assert rank_many(single(rows), rows[:0], 5) == []

@@ -10,6 +10,7 @@ from search.ranking.bounds import ARRAYS
 from search.ranking.matrix import Question
 from search.ranking.order import order_of
 from search.ranking.shortlist import probes, shortlist
+from tests.search.vectors import units
 
 DIM = 512
 
@@ -18,8 +19,7 @@ def catalog(count: int, *, seed: int = 0, dim: int = DIM) -> np.ndarray:
     """Unit rows near twelve directions."""
     random = np.random.default_rng(seed)
     middles = np.random.default_rng(99).normal(size=(12, dim))[random.integers(0, 12, count)]
-    rows = middles + random.normal(scale=0.4, size=(count, dim))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return units(middles + random.normal(scale=0.4, size=(count, dim)))
 
 
 def matrix_with_bounds(rows: np.ndarray) -> Matrix:
@@ -37,8 +37,7 @@ def test_holds_for_every_row(seed: int, dim: int, inner: int) -> None:
     random = np.random.default_rng(seed)
     basis = np.linalg.qr(random.normal(size=(dim, min(dim, 384))))[0]
     inside = random.normal(size=(inner, basis.shape[1])) @ basis.T
-    rows = np.concatenate([inside, random.normal(size=(20, dim))])
-    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    rows = units(np.concatenate([inside, random.normal(size=(20, dim))]))
     for query in rows[[0, -1]]:
         probe = probes(project(rows, basis), query[np.newaxis])[0]
         exact = (rows.astype(np.float64) * query.astype(np.float64)).sum(axis=1)

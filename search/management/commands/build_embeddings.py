@@ -1,4 +1,4 @@
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,6 +17,7 @@ from catalog.remote import fetch_pictures
 from catalog.serving import serving_embedder, wanted_embedder
 from search.bands.calibrating import calibrate_if_due
 from search.engines import EngineUnavailable, get_engine
+from search.management.arguments import positive
 from search.maps import draw_map
 from search.switching import begin_switch, finish_switch
 
@@ -145,9 +146,3 @@ def first(rows: EmbeddedQuerySet, limit: int) -> EmbeddedQuerySet:
     """The first `limit` of the rows by id, also when those before have left the queryset."""
     ids = list(rows.values_list("pk", flat=True)[:limit])
     return rows.filter(pk__lte=ids[-1]) if ids else rows.none()
-
-
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)

@@ -1,4 +1,4 @@
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from catalog.serving import serving_embedder
 from search.evaluation.models import as_json, keep
 from search.evaluation.report import Answer, Report, Sizes, evaluate
 from search.evaluation.text import written
-from search.management.commands.build_embeddings import positive
+from search.management.arguments import positive, share, whole
 
 # option -> the figure that it bounds, and its name in a sentence
 GATES = {
@@ -99,19 +99,3 @@ def _failures(report: Report, options: dict[str, Any]) -> Iterable[str]:
             yield f"The {name} can't be told, and {least:g} was asked for."
         elif mean < least:
             yield f"The {name} is {mean:.3f}, less than {least:g}."
-
-
-def whole(text: str) -> int:
-    if not text.isdecimal():
-        raise ArgumentTypeError(f"{text!r} is not a whole number")
-    return int(text)
-
-
-def share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
-    return value

@@ -38,9 +38,7 @@ def test_knows_the_limits_that_were_found_for_an_embedder() -> None:
 
 
 @pytest.mark.django_db
-def test_reads_the_limits_once_in_a_moment(
-    django_assert_num_queries: Any,
-) -> None:
+def test_reads_the_limits_once_in_a_moment(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         assert read_bands("some-1", 7) == read_bands("some-1", 7) == PLAIN
     Calibration.objects.create(embedder="some-1", **FOUND)

@@ -12,11 +12,11 @@ from search.bands.models import Calibration
 from search.index import live_index
 from search.tuning.copies import Copies, joined
 from search.tuning.examples import Examples
+from tests.search.vectors import units
 
 
 def examples(products: list[int], labels: list[int]) -> Examples:
-    rows = np.random.default_rng(0).normal(size=(len(products), 8)).astype(np.float32)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = units(np.random.default_rng(0).normal(size=(len(products), 8)))
     return Examples(rows, np.array(labels), np.array(products))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from io import BytesIO
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from catalog.serving import serving_embedder
 from search.doctor.examination import Examination, examine
@@ -32,6 +32,14 @@ def encoded(picture: Image.Image, quality: int = 92) -> bytes:
     output = BytesIO()
     picture.save(output, "JPEG", quality=quality)
     return output.getvalue()
+
+
+def blurred(picture: Image.Image) -> Image.Image:
+    return picture.filter(ImageFilter.GaussianBlur(4))
+
+
+def tiny(picture: Image.Image) -> Image.Image:
+    return picture.resize((160, 160))
 
 
 def open_findings(kind: str) -> set[frozenset[str]]:

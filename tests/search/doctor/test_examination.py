@@ -8,7 +8,7 @@ from PIL import ImageOps
 
 from catalog.models import Category, Product, ProductPhoto
 from catalog.serving import serving_embedder
-from search.doctor import neighbours, qualities
+from search.doctor import facts, neighbours, qualities
 from search.doctor.facts import load_facts
 from search.doctor.models import Finding, Kind
 from search.tasks import examine_catalog
@@ -165,6 +165,18 @@ def test_torn_facts_are_found_out_again(twins: list[Product], look: Examine, set
     look()
     (Path(settings.INDEX_DIR) / "doctor.npz").write_bytes(b"PK\x03\x04 torn")
     assert look().left == 0
+    assert open_findings(Kind.DUPLICATE) == TWINS
+
+
+def test_facts_of_another_release_are_found_out_again(
+    twins: list[Product], look: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look()
+    assert len(facts.load_qualities()) == 3
+    monkeypatch.setattr(facts, "FORMAT", facts.FORMAT + 1)
+    assert len(facts.load_qualities()) == 0
+    assert look().left == 0
+    assert len(facts.load_qualities()) == 3
     assert open_findings(Kind.DUPLICATE) == TWINS
 
 

@@ -6,8 +6,7 @@ from django.test import Client
 
 from catalog.models import Category, Product, ProductPhoto
 from tests.conftest import MakeProduct
-from tests.search.doctor.conftest import Examine, demo, encoded
-from tests.search.doctor.test_precision import blurred, tiny
+from tests.search.doctor.conftest import Examine, blurred, demo, encoded, tiny
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADD = "/admin/catalog/product/add/"

@@ -1,9 +1,9 @@
 import pytest
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageOps
 
 from search.doctor.pixels import LAYOUT, agreement, measure
 from tests.catalog.samples import photo
-from tests.search.doctor.conftest import demo
+from tests.search.doctor.conftest import blurred, demo
 
 
 def test_measures_size_sharpness_spread_and_layout() -> None:
@@ -16,9 +16,8 @@ def test_measures_size_sharpness_spread_and_layout() -> None:
 
 def test_blurred_picture_is_less_sharp_whatever_it_shows() -> None:
     sharp = [measure(demo(number)).sharpness for number in range(0, 50, 7)]
-    blur = ImageFilter.GaussianBlur(4)
-    blurred = [measure(demo(number).filter(blur)).sharpness for number in range(0, 50, 7)]
-    assert max(blurred) < min(sharp) / 2
+    soft = [measure(blurred(demo(number))).sharpness for number in range(0, 50, 7)]
+    assert max(soft) < min(sharp) / 2
 
 
 def test_one_colour_has_no_spread() -> None:

@@ -3,12 +3,20 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from catalog.models import Product
 from search.doctor.models import Kind
 from tests.conftest import MakeProduct
-from tests.search.doctor.conftest import DEMO, Examine, demo, encoded, open_findings
+from tests.search.doctor.conftest import (
+    DEMO,
+    Examine,
+    blurred,
+    demo,
+    encoded,
+    open_findings,
+    tiny,
+)
 
 CATEGORIES = ("Tops", "Shoes", "Bags", "Home", "Accessories")  # ten of the demo's products each
 
@@ -31,14 +39,6 @@ COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "darker": lambda picture: ImageEnhance.Brightness(picture).enhance(0.8),
     "trimmed": lambda picture: cropped(picture, 0.95),
 }
-
-
-def blurred(picture: Image.Image) -> Image.Image:
-    return picture.filter(ImageFilter.GaussianBlur(4))
-
-
-def tiny(picture: Image.Image) -> Image.Image:
-    return picture.resize((160, 160))
 
 
 def placeholder() -> Image.Image:

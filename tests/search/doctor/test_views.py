@@ -32,13 +32,6 @@ def merging(mugs: list[Product]) -> str:
     return f"{PAGE}{finding.pk}/merge/"
 
 
-def viewer(client: Client) -> Client:
-    ada = User.objects.create_user("ada", is_staff=True)
-    ada.user_permissions.add(Permission.objects.get(codename="view_product"))
-    client.force_login(ada)
-    return client
-
-
 def read(client: Client, path: str = PAGE) -> str:
     response = client.get(path)
     assert response.status_code == 200
@@ -166,7 +159,9 @@ def test_damaged_form_merges_nothing(
 def test_who_may_only_look_is_offered_nothing_to_do(
     client: Client, mugs: list[Product], merging: str
 ) -> None:
-    viewer(client)
+    ada = User.objects.create_user("ada", is_staff=True)
+    ada.user_permissions.add(Permission.objects.get(codename="view_product"))
+    client.force_login(ada)
     assert "Dismiss" not in read(client)
     assert client.post(PAGE, {"which": "1"}).status_code == 403
     assert client.get(merging).status_code == 403

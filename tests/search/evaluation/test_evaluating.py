@@ -16,6 +16,7 @@ from search.evaluation.changes import CHANGES
 from search.evaluation.metrics import average_precision
 from search.evaluation.models import KEPT, Evaluation, keep
 from search.evaluation.orders import PLAIN, TUNED, comparison
+from search.evaluation.outcomes import Orders
 from search.evaluation.report import Report, Sizes, evaluate
 from search.evaluation.same_kind import ask_for_kinds
 from search.evaluation.same_product import ask_for_products, changed_copies
@@ -40,6 +41,10 @@ def corpus_of(embedder: Embedder) -> Corpus:
     return live_index(embedder.identity, embedder.dim).corpus()
 
 
+def orders_of(embedder: Embedder) -> Orders:
+    return comparison(corpus_of(embedder), []).orders
+
+
 def report_of(embedder: Embedder, sizes: Sizes = SIZES) -> Report:
     return evaluate(embedder, sizes, lambda answers, _what, _total: list(answers))
 
@@ -61,9 +66,7 @@ def test_same_kind_is_what_sorting_all_others_says(
 ) -> None:
     vectors = np.stack([from_bytes(p.embedding or b"", embedder.dim) for p in products])
     labels = np.array([product.category_id for product in products])
-    outcomes = ask_for_kinds(
-        ids(products), comparison(corpus_of(embedder), []).orders, embedder, seed=0
-    )
+    outcomes = ask_for_kinds(ids(products), orders_of(embedder), embedder, seed=0)
     for n, outcome in enumerate(outcomes):
         order = [other for other in np.argsort(-(vectors @ vectors[n])) if other != n]
         relevant = labels[order] == labels[n]
@@ -77,17 +80,18 @@ def test_product_with_the_same_picture_is_as_good(
     products: list[Product], make_product: MakeProduct, picture: Picture, embedder: Embedder
 ) -> None:
     twin = make_product(image=picture(3))
-    copies = [copy for copy in changed_copies([twin.pk], embedder, seed=0) if copy.change == "half"]
-    outcome = next(ask_for_products(copies, comparison(corpus_of(embedder), []).orders))
+    (of_twin,) = changed_copies([twin.pk], embedder, seed=0)
+    copies = [copy for copy in of_twin if copy.change == "half"]
+    outcome = next(ask_for_products(copies, orders_of(embedder)))
     assert outcome.values == {"first": 1, "first_five": 1, "reciprocal_rank": 1}
 
 
 def test_product_that_is_not_found_is_named_with_those_before_it(
     products: list[Product], embedder: Embedder
 ) -> None:
-    copy = next(changed_copies(ids(products)[:1], embedder, seed=0))
+    ((copy, *_),) = changed_copies(ids(products)[:1], embedder, seed=0)
     other = replace(copy, product=products[5])
-    outcome = next(ask_for_products([other], comparison(corpus_of(embedder), []).orders))
+    outcome = next(ask_for_products([other], orders_of(embedder)))
     assert outcome.values["first"] == 0
     assert 0 < outcome.values["reciprocal_rank"] < 1
     assert outcome.found[0] == products[0].pk
@@ -97,7 +101,7 @@ def test_leaves_out_a_product_whose_picture_is_gone(
     products: list[Product], embedder: Embedder
 ) -> None:
     Path(products[0].image.path).unlink()
-    copies = list(changed_copies(ids(products)[:2], embedder, seed=0))
+    (copies,) = changed_copies(ids(products)[:2], embedder, seed=0)
     assert {copy.product for copy in copies} == {products[1]}
     assert len(copies) == len(CHANGES)
 
@@ -119,7 +123,7 @@ def test_tuned_order_has_learned_nothing_of_what_is_asked(
     learned = replace(learn(examples_of(corpus_of(embedder)), nothing), strength=5.0)
     publish(embedder.identity, learned, {})
     live_index.cache_clear()
-    orders = comparison(corpus_of(embedder), []).orders
+    orders = orders_of(embedder)
     by_heart = {TUNED: lambda _: corpus_of(embedder)}
     asked = list(Product.objects.values_list("pk", flat=True))
     fair, cheating = (

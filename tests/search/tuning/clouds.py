@@ -6,6 +6,7 @@ import numpy as np
 
 from search.tuning.copies import Copies
 from search.tuning.examples import Examples
+from tests.search.vectors import units
 
 DIM = 48
 
@@ -32,7 +33,3 @@ def changed(examples: Examples, *, by: float = 0.05, seed: int = 0) -> Copies:
     vectors = units(originals + by * random.normal(size=originals.shape))
     products = np.repeat(examples.products[examples.starts], 2)
     return Copies(vectors, originals, products, np.resize(["dark", "blurred"], len(products)))
-
-
-def units(rows: np.ndarray) -> np.ndarray:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)

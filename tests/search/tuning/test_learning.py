@@ -3,14 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from search.ranking import Tuning
 from search.tuning.calibration import logits
+from search.tuning.examples import Examples
 from search.tuning.learning import NotEnoughToLearn, learn, learnable, moments, shrunk
-from tests.search.tuning.clouds import DIM, catalog, changed, units
+from tests.search.tuning.clouds import DIM, catalog, changed
+from tests.search.vectors import units
 
 NONE = np.empty((0, DIM), np.float32)
 
 
-def share_right(tuning, fresh) -> np.ndarray:
+def share_right(tuning: Tuning, fresh: Examples) -> np.ndarray:
     """Of each category, the share of pictures that are told to be of it."""
     told = tuning.categories[logits(tuning, fresh.rows).argmax(axis=1)]
     return np.array([(told == fresh.labels)[fresh.labels == n].mean() for n in tuning.categories])
