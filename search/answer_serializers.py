@@ -4,7 +4,6 @@ from rest_framework import serializers
 
 from search.answers import Answer, CategoryCount, Facets, Match
 from search.bands import WORDS, Band
-from search.metrics import milliseconds
 from search.queries import Query
 
 
@@ -17,8 +16,10 @@ class MatchSerializer(serializers.Serializer[Match]):
     category = serializers.CharField(source="product.category.name", help_text="By name.")
     price = serializers.FloatField(source="product.price", help_text="What it costs.")
     currency = serializers.CharField(source="product.currency", help_text="ISO 4217, such as EUR.")
-    image_src = serializers.FileField(source="image", help_text="Its picture most like the query.")
-    url = serializers.SerializerMethodField(help_text="Its page here.")
+    image_src = serializers.URLField(
+        source="image.url", help_text="Its picture most like the query."
+    )
+    url = serializers.URLField(source="product.get_absolute_url", help_text="Its page here.")
     score = serializers.SerializerMethodField(
         help_text="The cosine of the two pictures' vectors: 1 is the same picture."
     )
@@ -27,10 +28,6 @@ class MatchSerializer(serializers.Serializer[Match]):
         source="band",
         help_text="The score in words, by limits that are found for this catalog: see the index.",
     )
-
-    def get_url(self, match: Match) -> str:
-        url: str = self.context["request"].build_absolute_uri(match.product.get_absolute_url())
-        return url
 
     def get_score(self, match: Match) -> float:
         return round(match.score, 6)
@@ -111,11 +108,7 @@ class TimingsSerializer(serializers.Serializer[Answer]):
     decode = serializers.FloatField(source="query.decode_ms", help_text="Reading the photo.")
     embed = serializers.FloatField(source="query.embed_ms", help_text="Computing its vector.")
     rank = serializers.FloatField(source="rank_ms", help_text="Finding the nearest products.")
-    total = serializers.SerializerMethodField(help_text="All of it.")
-
-    def get_total(self, answer: Answer) -> float:
-        started: float = self.context["started"]
-        return milliseconds("total", started)
+    total = serializers.FloatField(read_only=True, default=0.0, help_text="All of it.")
 
 
 class AnswerSerializer(serializers.Serializer[Answer]):

@@ -13,10 +13,12 @@ from catalog.models import Product
 from search.answer_serializers import AnswerSerializer
 from search.answers import Options
 from search.intake import answer_to, query_again, query_from, query_from_product
+from search.metrics import milliseconds
 from search.queries import Query
 from search.serializers import OptionsSerializer, QuerySerializer, SearchSerializer
 from search.throttles import FETCHES, throttle
 
+ANSWER = AnswerSerializer()  # one for all requests, as making one takes longer than using it
 BY_ADDRESS = {"image_url": "https://shop.example/photo.jpg", "threshold": 0.5, "limit": 24}
 
 
@@ -79,6 +81,9 @@ class SimilarView(APIView):
 
 
 def _respond(request: Request, query: Query, options: Options, started: float) -> Response:
-    answer = answer_to(query, options)
-    context = {"request": request, "started": started}
-    return Response(AnswerSerializer(answer, context=context).data)
+    data = ANSWER.to_representation(answer_to(query, options))
+    for match in (*data["results"], *data["nearest"]):
+        for name in ("image_src", "url"):
+            match[name] = request.build_absolute_uri(match[name])
+    data["timings_ms"]["total"] = milliseconds("total", started)
+    return Response(data)

@@ -42,6 +42,7 @@ def _whole(picture: Image.Image, size: int) -> Image.Image:
     scale = size / max(picture.size)
     width, height = (max(1, round(scale * side)) for side in picture.size)
     whole = picture.resize((width, height), Image.Resampling.BICUBIC)
-    square = whole.resize((1, 1), Image.Resampling.BOX).resize((size, size))
+    mean = whole.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+    square = Image.new("RGB", (size, size), mean)
     square.paste(whole, ((size - width) // 2, (size - height) // 2))
     return square
