@@ -6,6 +6,9 @@ PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$p && break; done),false)
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
+# A file's tests stay in one process, with what they have in common; some are about time, so it
+# shall not be more processes than there are cores.
+PYTEST := $(BIN)/pytest -rs --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .PHONY: run test test-postgres lint format bench load screenshots
 
@@ -20,11 +23,11 @@ run: .venv/run
 
 test: .venv/test lint
 	@$(MANAGE) download_model --embedder efficientnet_lite0
-	@$(BIN)/pytest -rs
+	@$(PYTEST)
 
 test-postgres: .venv/test
 	@$(MANAGE) download_model --embedder efficientnet_lite0
-	@$(BIN)/python tests/postgres.py $(BIN)/pytest -rs
+	@$(BIN)/python tests/postgres.py $(PYTEST)
 
 lint: .venv/test
 	@$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Fixtures for all tests: a real network, a storage of their own, and an index without delay."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import caches
 from django.core.files.base import ContentFile
+from numpy.typing import NDArray
 from PIL import Image
 
 from catalog import tasks
@@ -23,6 +25,9 @@ MakeProduct = Callable[..., Product]
 Picture = Callable[..., bytes]
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+look = Embedder._look
+features: dict[tuple[str, bytes], NDArray[np.float32]] = {}  # by embedder and square
 
 
 @pytest.fixture(autouse=True)
@@ -41,11 +46,26 @@ def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     settings.FETCH_ALLOWED_HOSTS = []
     settings.CACHE_URL = settings.SEARCH_RATE = settings.FETCH_RATE = ""
     settings.COUNTERS_DIR = tmp_path / "counters"
+    # The one that shops have takes a third of a second, on purpose.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     monkeypatch.setattr(tasks, "resting_until", 0.0)
     for name in settings.CACHES:
         caches[name].clear()
     live_index.cache_clear()
     read_bands.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real network sees each square once: hundreds of tests show it the same few."""
+
+    def look_once(embedder: Embedder, square: NDArray[np.uint8]) -> NDArray[np.float32]:
+        key = embedder.identity, sha256(square).digest()
+        if key not in features:
+            features[key] = look(embedder, square)
+        return features[key]
+
+    monkeypatch.setattr(Embedder, "_look", look_once)
 
 
 @pytest.fixture(scope="session")

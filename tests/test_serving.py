@@ -6,11 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
 import requests
+
+from tests.databases import new_database
 
 ROOT = Path(__file__).parent.parent
 TOO_HEAVY = {"tensorflow", "keras", "pandas", "torch"}
@@ -53,14 +56,18 @@ with start_worker(app, perform_ping_check=False):
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> dict[str, str]:
+def environment(
+    tmp_path_factory: pytest.TempPathFactory, model_dir: Path
+) -> Iterator[dict[str, str]]:
     """A shop of its own with the demo catalog."""
     folder = tmp_path_factory.mktemp("shop")
     ours = {"VAR_DIR": str(folder), "MODEL_DIR": str(model_dir), "EMBEDDER": "efficientnet_lite0"}
-    environment = os.environ | ours | {"MODULES": str(folder / "modules.json")}
-    for command in ("migrate", "load_demo"):
-        run(["manage.py", command], environment)
-    return environment
+    with new_database() as url:
+        ours |= {"DATABASE_URL": url, "MODULES": str(folder / "modules.json")}
+        environment = os.environ | ours
+        for command in ("migrate", "load_demo"):
+            run(["manage.py", command], environment)
+        yield environment
 
 
 def run(arguments: list[str], environment: dict[str, str]) -> str:

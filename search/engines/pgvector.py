@@ -1,7 +1,7 @@
 """The engine of a shop that has outgrown one machine: vectors beside the products, in PostgreSQL.
 
 A search sees what its transaction sees. Its answers are those of the NumPy engine to the part of
-the catalog that can be among them, see `pools`.
+the catalog that can be among them, see `candidates` and `pools`.
 """
 
 import zlib
@@ -14,10 +14,11 @@ from django.db import connection
 
 from catalog.claims import Claim
 from search.engines import Facts, Scope, tables
-from search.engines.pools import count_searched, read_pool
-from search.index.corpus import Corpus
+from search.engines.candidates import count_searched, read_candidates
+from search.engines.pools import Pool, segment_of
+from search.index import segments
 from search.index.facts import Tally, read_total
-from search.index.segments import Vector, segment_of
+from search.index.segments import Vector
 from search.queries import Query
 from search.ranking import Tuning
 from search.tuning.publishing import published, revision
@@ -26,21 +27,10 @@ BUILDING = 7_405_321_964_118  # the lock of who builds
 
 
 @dataclass(frozen=True)
-class Pool(Corpus):
-    """The products that can be among the answers, instead of all."""
-
-    searched: int = 0
-
-    def __len__(self) -> int:
-        """How many products can be found."""
-        return self.searched
-
-
-@dataclass(frozen=True)
 class _Seen:
     """What there was to search, and its order, when that was looked at."""
 
-    at: float
+    until: float  # by `monotonic`, when to look again
     total: Tally
     tuning_revision: int
     products: int = 0
@@ -50,18 +40,21 @@ class _Seen:
 _seen: dict[str, _Seen] = {}  # by embedder
 
 
-def corpus(query: Query, scope: Scope) -> Corpus:
+def corpus(query: Query, scope: Scope) -> Pool:
     """What can be among the answers; nothing while there is no table."""
     seen, dim = _look(query.embedder, len(query.vector)), len(query.vector)
-    items = read_pool(query, scope) if seen.products else []
+    candidates = read_candidates(query, scope, seen.products) if seen.products else []
     return Pool(
         identity=query.embedder,
         generation=_generation(seen),
-        base=segment_of(items, dim),
+        base=segment_of(candidates),
         dead=np.empty(0, np.intp),
-        overlay=segment_of([], dim),
+        overlay=segments.segment_of([], dim),
         tuning=seen.tuning,
+        query=query,
         searched=seen.products,
+        scores=np.array([-candidate.distance for candidate in candidates]),
+        settled=np.zeros(len(candidates), bool),
     )
 
 
@@ -106,14 +99,20 @@ def forget(identity: str, dim: int) -> None:
 
 def _look(identity: str, dim: int) -> _Seen:
     """What there is to search, counted anew only when something has changed."""
-    seen = _seen.get(identity)
-    if seen is None or monotonic() - seen.at >= settings.INDEX_REFRESH_SECONDS:
+    seen, started = _seen.get(identity), monotonic()
+    if seen is None or started >= seen.until:
         total, order = read_total(), revision(identity)
         if seen is None or (seen.total, seen.tuning_revision) != (total, order):
             products = count_searched(identity) if tables.exists() else 0
             seen = _Seen(0, total, order, products, published(identity, dim))
-        seen = _seen[identity] = replace(seen, at=monotonic())
+        seen = _seen[identity] = replace(seen, until=monotonic() + _pause(monotonic() - started))
     return seen
+
+
+def _pause(look: float) -> float:
+    """Seconds to the next look: looks take a quarter of the time at most, or are rare."""
+    seconds: float = settings.INDEX_REFRESH_SECONDS
+    return max(seconds, min(3 * look, 10 * seconds))
 
 
 def _generation(seen: _Seen) -> int:

@@ -1,181 +1,130 @@
-"""The pool of a search: those of the products in PostgreSQL that can be among its answers.
+"""The pool of a search: the products that the database found, ranked without most of their vectors.
 
-The graph (HNSW) leads to the nearest vectors in half precision, and nearly always to all of them;
-the pictures' own vectors then decide. It is followed until the threshold is passed, and no further
-than POOL pictures: what lies beyond is neither counted nor shown. Where a filter leaves few
-products, or the graph gives up too early, the vectors of all that it leaves are compared.
+Scores in half precision are known of all, and within HALF of the true ones. They leave open only
+which products are the best, and what is at the threshold: for those the vectors are read.
 """
 
-import logging
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from django.db import connection, transaction
+from numpy.typing import NDArray
 
-from catalog.vectors import InvalidVector, from_bytes
-from search.engines import Scope
-from search.index.segments import Item, Row, image_key
+from search.engines.candidates import HALF, Candidate, read_vectors
+from search.index.corpus import Corpus, CorpusScan
+from search.index.segments import Ids, Segment, Vector, image_key
 from search.queries import Query
+from search.ranking import Mask, Matrix, Positions, Ranking, Scan, score_items
 
-logger = logging.getLogger(__name__)
+Doubles = NDArray[np.float64]
 
-POOL = 1000  # pictures
-FEW = 5000  # products, whose vectors are compared sooner than the graph finds them among many
-FIRST = 25  # pictures to the first fetch; each further one takes twice as many
-# Candidates that the graph's search holds at first: at least twice what a page shows. What is close
-# is found with fewer, in three quarters of the time (measured).
-SETTINGS = {"hnsw.ef_search": "400", "hnsw.iterative_scan": "strict_order", "enable_sort": "off"}
-CLOSE, OF_CLOSE = 0.6, {"hnsw.ef_search": "200"}
-# By how much a product of unit vectors can be off for rounding both to half precision: each of its
-# terms twice by 2**-11, and the terms' sizes add up to 1 at the most, by Cauchy-Schwarz.
-HALF = 2.0**-10
-SET = f"SELECT {', '.join(['set_config(%s, %s, true)'] * len(SETTINGS))}"
-
-# A vector counts while the picture is the one that it was made from. Where the network is being
-# changed the picture's own vector may be of the next one already: the half-precise one then does.
-FROM = """
-    FROM search_vector kept
-    JOIN catalog_product product ON product.id = kept.product AND product.active
-    JOIN LATERAL (
-        SELECT product.image, product.embedding, product.embedder, product.embedding_status
-        WHERE kept.photo = 0
-        UNION ALL SELECT image, embedding, embedder, embedding_status FROM catalog_productphoto
-        WHERE id = kept.photo AND product_id = kept.product
-    ) picture ON picture.image = kept.image AND picture.embedding_status <> 'failed'
-    WHERE kept.embedder = %(embedder)s
-"""
-PICTURES = f"""
-    SELECT kept.product, kept.photo, kept.image, category_id, price::float8,
-        CASE picture.embedder WHEN kept.embedder THEN picture.embedding END,
-        CASE picture.embedder WHEN kept.embedder THEN NULL ELSE kept.vector::real[] END,
-        kept.vector::halfvec({{dim}}) <#> %(vector)s::halfvec({{dim}}) AS distance
-    {FROM} {{filters}}
-"""
-NEAREST = f"{PICTURES} ORDER BY distance LIMIT {POOL}"
-# Ordered apart, so that the graph is of no use.
-COMPARED = (
-    f"WITH pictures AS MATERIALIZED ({PICTURES}) TABLE pictures ORDER BY distance LIMIT {FEW}"
-)
-LEFT = """
-    SELECT count(*) FROM
-    (SELECT 1 FROM catalog_product product WHERE active {filters} LIMIT {limit}) few
-"""
-COUNT = f"SELECT count(DISTINCT kept.product) {FROM}"
-
-FILTERS = {
-    "categories": """category_id IN
-        (SELECT id FROM catalog_category WHERE name = ANY(%(categories)s))""",
-    "min_price": "price >= %(min_price)s",
-    "max_price": "price <= %(max_price)s",
-    "product": "product.id = %(product)s",
-}
+GONE = -2.0  # the score of a picture that has no usable vector any more
+NO_IMAGE = -1  # equal to the key of no picture
 
 
-class Candidate(NamedTuple):
-    """A picture that the database found."""
+@dataclass(frozen=True, kw_only=True)
+class Pool(Corpus):
+    """The products that can be among the answers to a query, instead of all."""
 
-    product: int
-    photo: int  # 0 for the product's own picture
-    image: str
-    category: int
-    price: float
-    embedding: bytes | None
-    half: list[float] | None
-    distance: float  # the inner product in half precision, negative
+    query: Query
+    searched: int
+    scores: Doubles  # (rows,), exact where they are settled
+    settled: Mask  # (rows,)
 
+    def __len__(self) -> int:
+        """How many products can be found."""
+        return self.searched
 
-def count_searched(identity: str) -> int:
-    """How many products can be found by the vectors of an embedder."""
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT, {"embedder": identity})
-        return int(cursor.fetchone()[0])
+    def scan(self, query: Vector) -> CorpusScan:
+        """As `Corpus.scan`, of the pool's own query."""
+        base, overlay = self._matrices
+        return CorpusScan(self, PoolScan(self, base), Scan(overlay, query))
 
+    def score_items(self, query: Vector, items: Positions) -> tuple[Doubles, Positions]:
+        """As `search.ranking.score_items`, of the pool's own query."""
+        self.settle(items)
+        rows = self.best_rows[items]
+        return self.scores[rows], rows
 
-def read_pool(query: Query, scope: Scope) -> list[Item]:
-    """The products of the pool by rising id, with those pictures of theirs that are in it.
+    def pictures(self, rows: Positions) -> tuple[Ids, Ids]:
+        """As `Corpus.pictures`; what is gone has a key that no picture has."""
+        photos, images = super().pictures(rows)
+        return photos, np.where(self.scores[rows] == GONE, NO_IMAGE, images)
 
-    Each filter's facet is counted without it, so that there is a pool for that, too.
-    """
-    others = replace(scope, categories=()), replace(scope, min_price=None, max_price=None)
-    found = {
-        (candidate.product, candidate.photo): candidate
-        for each in {scope, *others}
-        for candidate in _candidates(query, each)
-    }
-    return list(_items(found.values(), len(query.vector)))
+    @property
+    def best_rows(self) -> Positions:
+        """Each item's row of the greatest score (items,)."""
+        return np.lexsort((-self.scores, self._owners))[self.base.matrix.starts]
 
+    def settle(self, items: Positions) -> None:
+        """Score all rows of these items by the pictures' own vectors."""
+        rows, _ = self.base.matrix.rows_of(items)
+        rows = rows[~self.settled[rows]]
+        products = self.products[self._owners[rows]].tolist()
+        keys = list(zip(products, self.base.photos[rows].tolist(), strict=True))
+        vectors = read_vectors(self.query, keys) if keys else {}
+        known = np.array([key in vectors for key in keys], bool)
+        self.settled[rows], self.scores[rows] = True, GONE
+        if vectors:
+            table = np.stack([vectors[key] for key in keys if key in vectors])
+            matrix = Matrix(table, np.arange(len(table)))
+            self.scores[rows[known]] = score_items(matrix, self.query.vector, matrix.starts)[0]
 
-def _candidates(query: Query, scope: Scope) -> list[Candidate]:
-    if not _leaves_few(scope):
-        found = _read(NEAREST, query, scope)
-        if len(found) >= POOL or (found and _is_past(found[-1], scope)):
-            return found
-    return _read(COMPARED, query, scope)
-
-
-def _leaves_few(scope: Scope) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(LEFT.format(filters=_filters(scope), limit=FEW + 1), _parameters(scope))
-        return bool(cursor.fetchone()[0] <= FEW)
-
-
-def _read(statement: str, query: Query, scope: Scope) -> list[Candidate]:
-    """The nearest pictures, until the threshold is passed."""
-    statement = statement.format(dim=len(query.vector), filters=_filters(scope))
-    vector = {"embedder": query.embedder, "vector": str(query.vector.tolist())}
-    settings = SETTINGS | (OF_CLOSE if scope.threshold >= CLOSE else {})
-    found: list[Candidate] = []
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(SET, [part for setting in settings.items() for part in setting])
-        with connection.chunked_cursor() as cursor:
-            cursor.execute(statement, _parameters(scope) | vector)
-            while chunk := cursor.fetchmany(len(found) or FIRST):
-                found += map(Candidate._make, chunk)
-                if _is_past(found[-1], scope):
-                    break
-    return found
+    @cached_property
+    def _owners(self) -> Positions:
+        """(rows,), the item of each."""
+        is_start = np.zeros(len(self.scores), np.intp)
+        is_start[self.base.matrix.starts] = 1
+        return np.cumsum(is_start) - 1
 
 
-def _is_past(candidate: Candidate, scope: Scope) -> bool:
-    """Whether all that comes after it is below the threshold."""
-    return -candidate.distance < scope.threshold - HALF
+class PoolScan(Scan):
+    """A query's pass over its pool."""
+
+    def __init__(self, pool: Pool, matrix: Matrix) -> None:
+        super().__init__(matrix, pool.query.vector)
+        self.pool = pool
+
+    def rank(self, k: int, *, threshold: float = -1.0, mask: Mask | None = None) -> Ranking:
+        """As `search.ranking.rank`."""
+        self.pool.settle(np.flatnonzero(np.abs(self._best - threshold) <= HALF))
+        matched = self._best >= threshold
+        near = self._promising(np.flatnonzero(matched if mask is None else matched & mask), k)
+        self.pool.settle(near)
+        scores, matched = self._best, self._best >= threshold
+        near = near[matched[near]]
+        keys = self._order.exact_keys(scores[near], near)
+        best = np.lexsort((near, -keys))[:k]
+        items = near[best]
+        return Ranking(items, self.pool.best_rows[items], scores[items], keys[best], matched)
+
+    @property
+    def _best(self) -> Doubles:
+        return self.pool.scores[self.pool.best_rows]
+
+    def _promising(self, items: Positions, k: int) -> Positions:
+        """Those of the items that can be among the `k` best."""
+        if k >= len(items):
+            return items
+        keys = self._order.exact_keys(self._best[items], items)
+        margin = 2 * self._order.rounding_error(HALF)
+        promising: Positions = items[keys >= np.partition(keys, -k)[-k] - margin]
+        return promising
 
 
-def _filters(scope: Scope) -> str:
-    return "".join(f" AND {FILTERS[name]}" for name in _parameters(scope))
-
-
-def _parameters(scope: Scope) -> dict[str, Any]:
-    """What is filtered by."""
-    values = {name: getattr(scope, name) for name in FILTERS}
-    return {
-        name: list(value) if name == "categories" else value
-        for name, value in values.items()
-        if value not in ((), None)
-    }
-
-
-def _items(found: Iterable[Candidate], dim: int) -> Iterator[Item]:
-    """The products by rising id, their own picture first."""
-    ordered = sorted(found, key=itemgetter(0, 1))
-    for product, group in groupby(ordered, key=itemgetter(0)):
-        candidates = list(group)
-        rows = tuple(row for candidate in candidates if (row := _row(candidate, dim)))
-        if rows:
-            yield Item(product, candidates[0].category, candidates[0].price, rows)
-
-
-def _row(candidate: Candidate, dim: int) -> Row | None:
-    image = image_key(candidate.image)
-    if candidate.half is not None:
-        return Row(candidate.photo, image, 0, np.array(candidate.half, np.float32))
-    try:
-        return Row(candidate.photo, image, 0, from_bytes(candidate.embedding or b"", dim))
-    except InvalidVector as error:
-        logger.warning("Product %d is left out of the search. %s", candidate.product, error)
-        return None
+def segment_of(candidates: Sequence[Candidate]) -> Segment:
+    """The candidates, by product and photo, as a segment without vectors."""
+    columns = [(*one[:2], image_key(one.image), one.category, one.price) for one in candidates]
+    rows = np.array(columns, "i8, i8, i8, i8, f8")
+    products, photos, images, categories, prices = (rows[name] for name in rows.dtype.names or ())
+    starts = np.flatnonzero(np.diff(products, prepend=0))
+    return Segment(
+        Matrix(np.empty((len(rows), 0), np.float32), starts),
+        photos,
+        images,
+        np.zeros(len(rows), np.int64),
+        products[starts],
+        categories[starts],
+        prices[starts],
+    )

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.witness import Witness
 
@@ -19,6 +20,7 @@ FLAGS = (
     *("--no-sandbox", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run"),
 )
+PATIENCE = 30_000  # milliseconds: other tests use this machine, too
 
 
 @pytest.fixture(scope="package")
@@ -26,10 +28,14 @@ def browser() -> Iterator[Browser]:
     """Chromium, without a window."""
     if not CHROMIUM.exists():
         pytest.skip("NOT TESTED: the pages. There is no Chromium: install Debian's package.")
+    # Playwright runs an event loop in this thread, in which Django refuses its database, and has
+    # another connection: one that is left open would keep the database from being removed.
+    connection.close()
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright runs an event loop in this thread, in which Django refuses its database.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        expect.set_options(timeout=PATIENCE)
         yield playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        connection.close()
 
 
 @pytest.fixture

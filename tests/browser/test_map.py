@@ -146,6 +146,7 @@ def test_drags_and_pans(shown: Page, products: list[Product], place: Place) -> N
     canvas.press("Shift+ArrowRight")
     expect_back(tip, before)
     canvas.press("0")
+    shown.evaluate("() => new Promise(requestAnimationFrame)")  # in which all of it is seen again
     canvas.press("Escape")
     x, y = place(products[0])
     shown.mouse.move(x + 60, y)

@@ -1,4 +1,4 @@
-"""A shop of real processes: SQLite and media in a folder, a Redis server, Celery workers."""
+"""A shop of real processes: a database, media in a folder, a Redis server, Celery workers."""
 
 import os
 import subprocess
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import new_database
 from tests.pipeline import clerk
 from tests.pipeline.processes import REDIS, ROOT, Broker, enter
 from tests.pipeline.shop import Shop
@@ -22,13 +23,13 @@ def opened_shop(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> It
     if REDIS is None:
         pytest.skip("NOT TESTED: the pipeline. There is no redis-server: install Debian's package.")
     folder = tmp_path_factory.mktemp("shop")
-    with Broker(folder / "redis.log") as broker:
+    with new_database() as url, Broker(folder / "redis.log") as broker:
         environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": "visualsearch.settings",
             "VAR_DIR": str(folder),
             "MODEL_DIR": str(model_dir),
             "MEDIA_ROOT": "",
-            "DATABASE_URL": "",
+            "DATABASE_URL": url,
             "CACHE_URL": "",
             "CELERY_BROKER_URL": broker.url,
             "EMBEDDER": "efficientnet_lite0",

@@ -1,4 +1,4 @@
-"""Several processes at once on one SQLite file, the worker among them."""
+"""Several processes at once on one database, the worker among them."""
 
 import csv
 import subprocess
@@ -42,4 +42,4 @@ def test_three_processes_import_at_once(shop: Shop, tmp_path: Path) -> None:
     said = [importer.communicate(timeout=60)[0] for importer in importers]
     assert [importer.returncode for importer in importers] == [0] * PROCESSES, said
     assert all(f"{ROWS} created, 0 updated, 0 unchanged, 0 failed" in text for text in said), said
-    shop.wait_until_well(ask_for=5)
+    shop.wait_until_well(ask_for=5, within=120)

@@ -9,18 +9,26 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import jpeg
+from tests.databases import new_database
 from tests.server.servers import NGINX, ROOT, Gunicorn, Nginx
 
 PRODUCTS = 6
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> dict[str, str]:
+def environment(
+    tmp_path_factory: pytest.TempPathFactory, model_dir: Path
+) -> Iterator[dict[str, str]]:
     """The settings of the shop; product 1 looks like `jpeg(1)`."""
-    folder = tmp_path_factory.mktemp("shop")
+    with new_database() as url:
+        yield open_shop(tmp_path_factory.mktemp("shop"), model_dir, url)
+
+
+def open_shop(folder: Path, model_dir: Path, database_url: str) -> dict[str, str]:
+    """The settings of a new shop that keeps everything in a folder, but for what has an address."""
     (folder / "tmp").mkdir()
-    none = ("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "MEDIA_ROOT", "SEARCH_RATE")
-    environment = os.environ | dict.fromkeys((*none, "FETCH_RATE"), "")
+    none = ("CELERY_BROKER_URL", "CACHE_URL", "MEDIA_ROOT", "SEARCH_RATE", "FETCH_RATE")
+    environment = os.environ | dict.fromkeys(none, "") | {"DATABASE_URL": database_url}
     environment |= {"VAR_DIR": str(folder), "TMPDIR": str(folder / "tmp")}
     environment |= {"MODEL_DIR": str(model_dir), "EMBEDDER": "efficientnet_lite0"}
     lines = ["id,name,category,image_url,price"]

@@ -1,4 +1,4 @@
-"""A copy that is made while the shop goes on, put in an empty folder and searched there."""
+"""A copy of a shop on SQLite, made while it goes on, put in an empty folder and searched there."""
 
 import sqlite3
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import jpeg
-from tests.server.conftest import PRODUCTS
+from tests.server.conftest import PRODUCTS, open_shop
 from tests.server.servers import ROOT, Gunicorn
 
 NEW = range(PRODUCTS, PRODUCTS + 40)
@@ -38,24 +38,25 @@ def write_products(folder: Path) -> Path:
 
 
 @pytest.fixture
-def copy(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """A shop from the copy of another, that somebody may change."""
-    assert command(environment, "backup", tmp_path / "copy").wait(60) == 0
-    return restored(environment, tmp_path / "copy")
+def shop(tmp_path: Path, model_dir: Path) -> dict[str, str]:
+    """The settings of a shop that somebody may change."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    return open_shop(folder, model_dir, "")
 
 
-def test_copy_of_a_shop_that_imports_is_a_shop(copy: dict[str, str], tmp_path: Path) -> None:
+def test_copy_of_a_shop_that_imports_is_a_shop(shop: dict[str, str], tmp_path: Path) -> None:
     second = tmp_path / "second"
-    importing = command(copy, "import_products", write_products(tmp_path))
+    importing = command(shop, "import_products", write_products(tmp_path))
     while importing.poll() is None:
-        assert command(copy, "backup", second).wait(60) == 0
+        assert command(shop, "backup", second).wait(60) == 0
     assert importing.returncode == 0
     with closing(sqlite3.connect(second / "db.sqlite3")) as database:
         rows = database.execute("SELECT sku, image FROM catalog_product").fetchall()
     assert PRODUCTS <= len(rows) <= PRODUCTS + len(NEW)
     for _, image in rows:
         assert (second / "media" / image).is_file()
-    server = Gunicorn(restored(copy, second), tmp_path / "second.log")
+    server = Gunicorn(restored(shop, second), tmp_path / "second.log")
     try:
         for sku, _ in rows:
             status, text = server.search(jpeg(int(sku)))

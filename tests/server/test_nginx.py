@@ -81,9 +81,9 @@ def test_pictures_are_served_with_a_fixed_type_and_for_ever(nginx: Nginx, folder
 
 @pytest.fixture
 def stray(folder: Path) -> Iterator[Path]:
-    """Beside the pictures: the database under a picture's name, a page, and bytes."""
+    """Beside the pictures: a file of the shop under a picture's name, a page, and bytes."""
     media = folder / "media"
-    (media / "link.jpg").symlink_to(folder / "db.sqlite3")
+    (media / "link.jpg").symlink_to(folder / "products.csv")
     (media / "page.html").write_text("<script>alert(1)</script>")
     (media / "bytes.bin").write_bytes(b"abc")
     yield media
@@ -92,7 +92,8 @@ def stray(folder: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(
-    "path", ["page.html", "bytes.bin", "link.jpg", "", "pictures/", "../db.sqlite3", "%2e%2e/0.jpg"]
+    "path",
+    ["page.html", "bytes.bin", "link.jpg", "", "pictures/", "../products.csv", "%2e%2e/0.jpg"],
 )
 def test_nothing_else_is_served_from_the_media_folder(nginx: Nginx, stray: Path, path: str) -> None:
     assert nginx.say(f"GET /media/{path} HTTP/1.1\r\nHost: x\r\n\r\n").status in (400, 403, 404)

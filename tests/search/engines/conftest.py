@@ -13,15 +13,17 @@ from PIL import Image
 from catalog.embedders.runtime import Embedder
 from catalog.models import Category, EmbeddingStatus, Product, ProductPhoto
 from catalog.vectors import to_bytes
-from search.engines import get_engine, pgvector, pools
+from search.engines import candidates, get_engine, pgvector
 from search.queries import Query
 from tests.conftest import FIXTURES
 
 POSTGRES = connection.vendor == "postgresql"
-# The small catalogs of tests are compared as a whole, unless FEW is less than any has.
+# The small catalogs of tests are compared as a whole, unless FEW is less than any has; POOL then
+# takes them in.
 BY_GRAPH = "pgvector, by its graph"
 ENGINES = ["numpy", "pgvector", BY_GRAPH] if POSTGRES else ["numpy"]
-collect_ignore = [] if POSTGRES else ["test_tables.py", "test_writers.py", "test_switch.py"]
+OF_POSTGRES = ("test_pools.py", "test_switch.py", "test_tables.py", "test_writers.py")
+collect_ignore = [] if POSTGRES else [*OF_POSTGRES]
 
 PRODUCTS, PIECES, QUERIES = 1000, 500, 50
 
@@ -51,7 +53,8 @@ def engine(request: Any, settings: Any, db: None, monkeypatch: pytest.MonkeyPatc
     settings.SEARCH_ENGINE = request.param.split(",")[0]
     pgvector._seen.clear()
     if request.param == BY_GRAPH:
-        monkeypatch.setattr(pools, "FEW", -1)
+        monkeypatch.setattr(candidates, "FEW", -1)
+        monkeypatch.setattr(candidates, "POOL", PRODUCTS)
     return str(request.param)
 
 

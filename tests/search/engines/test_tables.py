@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from catalog.models import EmbeddingStatus, Product, ProductPhoto
 from catalog.vectors import from_bytes
 from search.answers import search
-from search.engines import EngineUnavailable, get_engine, pools, tables
+from search.engines import EngineUnavailable, candidates, get_engine, tables
 from tests.conftest import MakeProduct, Picture
 from tests.search.engines.conftest import Shop, Vectors
 from tests.search.engines.test_conformance import EVERYTHING
@@ -28,8 +28,10 @@ def plan(shop: Shop, vector: Vectors) -> str:
     """How the database looks for the nearest of a vector."""
     values = {"embedder": shop.embedder.identity, "vector": str(vector.tolist())}
     with connection.cursor() as cursor:
-        cursor.execute(pools.SET, [part for setting in pools.SETTINGS.items() for part in setting])
-        cursor.execute("EXPLAIN " + pools.NEAREST.format(dim=len(vector), filters=""), values)
+        settings = candidates.SETTINGS.items()
+        cursor.execute(candidates.SET, [part for setting in settings for part in setting])
+        nearest = candidates.NEAREST.format(dim=len(vector), filters="", pool=10)
+        cursor.execute(f"EXPLAIN {nearest}", values)
         return "\n".join(row[0] for row in cursor.fetchall())
 
 
@@ -97,9 +99,9 @@ def test_comparing_all_makes_good_what_the_graph_leaves_unanswered(
     shop: Shop, vectors: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.stock(vectors[:40])
-    monkeypatch.setattr(pools, "FEW", -1)
-    monkeypatch.setitem(pools.SETTINGS, "hnsw.iterative_scan", "off")
-    monkeypatch.setitem(pools.SETTINGS, "hnsw.ef_search", "2")
+    monkeypatch.setattr(candidates, "FEW", -1)
+    monkeypatch.setitem(candidates.SETTINGS, "hnsw.iterative_scan", "off")
+    monkeypatch.setitem(candidates.SETTINGS, "hnsw.ef_search", "2")
     assert search(shop.query(vectors[-1]), EVERYTHING).count == 40
 
 
@@ -107,9 +109,8 @@ def test_filters_before_the_pool_is_full(
     shop: Shop, vectors: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.stock(vectors[:40])
-    monkeypatch.setattr(pools, "FEW", -1)
-    monkeypatch.setattr(pools, "POOL", 5)
-    monkeypatch.setattr(pools, "NEAREST", pools.NEAREST.replace("LIMIT 1000", "LIMIT 5"))
+    monkeypatch.setattr(candidates, "FEW", -1)
+    monkeypatch.setattr(candidates, "POOL", 5)
     query = shop.query(vectors[-1])
     assert search(query, EVERYTHING).count == 5
     cheap = replace(EVERYTHING, categories=("Category 1", "Category 2"), max_price=Decimal(12))
