@@ -6,9 +6,10 @@ PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$p && break; done),false)
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
-# A file's tests stay in one process, with what they have in common; some are about time, so it
-# shall not be more processes than there are cores.
-PYTEST := $(BIN)/pytest -rs --numprocesses logical --maxprocesses 4 --dist loadfile
+# A file's tests stay in one process, with what they have in common. Beside each other they run in
+# no more processes than there are cores; what measures time runs alone afterwards.
+TOGETHER := $(BIN)/pytest -rs -m "not alone" --numprocesses logical --maxprocesses 4 --dist loadfile
+ALONE := $(BIN)/pytest -rs -m alone
 
 .PHONY: run test test-postgres lint format bench load screenshots
 
@@ -23,11 +24,13 @@ run: .venv/run
 
 test: .venv/test lint
 	@$(MANAGE) download_model --embedder efficientnet_lite0
-	@$(PYTEST)
+	@$(TOGETHER)
+	@$(ALONE)
 
 test-postgres: .venv/test
 	@$(MANAGE) download_model --embedder efficientnet_lite0
-	@$(BIN)/python tests/postgres.py $(PYTEST)
+	@$(BIN)/python tests/postgres.py $(TOGETHER)
+	@$(BIN)/python tests/postgres.py $(ALONE)
 
 lint: .venv/test
 	@$(BIN)/ruff check .

@@ -92,7 +92,8 @@ class PoolScan(Scan):
         matched = self._best >= threshold
         near = self._promising(np.flatnonzero(matched if mask is None else matched & mask), k)
         self.pool.settle(near)
-        scores, matched = self._best, self._best >= threshold
+        scores = self._best
+        matched = scores >= threshold
         near = near[matched[near]]
         keys = self._order.exact_keys(scores[near], near)
         best = np.lexsort((near, -keys))[:k]
