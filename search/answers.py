@@ -15,7 +15,7 @@ from search.bands import Bands, bands_of
 from search.engines import Scope, get_engine
 from search.index.corpus import Corpus, CorpusScan
 from search.index.segments import image_key
-from search.metrics import RESULTS, milliseconds
+from search.metrics import milliseconds
 from search.queries import Query
 from search.ranking import Mask, Positions, Ranking
 
@@ -116,7 +116,6 @@ def search(query: Query, options: Options) -> Answer:
     scan = corpus.scan(query.vector)
     ranking = scan.rank(wanted, threshold=options.threshold, mask=mask)
     count = int((ranking.matched & mask).sum())
-    RESULTS.observe(count)
     return Answer(
         query=query,
         options=options,

@@ -19,7 +19,7 @@ from catalog.serving import serving_embedder
 from search.answers import Answer, NothingToSearch, Options, search
 from search.demand.records import note
 from search.memory import recall_address, remember_address
-from search.metrics import fetch_noted
+from search.metrics import RESULTS, fetch_noted
 from search.photos import Crop
 from search.queries import (
     NotCroppable,
@@ -119,6 +119,7 @@ def answer_to(query: Query, options: Options) -> Answer:
         answer = search(query, options)
     except NothingToSearch as error:
         raise Unavailable(str(error)) from error
+    RESULTS.observe(answer.count)
     note(answer)
     return answer
 

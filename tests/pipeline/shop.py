@@ -65,12 +65,10 @@ class Shop:
         """The id of the process that is working on the picture."""
         return until(lambda: self.opened(seed), lambda pids: len(pids) >= times, 20)[-1]
 
-    def wait_until_well(
-        self, *, gone: Collection[int] = (), ask_for: int = 20, within: int = RECOVERY
-    ) -> None:
+    def wait_until_well(self, *, gone: Collection[int] = (), ask_for: int = 20) -> None:
         """Until every picture has its vector or says why not, and search finds just those."""
 
         def complaints() -> list[str]:
             return self.ask(clerk.complaints, gone, ask_for=ask_for)
 
-        until(complaints, lambda wrong: not wrong, within)
+        until(complaints, lambda wrong: not wrong, RECOVERY)
