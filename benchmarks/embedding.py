@@ -24,7 +24,7 @@ from vectors import ROOT, Vectors
 
 from catalog.embedders import get_embedder, get_network
 from catalog.embedders.runtime import Embedder, unit_rows
-from catalog.images import open_image
+from catalog.pictures.gate import open_image
 
 NAME = "efficientnet_lite0"
 TURNS = {1: 60, 32: 8}  # by pictures in a batch

@@ -3,7 +3,7 @@
     python tests/postgres.py python benchmarks/pgvector.py [PHOTOS] [--size 100000] [--queries 500]
 
 Fills the database that DATABASE_URL names with products whose vectors are those of real pictures
-(see `vectors`; PHOTOS is the folder they are made from), and asks `search.answers.search`, of both
+(see `vectors`; PHOTOS is the folder they are made from), and asks `search.service.search`, of both
 engines in turns, so that what else the machine does slows down each of them. The table is written
 to `benchmarks/RESULTS.md`.
 """
@@ -75,7 +75,7 @@ def _build(engine: str) -> float:
 
 def _kinds(size: int) -> dict[str, Any]:
     """Kinds of searches."""
-    from search.answers import Options
+    from search.service import Options
 
     plain = Options(limit=K)
     everything = replace(plain, threshold=-1.0)
@@ -92,8 +92,8 @@ def _ask(queries: Vectors, options: Any) -> dict[str, Measured]:
     from django.conf import settings
 
     from catalog.serving import serving_embedder
-    from search.answers import search
-    from search.queries import Query
+    from search.queries.query import Query
+    from search.service import search
 
     identity = serving_embedder().identity
     measured = {engine: Measured() for engine in ENGINES}

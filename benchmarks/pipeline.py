@@ -83,7 +83,7 @@ def _in_turns(items: Iterator[object], total: int) -> Iterator[tuple[int, float]
 
 
 def _embed(products: int) -> None:
-    from catalog.embedding import embed_pictures
+    from catalog.embedding.batches import embed_pictures
     from catalog.models import Product
     from catalog.serving import serving_embedder
 
@@ -102,9 +102,9 @@ def _embed(products: int) -> None:
 
 def _decoded_and_embedded(embedder: Any) -> Iterator[object]:
     """The same pictures' vectors, with as many threads, and nothing stored."""
-    from catalog.embedding import BATCH_SIZE, DECODERS
-    from catalog.images import open_image
+    from catalog.embedding.batches import BATCH_SIZE, DECODERS
     from catalog.models import Product
+    from catalog.pictures.gate import open_image
 
     def pixels(product: Product) -> Any:
         data = Path(product.image.path).read_bytes()

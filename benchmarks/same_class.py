@@ -40,8 +40,8 @@ def _import_catalog(gallery: Path, file: Path) -> None:
 
 def _share(photo: Path) -> float:
     from catalog.serving import serving_embedder
-    from search.answers import Options, search
-    from search.queries import query_by_photo
+    from search.queries.query import query_by_photo
+    from search.service import Options, search
 
     query = query_by_photo(photo.read_bytes(), serving_embedder())
     matches = search(query, Options(threshold=0.0, limit=TOP)).matches

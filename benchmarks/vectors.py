@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from catalog.embedders import get_embedder  # noqa: E402
-from catalog.images import open_image  # noqa: E402
+from catalog.pictures.gate import open_image  # noqa: E402
 
 Vectors = NDArray[np.float32]
 

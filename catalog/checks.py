@@ -11,9 +11,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from catalog.embedders import EMBEDDERS
-from catalog.images import ImageLimits
+from catalog.pictures.gate import ImageLimits
 
-# As `catalog.fetching` compares it: a name or an address, in brackets where it is IPv6, and a port.
+# As `catalog.fetching` compares it: a name or an address (IPv6 in brackets), and a port.
 HOST = re.compile(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE)
 # A stored picture must pass its own gate again. Beyond the most, Pillow takes it for a bomb.
 MEGABYTES = (5, 100)

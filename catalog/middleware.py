@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from rest_framework import status
 
 from catalog.api.errors import is_api
-from catalog.storage import NotStored
+from catalog.pictures.storage import NotStored
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,9 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from catalog.pictures import PictureField, is_remote
-from catalog.revisions import RevisedQuerySet, RevisionField
+from catalog.embedding.revisions import RevisedQuerySet, RevisionField
+from catalog.fetching.remote import is_remote
+from catalog.pictures.fields import PictureField
 from catalog.signals import want_embedding, want_picture
 
 
@@ -28,7 +29,7 @@ CLOCKS_DIFFER = timedelta(seconds=5)  # what is due now is due on every machine
 IN_WORK = "A worker is reading this picture."
 # What a picture says that is tried again only if somebody asks for it.
 STOPPED_WORKER = "Reading this picture stopped the worker three times."
-# As `catalog.pictures.is_remote`, for the database.
+# As `catalog.fetching.remote.is_remote`, for the database.
 REMOTE = Q(image_url__istartswith="http://") | Q(image_url__istartswith="https://")
 
 
@@ -88,7 +89,7 @@ class EmbeddedPicture(models.Model):
     saving an existing row leaves them alone, unless `update_fields` names them, and only marks
     the row as pending when its picture is not the one the vector came from.
 
-    A row with an http(s) address and no picture waits for `catalog.remote` to fetch it. Where
+    A row with an http(s) address and no picture waits for `catalog.embedding` to fetch it. Where
     only the address changed, the picture that came from the old one is dropped.
     """
 

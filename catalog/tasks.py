@@ -1,4 +1,4 @@
-"""Celery tasks: thin shells around `catalog.embedding` and `catalog.remote`."""
+"""Celery tasks: thin shells around `catalog.embedding.batches` and `catalog.embedding.remote`."""
 
 import logging
 from time import monotonic
@@ -10,9 +10,9 @@ from django.dispatch import receiver
 from kombu.exceptions import OperationalError
 
 from catalog.embedders import EmbedderUnavailable
-from catalog.embedding import embed_pictures
+from catalog.embedding.batches import embed_pictures
+from catalog.embedding.remote import fetch_pictures
 from catalog.models import EMBEDDED_MODELS, EmbeddedQuerySet
-from catalog.remote import fetch_pictures
 from catalog.serving import serving_embedder
 from catalog.signals import embedding_wanted, picture_wanted
 

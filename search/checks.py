@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from search.throttles import FETCHES, SEARCHES, InvalidRate, rate_of
+from search.api.throttles import FETCHES, SEARCHES, InvalidRate, rate_of
 
 REDIS = ("redis://", "rediss://", "unix://")
 

@@ -1,4 +1,4 @@
-"""What searches tell Prometheus; `visualsearch.metrics` serves it."""
+"""What searches tell Prometheus; `visualsearch.prometheus` serves it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from time import perf_counter
 
 from prometheus_client import Counter, Histogram
 
-from catalog.fetching import REFUSED, FetchError
+from catalog.fetching.fetcher import REFUSED, FetchError
 
 STAGE_SECONDS = Histogram(
     "visualsearch_search_stage_seconds",

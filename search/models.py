@@ -4,6 +4,6 @@ from search.bands.models import Calibration
 from search.demand.models import Searched
 from search.doctor.models import Finding, Subject
 from search.evaluation.models import Evaluation
-from search.tuning.models import PublishedTuning
+from search.orders.models import PublishedTuning
 
 __all__ = ["Calibration", "Evaluation", "Finding", "PublishedTuning", "Searched", "Subject"]

@@ -3,10 +3,10 @@
 from celery import shared_task
 
 from catalog.serving import serving_embedder
+from search.catalog_map.maps import draw_map_seldom
 from search.demand.records import forget_old
 from search.doctor.examination import examine
 from search.engines import get_engine
-from search.maps import draw_map_seldom
 
 # All are taken from the queue at once: they take longer than a broker waits before it sends a
 # message to another worker.

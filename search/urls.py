@@ -1,15 +1,15 @@
 from django.contrib import admin
 from django.urls import path
 
-from search.api import SearchView, SimilarView
-from search.api_explain import ExplainView
-from search.api_map import MapView
+from search.api.explain import ExplainView
+from search.api.map import MapView
+from search.api.search import SearchView, SimilarView
 from search.demand.views import demand_page
 from search.doctor.views import findings_page, merge_page
 from search.evaluation.views import quality_page
 from search.health import healthz, readyz
-from search.map_views import map_page
-from search.views import product_page, products_page, search_page
+from search.pages.map_views import map_page
+from search.pages.views import product_page, products_page, search_page
 
 urlpatterns = [
     path("", search_page, name="search"),

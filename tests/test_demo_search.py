@@ -7,8 +7,8 @@ from django.core.management import call_command
 
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
-from search.answers import Options, search
-from search.queries import query_by_photo, query_by_product
+from search.queries.query import query_by_photo, query_by_product
+from search.service import Options, search
 from tests.conftest import FIXTURES
 
 QUERIES = sorted((FIXTURES / "queries").iterdir())

@@ -13,7 +13,7 @@ from django.test import Client
 from prometheus_client import REGISTRY
 
 from tests.conftest import MakeProduct, Picture
-from visualsearch.metrics import Shop
+from visualsearch.prometheus import Shop
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "docs" / "deploy"

@@ -134,7 +134,7 @@ CACHES["pictures"] = (
     CACHES["default"]
     if CACHE_URL
     else {
-        "BACKEND": "search.photo_files.PhotoFiles",
+        "BACKEND": "search.queries.photo_files.PhotoFiles",
         "LOCATION": VAR_DIR / "photos",
         "OPTIONS": {"MAX_ENTRIES": 2000},
     }
@@ -164,12 +164,12 @@ MEDIA_ROOT = Path(env.str("MEDIA_ROOT", "") or VAR_DIR / "media")
 MEDIA_STORAGE = env.str("MEDIA_STORAGE", "")
 STORAGES = {
     "default": {
-        "BACKEND": "catalog.bucket.BucketStorage",
+        "BACKEND": "catalog.pictures.s3.BucketStorage",
         "OPTIONS": {"bucket_name": MEDIA_STORAGE.removeprefix("s3://"), "file_overwrite": True},
     }
     if MEDIA_STORAGE
     else {
-        "BACKEND": "catalog.storage.WholeFileStorage",
+        "BACKEND": "catalog.pictures.storage.WholeFileStorage",
         "OPTIONS": {"allow_overwrite": True},  # a file's name tells its contents
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -180,7 +180,7 @@ STORAGES = {
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or "memory://localhost"
 CELERY_TASK_ALWAYS_EAGER = CELERY_BROKER_URL == "memory://localhost"
 CELERY_TASK_IGNORE_RESULT = True
-# A killed worker's message comes back; a picture that kills is given up by `catalog.claims`.
+# A killed worker's message comes back; a picture that kills is given up by `catalog.embedding`.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT = 25

@@ -3,7 +3,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from catalog.media import picture
-from visualsearch.metrics import metrics
+from visualsearch.prometheus import metrics
 
 urlpatterns = [
     path("", include("catalog.urls")),

@@ -15,8 +15,8 @@ from catalog.admin.files import ProductFiles
 from catalog.admin.filters import FoundFilter, PriceFilter, StateFilter
 from catalog.admin.lists import BoundedLists
 from catalog.admin.pictures import ShowsPictures
+from catalog.embedding.progress import measure_progress
 from catalog.models import Category, Product, ProductPhoto
-from catalog.progress import measure_progress
 from catalog.signals import pictures_saved
 
 admin.site.site_header = admin.site.site_title = "visualsearch"

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from catalog.embedding.states import STATES
 from catalog.models import EmbeddedQuerySet, Product, ProductPhoto
 from catalog.signals import in_one_request, want_embedding, want_picture
-from catalog.states import STATES
 
 
 @admin.action(permissions=["change"], description="Retry: read the pictures that have no vector")

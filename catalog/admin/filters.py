@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from catalog.embedding.states import FINDABLE, INVISIBLE, STATES, current_identity, outdated
 from catalog.models import Product
-from catalog.states import FINDABLE, INVISIBLE, STATES, current_identity, outdated
 
 Choices = list[tuple[str, str]]
 

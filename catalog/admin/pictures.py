@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from catalog.embedding.states import current_identity, state_of
 from catalog.models import EmbeddedPicture
-from catalog.states import current_identity, state_of
 
 
 class ShowsPictures:

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from rest_framework.exceptions import NotFound, ValidationError
 
 from catalog.models import Category, Product
-from catalog.pictures import NewPicture
+from catalog.pictures.fields import NewPicture
 
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 DELETED, FAILED = "deleted", "failed"

@@ -7,9 +7,9 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from catalog.api.refusals import TooLarge
-from catalog.images import InvalidImage
-from catalog.limits import image_limits
-from catalog.pictures import NewPicture
+from catalog.pictures.fields import NewPicture
+from catalog.pictures.gate import InvalidImage
+from catalog.pictures.limits import image_limits
 
 # DRF itself refuses NULs and lone surrogates only.
 printable = RegexValidator(r"^[^\x00-\x1f\x7f-\x9f]*\Z", "Control characters are not allowed.")

@@ -13,7 +13,7 @@ from django.utils.functional import lazy
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 
-from catalog.limits import image_limits
+from catalog.pictures.limits import image_limits
 
 
 def _too_large() -> str:

@@ -11,14 +11,14 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from catalog.images import InvalidImage
+from catalog.fetching.remote import is_remote
 from catalog.importers.lines import Line, chunks, open_lines
 from catalog.importers.rows import fill, named_category, save, sentence
 from catalog.importers.sources import InvalidSource, local_picture
 from catalog.models import Category, EmbeddedQuerySet, EmbeddingStatus, Product
-from catalog.pictures import is_remote
+from catalog.pictures.gate import InvalidImage
+from catalog.pictures.storage import NotStored
 from catalog.signals import in_one_request, want_picture
-from catalog.storage import NotStored
 
 CHUNK = 100  # rows to a transaction and to a message
 DECODERS = 2  # threads; Pillow decodes outside the interpreter's lock

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 from django.core.exceptions import ValidationError
 
 from catalog.importers.rows import InvalidCatalogFile, Row, check_header, read_row, sentence
-from catalog.pictures import NewPicture
+from catalog.pictures.fields import NewPicture
 
 if TYPE_CHECKING:
     from _csv import Reader as CSVReader

@@ -14,7 +14,7 @@ from import_export.results import Result  # type: ignore[import-untyped]
 from import_export.widgets import BooleanWidget, Widget  # type: ignore[import-untyped]
 from tablib import Dataset  # type: ignore[import-untyped]
 
-from catalog.images import InvalidImage
+from catalog.fetching.remote import is_remote
 from catalog.importers.formulas import escape
 from catalog.importers.rows import (
     InvalidCatalogFile,
@@ -28,9 +28,10 @@ from catalog.importers.rows import (
 )
 from catalog.importers.sources import InvalidSource, local_picture
 from catalog.models import Category, EmbeddedQuerySet, Product
-from catalog.pictures import NewPicture, is_remote
+from catalog.pictures.fields import NewPicture
+from catalog.pictures.gate import InvalidImage
+from catalog.pictures.storage import NotStored
 from catalog.signals import in_one_request
-from catalog.storage import NotStored
 
 STYLED = re.compile(r'<(ins|del) style="[^"]*">')
 MOST_ROWS = 2000  # a request has to import them while somebody waits

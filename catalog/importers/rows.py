@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from catalog.importers.formulas import unescape
 from catalog.models import Category, Product
-from catalog.pictures import NewPicture
+from catalog.pictures.fields import NewPicture
 
 COLUMNS = ("id", "name", "category", "image_url", "price")
 OPTIONAL = ("currency", "link", "active")

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from catalog.limits import image_limits
 from catalog.models import Product
-from catalog.pictures import NewPicture, sha256
+from catalog.pictures.fields import NewPicture, sha256
+from catalog.pictures.limits import image_limits
 
 
 class InvalidSource(Exception):

@@ -6,9 +6,9 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
+import catalog.embedding.revisions
 import catalog.models
-import catalog.pictures
-import catalog.revisions
+import catalog.pictures.fields
 
 
 class Migration(migrations.Migration):
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "image",
-                    catalog.pictures.PictureField(
+                    catalog.pictures.fields.PictureField(
                         blank=True, max_length=200, upload_to="", verbose_name="picture"
                     ),
                 ),
@@ -86,8 +86,8 @@ class Migration(migrations.Migration):
                 ("embedded_at", models.DateTimeField(editable=False, null=True)),
                 (
                     "revision",
-                    catalog.revisions.RevisionField(
-                        default=catalog.revisions.new_revision, editable=False
+                    catalog.embedding.revisions.RevisionField(
+                        default=catalog.embedding.revisions.new_revision, editable=False
                     ),
                 ),
                 ("sku", models.CharField(max_length=64, unique=True, verbose_name="SKU")),
@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "image",
-                    catalog.pictures.PictureField(
+                    catalog.pictures.fields.PictureField(
                         blank=True, max_length=200, upload_to="", verbose_name="picture"
                     ),
                 ),
@@ -187,8 +187,8 @@ class Migration(migrations.Migration):
                 ("embedded_at", models.DateTimeField(editable=False, null=True)),
                 (
                     "revision",
-                    catalog.revisions.RevisionField(
-                        default=catalog.revisions.new_revision, editable=False
+                    catalog.embedding.revisions.RevisionField(
+                        default=catalog.embedding.revisions.new_revision, editable=False
                     ),
                 ),
                 ("position", models.PositiveSmallIntegerField(default=0)),

@@ -8,11 +8,11 @@ from statistics import median
 import numpy as np
 
 from catalog.vectors import from_bytes
-from search.answers import Match, Options, search
 from search.bands import bands_of
 from search.demand.groups import Group, groups
 from search.demand.models import Searched
-from search.queries import Query
+from search.queries.query import Query
+from search.service import Match, Options, search
 
 MOST_SEARCHES = 4000  # the newest
 MOST_WISHES = 30

@@ -8,9 +8,9 @@ from django.db import DatabaseError, transaction
 from django.utils.timezone import localdate
 
 from catalog.vectors import to_bytes
-from search.answers import Answer
 from search.demand.models import Searched
-from search.memory import is_first
+from search.queries.cache import is_first
+from search.service import Answer
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_http_methods
 
 from catalog.embedders import EmbedderUnavailable
 from catalog.serving import serving_embedder
-from search.answers import NothingToSearch
 from search.demand.board import LEAST_SEARCHES, board
 from search.demand.records import forget_all, forget_old, is_on
+from search.service import NothingToSearch
 
 
 @require_http_methods(("GET", "HEAD", "POST"))

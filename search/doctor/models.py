@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Category, Product, ProductPhoto
-from catalog.storage import files_of
+from catalog.pictures.storage import files_of
 
 
 class Kind(models.TextChoices):

@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedders.runtime import Embedder
-from catalog.images import InvalidImage, open_image
-from catalog.limits import image_limits
 from catalog.models import EmbeddedPicture, Product, ProductPhoto
+from catalog.pictures.gate import InvalidImage, open_image
+from catalog.pictures.limits import image_limits
 from catalog.serving import serving_embedder
 from catalog.signals import pictures_saved
 from search.doctor.facts import QUALITY, load_qualities
@@ -24,7 +24,7 @@ from search.doctor.judging import SAME, faults, normal_sharpness
 from search.doctor.models import Finding
 from search.doctor.qualities import are_alike, measure_stored, row_of
 from search.engines import Scope, get_engine
-from search.queries import Query
+from search.queries.query import Query
 from search.ranking.bounds import Vectors
 
 MOST_NAMED = 3  # products that have the picture, too

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from django.conf import settings
 
-from catalog.claims import Claim
+from catalog.embedding.claims import Claim
 from search.index.corpus import Corpus
 from search.index.segments import Vector
-from search.queries import Query
+from search.queries.query import Query
 
 # name -> module, imported on first use
 ENGINES = {

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from catalog.vectors import InvalidVector, from_bytes
 from search.engines import Scope
 from search.index.segments import Vector
-from search.queries import Query
+from search.queries.query import Query
 
 logger = logging.getLogger(__name__)
 

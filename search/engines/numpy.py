@@ -1,11 +1,11 @@
 """The engine of one machine: all vectors mapped into each process, ranked exactly."""
 
-from catalog.claims import Claim
+from catalog.embedding.claims import Claim
 from search.engines import Facts, Scope
 from search.index import live_index
 from search.index.corpus import Corpus
 from search.index.segments import Vector
-from search.queries import Query
+from search.queries.query import Query
 
 
 def corpus(query: Query, scope: Scope) -> Corpus:

@@ -12,16 +12,16 @@ import numpy as np
 from django.conf import settings
 from django.db import connection
 
-from catalog.claims import Claim
+from catalog.embedding.claims import Claim
 from search.engines import Facts, Scope, tables
 from search.engines.candidates import count_searched, read_candidates
 from search.engines.pools import Pool, segment_of
 from search.index import segments
 from search.index.facts import Tally, read_total
 from search.index.segments import Vector
-from search.queries import Query
+from search.orders.publishing import published, revision
+from search.queries.query import Query
 from search.ranking import Tuning
-from search.tuning.publishing import published, revision
 
 BUILDING = 7_405_321_964_118  # the lock of who builds
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from search.engines.candidates import HALF, Candidate, read_vectors
 from search.index.corpus import Corpus, CorpusScan
 from search.index.segments import Ids, Segment, Vector, image_key
-from search.queries import Query
+from search.queries.query import Query
 from search.ranking import Mask, Matrix, Positions, Ranking, Scan, score_items
 
 Doubles = NDArray[np.float64]

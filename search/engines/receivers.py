@@ -4,7 +4,7 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from catalog.claims import Claim
+from catalog.embedding.claims import Claim
 from catalog.signals import vector_written
 from search.engines import get_engine
 from search.index.segments import Vector

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from search.bands import Bands
-from search.bands.limits import shares
+from search.calibration.limits import shares
 from search.evaluation.outcomes import Outcome
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from search.datasets.copies import Copies
+from search.datasets.examples import Examples, examples_of
 from search.evaluation.outcomes import Orders
 from search.evaluation.same_product import Copy
 from search.index.corpus import Corpus
 from search.ranking import Tuning
 from search.tuning.calibration import calibrated
-from search.tuning.copies import Copies
-from search.tuning.examples import Examples, examples_of
 from search.tuning.learning import NotEnoughToLearn
 from search.tuning.validation import folds_of, temperature_of
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from search.evaluation.metrics import Figure, figure
 from search.index.corpus import Corpus
+from search.ranking.measures import Figure, figure
 
 Key = TypeVar("Key", str, int)
 Values = dict[str, float]  # by measure, each from 0 to 1

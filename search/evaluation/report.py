@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 
 from catalog.embedders.runtime import Embedder
 from search.bands import bands_of
+from search.datasets.changes import CHANGES
 from search.evaluation.band_rates import band_rates
-from search.evaluation.changes import CHANGES
 from search.evaluation.orders import PLAIN, comparison, order_in_use
 from search.evaluation.outcomes import Outcome, Table, Worst, tables, worst
 from search.evaluation.same_kind import ask_for_kinds

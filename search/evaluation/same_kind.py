@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
-from search.evaluation.metrics import average_precision, precision
 from search.evaluation.outcomes import Orders, Outcome
 from search.index.corpus import Corpus
-from search.queries import NotSearchable, Query, UnknownQuery, query_by_product
+from search.queries.query import NotSearchable, Query, UnknownQuery, query_by_product
+from search.ranking.measures import average_precision, precision
 
 PLACES = (1, 5, 10)
 SHOWN = 5  # of the first products

@@ -10,15 +10,15 @@ import numpy as np
 from PIL import Image
 
 from catalog.embedders.runtime import Embedder
-from catalog.images import InvalidImage, encode_image, open_image
-from catalog.limits import image_limits
 from catalog.models import Product
-from search.evaluation.changes import CHANGES, Changes
-from search.evaluation.metrics import reciprocal_rank
+from catalog.pictures.gate import InvalidImage, encode_image, open_image
+from catalog.pictures.limits import image_limits
+from search.datasets.changes import CHANGES, Changes
 from search.evaluation.outcomes import Orders, Outcome
 from search.index.corpus import Corpus
 from search.index.segments import image_key
-from search.queries import Query, look
+from search.queries.query import Query, look
+from search.ranking.measures import reciprocal_rank
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
-from search.answers import Options, search
 from search.evaluation.same_product import as_sent, picture_of
-from search.queries import look
+from search.queries.query import look
+from search.service import Options, search
 
 Times = dict[str, float]  # milliseconds, by stage
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from search.evaluation.metrics import Figure
 from search.evaluation.outcomes import Figures, Table
 from search.evaluation.report import Report
+from search.ranking.measures import Figure
 
 TITLES = {
     "same_product": "Same product: is the product of a changed photo found?",

@@ -12,9 +12,9 @@ from time import monotonic
 import numpy as np
 from django.conf import settings
 
-from search.index.buckets import BucketReader
 from search.index.corpus import Corpus
 from search.index.facts import Tallies, Tally, ids_of, read_tallies, read_total
+from search.index.ranges import BucketReader
 from search.index.segments import Item, segment_of
 from search.index.snapshots import (
     InvalidSnapshot,
@@ -26,8 +26,8 @@ from search.index.snapshots import (
     save_snapshot,
     snapshot_in_use,
 )
+from search.orders.publishing import published, revision
 from search.ranking import Positions, Tuning
-from search.tuning.publishing import published, revision
 
 logger = logging.getLogger(__name__)
 

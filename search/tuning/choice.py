@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from search.evaluation.metrics import figure
+from search.ranking.measures import figure
 from search.ranking.tuning import Doubles
 from search.tuning.validation import TOP, Measure
 

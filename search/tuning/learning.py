@@ -8,10 +8,10 @@ is shrunk (Friedman, "Regularized discriminant analysis", 1989).
 
 import numpy as np
 
+from search.datasets.examples import Examples
 from search.index.segments import Ids
 from search.ranking.bounds import Vectors
 from search.ranking.tuning import Doubles, Tuning
-from search.tuning.examples import Examples
 
 LEAST_PRODUCTS = 5  # in a category that is learned
 LEAST_CATEGORIES = 2

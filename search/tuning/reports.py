@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from search.tuning.copies import Copies
+from search.datasets.copies import Copies
 from search.tuning.validation import TOP, Measure, Trial
 
 

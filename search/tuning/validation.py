@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.evaluation.metrics import average_precision, precision
+from search.datasets.copies import Copies
+from search.datasets.examples import SEED, Examples
 from search.index.segments import Ids
 from search.ranking import Mask
 from search.ranking.bounds import Vectors
+from search.ranking.measures import average_precision, precision
 from search.ranking.tuning import Doubles, Labels, Tuning, raised
 from search.tuning.calibration import calibrated, logits, temperature
-from search.tuning.copies import Copies
-from search.tuning.examples import SEED, Examples
 from search.tuning.learning import learn
 
 FOLDS = 5

@@ -4,8 +4,8 @@ import numpy as np
 
 from catalog.models import Category, Product
 from catalog.serving import serving_embedder
-from search import maps
-from search.maps import CatalogMap, draw_map
+from search.catalog_map import maps
+from search.catalog_map.maps import CatalogMap, draw_map
 
 
 def draw_all() -> None:

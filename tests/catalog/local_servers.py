@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import pytest
 
-from catalog.fetching import FetchError, FetchLimits, fetch
+from catalog.fetching.fetcher import FetchError, FetchLimits, fetch
 
 PICTURE = bytes(range(256)) * 400
 LIMITS = FetchLimits(seconds=5, max_bytes=1_000_000)

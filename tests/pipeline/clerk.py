@@ -12,9 +12,9 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from catalog.images import open_image
 from catalog.models import Category, EmbeddingStatus, Product
-from catalog.pictures import NewPicture, sha256
+from catalog.pictures.fields import NewPicture, sha256
+from catalog.pictures.gate import open_image
 from catalog.serving import serving_embedder
 from catalog.signals import in_one_request
 from catalog.tasks import embed

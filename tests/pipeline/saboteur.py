@@ -13,8 +13,8 @@ from time import sleep
 
 from PIL import Image
 
-import catalog.embedding
-from catalog.images import ImageLimits, open_image
+import catalog.embedding.batches
+from catalog.pictures.gate import ImageLimits, open_image
 
 FOLDER = Path(os.environ["SABOTAGE"])
 
@@ -31,4 +31,4 @@ def open_sabotaged(data: bytes, *, limits: ImageLimits, at_least: int) -> Image.
     return open_image(data, limits=limits, at_least=at_least)
 
 
-catalog.embedding.open_image = open_sabotaged
+catalog.embedding.batches.open_image = open_sabotaged

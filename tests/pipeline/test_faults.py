@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from catalog.claims import STOPS
+from catalog.embedding.claims import STOPS
 from catalog.models import STOPPED_WORKER
 from tests.pipeline import clerk
 from tests.pipeline.processes import until

@@ -21,7 +21,7 @@ def progressive(mode: str, width: int, height: int) -> bytes:
     return encoded(Image.new(mode, (width, height)), "JPEG", progressive=True)
 
 
-# By format, at the limits of `catalog.images`: 50 million pixels, 20 in WebP and AVIF, 40 in CMYK.
+# By format, at the limits of `catalog.pictures`: 50 million pixels, WebP and AVIF 20, CMYK 40.
 HEAVIEST: dict[str, Callable[[], bytes]] = {
     "JPEG": lambda: progressive("RGB", 8_000, 6_250),
     "CMYK": lambda: progressive("CMYK", 8_000, 5_000),

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from catalog.references import discard, unused_pictures
+from catalog.pictures.references import discard, unused_pictures
 
 
 class Command(BaseCommand):

@@ -8,17 +8,17 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from catalog.claims import Outcome
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedders.runtime import Embedder
-from catalog.embedding import BATCH_SIZE, embed_pictures
+from catalog.embedding.batches import BATCH_SIZE, embed_pictures
+from catalog.embedding.claims import Outcome
+from catalog.embedding.remote import fetch_pictures
 from catalog.models import EMBEDDED_MODELS, EmbeddedQuerySet
-from catalog.remote import fetch_pictures
 from catalog.serving import serving_embedder, wanted_embedder
-from search.bands.calibrating import calibrate_if_due
+from search.calibration.calibrating import calibrate_if_due
+from search.catalog_map.maps import draw_map
 from search.engines import EngineUnavailable, get_engine
 from search.management.arguments import positive
-from search.maps import draw_map
 from search.switching import begin_switch, finish_switch
 
 

@@ -7,13 +7,13 @@ from tqdm import tqdm
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedders.runtime import Embedder
 from catalog.serving import serving_embedder
+from search.datasets.copies import Copies, changed_copies, joined
+from search.datasets.examples import Examples, examples_of
 from search.index import live_index
+from search.orders.publishing import publish, withdraw
 from search.tuning.calibration import calibrated
 from search.tuning.choice import STRENGTHS, NotBetter, choose
-from search.tuning.copies import Copies, changed_copies, joined
-from search.tuning.examples import Examples, examples_of
 from search.tuning.learning import NotEnoughToLearn, learn, learnable
-from search.tuning.publishing import publish, withdraw
 from search.tuning.reports import lines, report
 from search.tuning.validation import tried
 

@@ -14,7 +14,7 @@ from catalog.embedders.runtime import Embedder
 from catalog.models import Category, EmbeddingStatus, Product, ProductPhoto
 from catalog.vectors import to_bytes
 from search.engines import candidates, get_engine, pgvector
-from search.queries import Query
+from search.queries.query import Query
 from tests.conftest import FIXTURES
 
 POSTGRES = connection.vendor == "postgresql"

@@ -9,9 +9,9 @@ import pytest
 from django.db import transaction
 
 from catalog.models import Category, EmbeddingStatus, Product, ProductPhoto
-from search.answers import Answer, Options, match_of, search
+from search.orders.publishing import publish
 from search.ranking import Tuning
-from search.tuning.publishing import publish
+from search.service import Answer, Options, match_of, search
 from tests.search.engines.conftest import PRODUCTS, Shop, Vectors
 
 EVERYTHING = Options(threshold=-1.0, limit=100)

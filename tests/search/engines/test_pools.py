@@ -8,12 +8,12 @@ from django.core.files.base import ContentFile
 from django.test import Client
 
 from catalog.models import Product
-from search.answers import Options, search
 from search.doctor.notices import notices
 from search.engines import Scope
 from search.engines.candidates import HALF
 from search.engines.pgvector import corpus
 from search.index import live_index
+from search.service import Options, search
 from tests.conftest import MakeProduct, Picture
 from tests.search.engines.conftest import Shop, Vectors
 from tests.search.engines.test_conformance import EVERYTHING, expected

@@ -9,8 +9,8 @@ from django.db import connection, transaction
 
 from catalog.models import EmbeddingStatus, Product, ProductPhoto
 from catalog.vectors import from_bytes
-from search.answers import search
 from search.engines import EngineUnavailable, candidates, get_engine, tables
+from search.service import search
 from tests.conftest import MakeProduct, Picture
 from tests.search.engines.conftest import Shop, Vectors
 from tests.search.engines.test_conformance import EVERYTHING

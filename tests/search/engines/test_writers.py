@@ -8,7 +8,7 @@ from django.core.files.base import ContentFile
 from django.db import connection
 
 from catalog.models import Category, Product
-from search.answers import search
+from search.service import search
 from tests.conftest import Picture
 from tests.search.engines.conftest import Shop, Vectors
 from tests.search.engines.test_conformance import EVERYTHING

@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
 from catalog.vectors import from_bytes
-from search.evaluation.changes import CHANGES
-from search.evaluation.metrics import average_precision
+from search.datasets.changes import CHANGES
+from search.datasets.examples import examples_of
 from search.evaluation.models import KEPT, Evaluation, keep
 from search.evaluation.orders import PLAIN, TUNED, comparison
 from search.evaluation.outcomes import Orders
@@ -22,9 +22,9 @@ from search.evaluation.same_kind import ask_for_kinds
 from search.evaluation.same_product import ask_for_products, changed_copies
 from search.index import live_index
 from search.index.corpus import Corpus
-from search.tuning.examples import examples_of
+from search.orders.publishing import publish
+from search.ranking.measures import average_precision
 from search.tuning.learning import learn
-from search.tuning.publishing import publish
 from tests.conftest import MakeProduct, Picture
 
 CATEGORIES = ("Mugs", "Cups")

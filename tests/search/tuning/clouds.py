@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from search.tuning.copies import Copies
-from search.tuning.examples import Examples
+from search.datasets.copies import Copies
+from search.datasets.examples import Examples
 from tests.search.vectors import units
 
 DIM = 48

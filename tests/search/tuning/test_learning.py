@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from search.datasets.examples import Examples
 from search.ranking import Tuning
 from search.tuning.calibration import logits
-from search.tuning.examples import Examples
 from search.tuning.learning import NotEnoughToLearn, learn, learnable, moments, shrunk
 from tests.search.tuning.clouds import DIM, catalog, changed
 from tests.search.vectors import units

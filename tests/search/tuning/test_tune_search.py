@@ -6,11 +6,11 @@ from django.core.management import CommandError, call_command
 
 from catalog.embedders.runtime import Embedder
 from catalog.models import Category, Product
+from search.datasets.copies import changed_copies, joined
+from search.datasets.examples import examples_of
 from search.index import live_index
+from search.orders.models import PublishedTuning
 from search.tuning import copies
-from search.tuning.copies import changed_copies, joined
-from search.tuning.examples import examples_of
-from search.tuning.models import PublishedTuning
 from tests.conftest import MakeProduct, Picture
 
 

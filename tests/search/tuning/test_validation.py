@@ -4,10 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search.evaluation.metrics import figure
+from search.datasets.examples import Examples
 from search.ranking import Labelled, Matrix, rank
+from search.ranking.measures import figure
 from search.tuning.calibration import calibrated
-from search.tuning.examples import Examples
 from search.tuning.learning import learn
 from search.tuning.validation import FOLDS, PLAIN, _keys, folds_of, tried
 from tests.search.tuning.clouds import catalog, changed

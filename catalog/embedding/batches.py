@@ -1,0 +1,101 @@
+"""Computing the vectors of pictures, in batches."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from django.db import transaction
+from numpy.typing import NDArray
+
+from catalog.embedders.runtime import Embedder
+from catalog.embedding.claims import (
+    Claim,
+    Outcome,
+    claim,
+    give_up,
+    pages,
+    write_failure,
+    write_vector,
+)
+from catalog.models import EmbeddedPicture, EmbeddedQuerySet
+from catalog.pictures.gate import InvalidImage, open_image
+from catalog.pictures.limits import image_limits
+
+BATCH_SIZE = 32
+DECODERS = 2  # threads; Pillow decodes outside the interpreter's lock
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """A claimed picture's pixels, or why there are none."""
+
+    claim: Claim
+    pixels: NDArray[np.uint8] | None = None
+    reason: str = ""
+    may_mend: bool = False
+
+
+Decoding = list[Future[_Decoded]]
+
+
+def embed_pictures(
+    rows: EmbeddedQuerySet, embedder: Embedder, *, batch_size: int = BATCH_SIZE
+) -> Iterator[Outcome]:
+    """Embed these rows' pictures, each batch committed at once; an outcome for each picture.
+
+    The next batch is decoded while the network works on the present one. A picture that was
+    tried before is worked on alone, so that one that kills its worker harms no other.
+    """
+    give_up(rows)
+    with ThreadPoolExecutor(DECODERS) as decoders:
+
+        def decode(batch: list[EmbeddedPicture]) -> Decoding:
+            return [decoders.submit(_decode, taken, embedder) for taken in _claimed(batch)]
+
+        ahead: Decoding = []
+        for page in pages(rows, batch_size):
+            decoding = decode([row for row in page if not row.embedding_attempts])
+            yield from _finish(ahead, embedder)
+            ahead = decoding
+            for row in page:
+                if row.embedding_attempts:
+                    yield from _finish(ahead, embedder)
+                    ahead = []
+                    yield from _finish(decode([row]), embedder)
+        yield from _finish(ahead, embedder)
+
+
+def _claimed(batch: list[EmbeddedPicture]) -> list[Claim]:
+    with transaction.atomic():
+        return [taken for row in batch if (taken := claim(row))]
+
+
+def _decode(claim: Claim, embedder: Embedder) -> _Decoded:
+    image = claim.image
+    try:
+        with image.storage.open(str(image.name)) as file:
+            picture = open_image(file.read(), limits=image_limits(), at_least=embedder.detail)
+    except InvalidImage as error:
+        return _Decoded(claim, reason=str(error))
+    except FileNotFoundError:
+        reason = "The picture's file is missing from the storage."
+        return _Decoded(claim, reason=reason, may_mend=True)
+    except OSError as error:
+        reason = f"The picture's file can't be read: {error.strerror}."
+        return _Decoded(claim, reason=reason, may_mend=True)
+    return _Decoded(claim, embedder.pixels(picture))
+
+
+def _finish(decoding: Decoding, embedder: Embedder) -> list[Outcome]:
+    """Embed what was decoded, and write back every result, in one transaction."""
+    batch = [future.result() for future in decoding]
+    pixels = [decoded.pixels for decoded in batch if decoded.pixels is not None]
+    vectors = iter(embedder.embed(np.stack(pixels)) if pixels else ())
+    with transaction.atomic():
+        return [
+            write_failure(decoded.claim, decoded.reason, may_mend=decoded.may_mend)
+            if decoded.pixels is None
+            else write_vector(decoded.claim, next(vectors), embedder.identity)
+            for decoded in batch
+        ]

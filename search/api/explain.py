@@ -1,0 +1,136 @@
+"""The endpoint that says why a product matches."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from catalog.api.schema import errors
+from catalog.models import Product
+from catalog.pictures.fields import StoredPicture
+from search.api.intake import decoding, embedder_in_use, query_again, shown
+from search.api.requests import CROP, MAX_ID, CropField
+from search.api.throttles import throttle
+from search.explain import Floats, explain
+from search.queries.photos import Crop, see
+from search.queries.query import Query, UnknownQuery, kept_photo
+from search.service import Match, match_of
+
+QUERY = OpenApiParameter(
+    "query",
+    {"type": "string", "maxLength": 64, "pattern": "^[A-Za-z0-9_-]+$"},
+    OpenApiParameter.PATH,
+    description="The id that the answer to a search had.",
+)
+PRODUCT = OpenApiParameter(
+    "product",
+    {"type": "integer", "minimum": 1, "maximum": MAX_ID},
+    OpenApiParameter.PATH,
+    description="The id of the product that was found.",
+)
+
+
+class ExplainSerializer(serializers.Serializer[Any]):
+    """What can be asked for beside query and product."""
+
+    crop = CropField(required=False, help_text=CROP)
+
+
+class PictureSerializer(serializers.Serializer[Any]):
+    """One of the two pictures, and what its regions add to the score."""
+
+    regions = serializers.ListField(
+        child=serializers.ListField(child=serializers.FloatField()),
+        help_text="What each region within the frame adds to the score, row by row from the top; "
+        "their sum is the score.",
+    )
+    frame = serializers.ListField(
+        child=serializers.FloatField(),
+        min_length=4,
+        max_length=4,
+        help_text="The part of the picture that the network saw, [x, y, width, height] in "
+        "fractions of the upright picture.",
+    )
+    image_src = serializers.CharField(help_text="The picture: an address, or a data: URL.")
+
+
+class ExplanationSerializer(serializers.Serializer[Any]):
+    """Why a product matches."""
+
+    score = serializers.FloatField(help_text="The cosine of the two pictures' vectors.")
+    look = serializers.FloatField(help_text="The cosine of both without their colours.")
+    colour = serializers.FloatField(
+        help_text="How much of one picture's colours the other has as well, from 0 to 1."
+    )
+    query = PictureSerializer(help_text="The picture that was searched with.")
+    product = PictureSerializer(help_text="The product's picture most like it.")
+
+
+class ExplainView(APIView):
+    """Why a product matches: the regions that agree, and the shares of look and colour."""
+
+    authentication_classes = ()
+
+    @extend_schema(
+        summary="Why a product matches",
+        operation_id="search_explain",
+        parameters=[QUERY, PRODUCT, ExplainSerializer],
+        responses={200: ExplanationSerializer} | errors(400, 404, 429, 503),
+    )
+    def get(self, request: Request, query: str, product: int) -> Response:
+        throttle(request)
+        given = ExplainSerializer(data=request.query_params)
+        given.is_valid(raise_exception=True)
+        asked = query_again({"query": query, "more": (), "less": ()} | given.validated_data)
+        match = match_of(asked, product)
+        if match is None:
+            raise NotFound("This product is not among those that can be found.")
+        return Response(ExplanationSerializer(_explained(request, asked, match)).data)
+
+
+def _explained(request: Request, query: Query, match: Match) -> dict[str, object]:
+    embedder = embedder_in_use()
+    own = Product.objects.get(pk=query.product).image if query.product else None
+    with decoding():
+        photo = _photo(query) if own is None else _stored(own)
+        one = see(photo, embedder, query.crop)
+        other = see(_stored(match.image), embedder)
+        explanation = explain(one, other, embedder)
+    source = shown(query).preview_url if own is None else _address(request, own)
+    return {
+        "score": round(match.score, 6),
+        "look": round(explanation.look, 6),
+        "colour": round(explanation.colour, 6),
+        "query": _picture(explanation.first, one.frame, source),
+        "product": _picture(explanation.second, other.frame, _address(request, match.image)),
+    }
+
+
+def _picture(regions: Floats, frame: Crop, source: str) -> dict[str, object]:
+    rounded = regions.astype(float).round(6).tolist()
+    return {"regions": rounded, "frame": [round(n, 6) for n in frame], "image_src": source}
+
+
+def _photo(query: Query) -> bytes:
+    try:
+        return kept_photo(query.id)
+    except UnknownQuery as error:
+        raise ValidationError({"query": [str(error)]}) from error
+
+
+def _stored(image: StoredPicture) -> bytes:
+    try:
+        with image.storage.open(str(image.name)) as file:
+            data: bytes = file.read()
+    except OSError as error:
+        raise NotFound("The product's picture is gone.") from error
+    return data
+
+
+def _address(request: Request, image: StoredPicture) -> str:
+    address: str = request.build_absolute_uri(image.url)
+    return address

@@ -1,0 +1,281 @@
+"""Who searches how often: counted in real processes, on disk and in a real Redis."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import repeat
+from multiprocessing import get_context
+from pathlib import Path
+from time import time
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client, RequestFactory
+
+from catalog.models import Product
+from search.api import counters, throttles
+from search.api.counters import count
+from search.api.throttles import InvalidRate, Rate, client_of, rate_of
+from tests.conftest import MakeProduct, Picture
+from tests.pipeline.processes import REDIS, Broker, enter
+
+TIMES = 400
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A Redis server."""
+    if REDIS is None:
+        pytest.skip("NOT TESTED: counting in Redis. There is no redis-server: install Debian's.")
+    with Broker(tmp_path_factory.mktemp("redis") / "redis.log") as server:
+        yield server
+
+
+@pytest.fixture
+def in_redis(redis: Broker, settings: Any) -> Broker:
+    """The Redis server that caches and counts."""
+    redis.clear()
+    settings.CACHE_URL = redis.url
+    backend = "django.core.cache.backends.redis.RedisCache"
+    options = {"socket_timeout": 0.3}
+    in_redis = {"BACKEND": backend, "LOCATION": redis.url, "OPTIONS": options}
+    settings.CACHES = {"default": in_redis, "pictures": in_redis}
+    return redis
+
+
+@pytest.fixture(params=["on disk", "in Redis"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """The environment of processes that count together."""
+    url = "" if request.param == "on disk" else request.getfixturevalue("in_redis").url
+    ours = {"VAR_DIR": str(tmp_path), "CACHE_URL": url}
+    return os.environ | ours | {"DJANGO_SETTINGS_MODULE": "visualsearch.settings"}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """The time, in a list; at first ten seconds and a half into a minute."""
+    moment = [2_000_000_000 // 60 * 60 + 10.5]
+    for module in (throttles, counters):
+        monkeypatch.setattr(module, "time", lambda: moment[0])
+    return moment
+
+
+@pytest.fixture
+def mug(make_product: MakeProduct, picture: Picture) -> Product:
+    """A product that can be searched for."""
+    return make_product(image=picture(1))
+
+
+def ask(client: Client, product: Product, **request: Any) -> Any:
+    return client.get("/api/search/", {"query": f"product-{product.pk}"}, **request)
+
+
+def test_admits_as_many_as_the_rate_says(
+    client: Client, mug: Product, settings: Any, clock: list[float]
+) -> None:
+    settings.SEARCH_RATE = "3/min"
+    assert [ask(client, mug).status_code for _ in range(5)] == [200, 200, 200, 429, 429]
+
+
+def test_says_how_long_to_wait_and_admits_after_that(
+    client: Client, mug: Product, settings: Any, clock: list[float]
+) -> None:
+    settings.SEARCH_RATE = "1/min"
+    ask(client, mug)
+    refused = ask(client, mug)
+    assert refused["Retry-After"] == "50"
+    sentence = "You have searched very often just now. Please try again in 50 seconds."
+    assert refused.json() == {"detail": sentence}
+    clock[0] += 48.6
+    assert ask(client, mug)["Retry-After"] == "1"
+    clock[0] += 1
+    assert ask(client, mug).status_code == 200
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_processes_count_exactly(shared: dict[str, str], workers: int) -> None:
+    until = int(time()) + 60
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, initializer=enter, initargs=(shared,)) as processes:
+        counted = list(processes.map(count, repeat("one", TIMES), repeat(until), chunksize=20))
+    assert sorted(counted) == list(range(1, TIMES + 1))
+
+
+def test_threads_count_exactly(shared: dict[str, str]) -> None:
+    until = int(time()) + 60
+    with ThreadPoolExecutor(16) as threads:
+        counted = list(threads.map(count, repeat("one", TIMES), repeat(until)))
+    assert sorted(counted) == list(range(1, TIMES + 1))
+
+
+def test_counts_of_the_past_are_removed(settings: Any, clock: list[float]) -> None:
+    for name in ("one", "other"):
+        count(name, int(clock[0]) + 60)
+    clock[0] += 61
+    count("one", int(clock[0]) + 60)
+    assert [folder.name for folder in settings.COUNTERS_DIR.iterdir()] == [f"{clock[0] + 59.5:.0f}"]
+
+
+@pytest.mark.parametrize("forwarded", ["10.9.8.{}", "203.0.113.7, 10.9.8.{}", "nonsense-{}"])
+def test_forwarded_for_is_ignored_without_a_proxy(
+    client: Client, mug: Product, settings: Any, clock: list[float], forwarded: str
+) -> None:
+    settings.SEARCH_RATE = "2/min"
+    tries = [
+        ask(client, mug, headers={"X-Forwarded-For": forwarded.format(number)}).status_code
+        for number in range(4)
+    ]
+    assert tries == [200, 200, 429, 429]
+
+
+def test_behind_a_proxy_what_it_wrote_counts_and_no_more(
+    client: Client, mug: Product, settings: Any, clock: list[float]
+) -> None:
+    settings.SEARCH_RATE = "2/min"
+    settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"NUM_PROXIES": 1}
+
+    def tries(forwarded: str) -> list[int]:
+        headers = ({"X-Forwarded-For": forwarded.format(number)} for number in range(3))
+        return [ask(client, mug, headers=each).status_code for each in headers]
+
+    assert tries("10.9.8.{}, 203.0.113.7") == [200, 200, 429]
+    assert tries("203.0.113.7, 203.0.113.8") == [200, 200, 429]
+    assert tries("203.0.113.9, nonsense-{}") == [200, 200, 429]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("2001:db8:0:7::1", "2001:db8:0:7:ffff:ffff:ffff:ffff"),
+        ("2001:db8:0:7::1", "2001:0DB8:0000:0007::2"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("fe80::1%eth0", "fe80::2"),
+    ],
+)
+def test_addresses_of_one_client_count_together(one: str, other: str) -> None:
+    assert client_at(one) == client_at(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("2001:db8:0:7::1", "2001:db8:0:8::1"),
+        ("203.0.113.7", "203.0.113.8"),
+        ("::ffff:203.0.113.7", "::ffff:203.0.113.8"),
+    ],
+)
+def test_addresses_of_two_clients_count_apart(one: str, other: str) -> None:
+    assert client_at(one) != client_at(other)
+
+
+def client_at(address: str) -> str:
+    return client_of(RequestFactory().get("/", REMOTE_ADDR=address))
+
+
+def test_fetching_has_a_rate_of_its_own_and_counts_as_a_search_too(
+    client: Client, mug: Product, settings: Any, clock: list[float]
+) -> None:
+    settings.SEARCH_RATE, settings.FETCH_RATE = "3/min", "1/min"
+    address = {"image_url": "http://127.0.0.1/photo.jpg"}
+    refused = "This address can't be fetched."
+    assert client.post("/api/search/", address).json()["image_url"][0].startswith(refused)
+    too_often = client.post("/", address)
+    assert too_often.status_code == 429
+    assert "very many addresses" in too_often.content.decode()
+    assert [ask(client, mug).status_code for _ in range(2)] == [200, 429]
+
+
+def test_every_door_to_the_search_counts(
+    client: Client, mug: Product, picture: Picture, settings: Any, clock: list[float]
+) -> None:
+    settings.SEARCH_RATE = "6/min"
+    photo = SimpleUploadedFile("mug.jpg", picture(1))
+    doors = (
+        lambda: client.post("/api/search/", {"product": mug.pk}),
+        lambda: client.post("/search", {"product": mug.pk}),
+        lambda: client.get(f"/api/search/?query=product-{mug.pk}"),
+        lambda: client.get(f"/api/products/{mug.pk}/similar/"),
+        lambda: client.get(f"/?query=product-{mug.pk}"),
+        lambda: client.get(f"/products/{mug.pk}/"),
+        lambda: client.post("/", {"file": photo}),
+    )
+    assert [door().status_code for door in doors] == [200] * 6 + [429]
+    assert {door().status_code for door in doors} == {429}
+
+
+def test_pages_say_it_in_a_sentence_and_show_what_they_can(
+    client: Client, mug: Product, settings: Any, clock: list[float]
+) -> None:
+    settings.SEARCH_RATE = "1/min"
+    ask(client, mug)
+    for path in (f"/?query=product-{mug.pk}", f"/products/{mug.pk}/"):
+        page = client.get(path)
+        assert (page.status_code, page["Retry-After"]) == (429, "50")
+        assert "searched very often just now. Please try again in 50 seconds." in page.text
+    assert "<h1>Mug</h1>" in page.text
+
+
+def test_pages_that_search_nothing_are_free(
+    client: Client, mug: Product, settings: Any, clock: list[float]
+) -> None:
+    settings.SEARCH_RATE = "1/min"
+    for path in ("/", "/products/", "/api/products/", f"/api/products/{mug.pk}/", "/readyz"):
+        assert client.get(path).status_code == 200
+    assert ask(client, mug).status_code == 200
+
+
+def test_search_goes_on_where_nothing_can_be_counted_on_disk(
+    client: Client, mug: Product, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.SEARCH_RATE = "1/min"
+    settings.COUNTERS_DIR.parent.mkdir(exist_ok=True)
+    settings.COUNTERS_DIR.write_text("no folder")
+    assert [ask(client, mug).status_code for _ in range(3)] == [200, 200, 200]
+    assert "could not be counted" in caplog.text
+
+
+def test_search_goes_on_without_redis(
+    client: Client,
+    mug: Product,
+    settings: Any,
+    in_redis: Broker,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings.SEARCH_RATE = "1/min"
+    assert [ask(client, mug).status_code for _ in range(2)] == [200, 429]
+    in_redis.freeze()
+    try:
+        assert ask(client, mug).status_code == 200
+    finally:
+        in_redis.thaw()
+    assert "could not be counted" in caplog.text
+
+
+def test_empty_rate_is_none(client: Client, mug: Product, settings: Any) -> None:
+    settings.SEARCH_RATE = ""
+    assert {ask(client, mug).status_code for _ in range(20)} == {200}
+    assert not settings.COUNTERS_DIR.exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "rate"),
+    [
+        ("600/min", Rate(600, 60)),
+        ("1/second", Rate(1, 1)),
+        ("5000/hour", Rate(5000, 3600)),
+        ("100000/day", Rate(100000, 86400)),
+        ("", None),
+    ],
+)
+def test_reads_rates(setting: str, rate: Rate | None) -> None:
+    assert rate_of(setting) == rate
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["600", "600/", "/min", "0/min", "-1/min", "1.5/min", "600/week", "٣/min", "600/ min"],
+)
+def test_refuses_rates_that_say_nothing(setting: str) -> None:
+    with pytest.raises(InvalidRate, match="such as 600/min"):
+        rate_of(setting)

@@ -1,0 +1,93 @@
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from threading import Barrier
+from time import monotonic
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from search.api.intake import DECODING, FETCHING
+from search.queries.slots import Busy, Slots
+from tests.conftest import MakeProduct, Picture
+from tests.search.api.test_search import Post, post
+from visualsearch import gunicorn
+
+__all__ = ["post"]
+
+
+def test_lets_as_many_in_as_there_are_slots() -> None:
+    slots, together = Slots(3, patience=5), Barrier(3)
+
+    def work(_: int) -> None:
+        with slots.one():
+            together.wait(5)
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(work, range(6))) == [None] * 6
+
+
+def test_next_one_waits_until_a_slot_is_free() -> None:
+    slots = Slots(1, patience=5)
+    with ThreadPoolExecutor(1) as pool:
+        with slots.one():
+            waiting = pool.submit(lambda: slots.one().__enter__())
+            assert not waiting.done()
+        assert waiting.result(5) is None
+
+
+def test_patience_has_an_end() -> None:
+    slots, started = Slots(1, patience=0.2), monotonic()
+    with slots.one(), pytest.raises(Busy, match="Please try again in a few seconds"), slots.one():
+        pass
+    assert 0.2 <= monotonic() - started < 2
+
+
+def test_slot_is_free_again_after_an_error() -> None:
+    slots = Slots(1, patience=0)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), slots.one():
+            raise ZeroDivisionError
+    with slots.one():
+        pass
+
+
+@contextmanager
+def taken(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """All slots at work, and nobody patient."""
+    monkeypatch.setattr(slots, "_patience", 0.1)
+    with ExitStack() as held:
+        for _ in range(slots.number):
+            held.enter_context(slots.one())
+        yield
+
+
+@pytest.mark.parametrize("slots", [DECODING, FETCHING], ids=["decoding", "fetching"])
+def test_search_without_a_slot_gets_503_and_when_to_come_back(
+    slots: Slots,
+    make_product: MakeProduct,
+    picture: Picture,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    post: Post,
+) -> None:
+    make_product(image=picture(0))
+
+    def fields() -> dict[str, Any]:
+        if slots is FETCHING:
+            return {"image_url": "http://127.0.0.1/"}
+        return {"file": SimpleUploadedFile("photo.jpg", picture(0))}
+
+    with taken(slots, monkeypatch):
+        status, errors = post(**fields())
+        page = client.post("/", fields())
+    assert (status, page.status_code) == (503, 503)
+    assert errors["detail"].startswith("Too many are searching just now.")
+    assert "Too many are searching just now." in page.content.decode()
+    assert post(**fields())[0] != 503
+
+
+def test_fetching_leaves_most_threads_to_others() -> None:
+    assert gunicorn.threads == 4 * FETCHING.number

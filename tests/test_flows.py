@@ -1,0 +1,77 @@
+"""How many modules the four flows of `docs/architecture.md` pass through."""
+
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from catalog.importers import import_products
+from catalog.models import Product
+from tests.conftest import FIXTURES, MakeProduct, Picture
+
+ROOT = Path(__file__).parent.parent
+HOUSE = tuple(f"{ROOT / name}/" for name in ("catalog", "search", "visualsearch"))
+
+
+def modules_of(flow: Callable[[], object]) -> set[str]:
+    """The project's modules in which a function is called while the flow runs, in any thread."""
+    seen: set[str] = set()
+
+    def note(frame: FrameType, event: str, argument: Any) -> None:
+        code = frame.f_code
+        if event == "call" and code.co_name != "<module>" and code.co_filename.startswith(HOUSE):
+            seen.add(str(Path(code.co_filename).relative_to(ROOT)))
+
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        flow()
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)  # type: ignore[arg-type]  # what typeshed leaves out
+    return seen
+
+
+def test_photo_to_json(client: Client, make_product: MakeProduct, picture: Picture) -> None:
+    make_product(image=picture(1))
+
+    def ask() -> None:
+        with (FIXTURES / "queries" / "11-sneaker.jpg").open("rb") as photo:
+            assert client.post("/api/search/", {"file": photo}).status_code == 200
+
+    ask()
+    client.post("/api/search/", {"image_url": "x"})
+    seen = modules_of(ask)
+    print(len(seen), *sorted(seen), sep="\n")
+
+
+def test_saved_product_to_findable(make_product: MakeProduct, picture: Picture) -> None:
+    make_product(image=picture(1))
+    seen = modules_of(lambda: make_product(image=picture(2)))
+    print(len(seen), *sorted(seen), sep="\n")
+
+
+@pytest.mark.django_db
+def test_row_to_product(tmp_path: Path, picture: Picture) -> None:
+    (tmp_path / "mug.jpg").write_bytes(picture(1))
+    file = tmp_path / "products.csv"
+    file.write_text("id,name,category,image_url,price\n1,Mug,Home,mug.jpg,9.90\n")
+    seen = modules_of(lambda: list(import_products(file)))
+    assert Product.objects.count() == 1
+    print(len(seen), *sorted(seen), sep="\n")
+
+
+def test_query_over_the_matrix(make_product: MakeProduct, picture: Picture, embedder: Any) -> None:
+    from search.engines import Scope, get_engine
+    from search.queries.query import query_by_product
+
+    product = make_product(image=picture(1))
+    query = query_by_product(product.pk, embedder)
+    get_engine().corpus(query, Scope())
+    seen = modules_of(lambda: get_engine().corpus(query, Scope()).rank(query.vector, 12))
+    print(len(seen), *sorted(seen), sep="\n")
