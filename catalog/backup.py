@@ -2,11 +2,13 @@
 
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
+
+from catalog.files import replace_file
 
 
 class NotCopied(Exception):
@@ -23,7 +25,7 @@ def back_up(folder: Path) -> None:
         raise NotCopied("This copies SQLite. For PostgreSQL use pg_dump: docs/operations.md.")
     folder.mkdir(parents=True, exist_ok=True)
     _copy_pictures(folder / "media")
-    _copy_database(folder / "db.sqlite3")
+    copy_database(folder / "db.sqlite3")
     _copy_pictures(folder / "media")
 
 
@@ -34,23 +36,13 @@ def _copy_pictures(folder: Path) -> None:
         if copy.exists() or file.is_dir():
             continue
         copy.parent.mkdir(parents=True, exist_ok=True)
-        _copy_picture(file, copy)
+        # A picture that the shop has removed since it was listed is no longer needed.
+        with suppress(FileNotFoundError), replace_file(copy) as aside:
+            shutil.copy2(file, aside)
 
 
-def _copy_picture(file: Path, copy: Path) -> None:
-    aside = copy.with_name(f"{copy.name}.copy")
-    try:
-        shutil.copy2(file, aside)
-    except FileNotFoundError:  # nobody needs it any more
-        return
-    aside.replace(copy)
-
-
-def _copy_database(copy: Path) -> None:
-    """By SQLite's own means, which take in what is committed and still in the journal."""
-    aside = copy.with_name(f"{copy.name}.copy")
-    aside.unlink(missing_ok=True)
+def copy_database(copy: Path) -> None:
+    """Copy the SQLite database, with what is committed but still in its write-ahead log."""
     connection.ensure_connection()
-    with closing(sqlite3.connect(aside)) as target:
+    with replace_file(copy) as aside, closing(sqlite3.connect(aside)) as target:
         connection.connection.backup(target)
-    aside.replace(copy)

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from catalog.embedders import EmbedderUnavailable, get_embedder
 from catalog.embedders.runtime import Embedder
+from catalog.files import replace_link
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +48,9 @@ def serve(identity: str) -> None:
     link = _link()
     if _served() == identity:
         return
-    aside = link.with_name(f".serving-{os.getpid()}")
     try:
         link.parent.mkdir(parents=True, exist_ok=True)
-        aside.unlink(missing_ok=True)
-        aside.symlink_to(identity)
-        aside.replace(link)
+        replace_link(link, identity)
     except OSError:  # then each process follows its settings
         logger.exception("The network that is served can't be noted in %s.", link.parent)
 

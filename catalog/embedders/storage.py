@@ -6,7 +6,6 @@ opens either the old network or the new one.
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from catalog.embedders.preprocessing import PREPROCESSING
+from catalog.files import replace_link
 
 GRAPH = "network.xml"
 WEIGHTS = "network.bin"
@@ -86,10 +86,7 @@ def _publish(aside: Path, model_dir: Path, manifest: Manifest) -> None:
     except EmbedderUnavailable:
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
-    link = model_dir / f".link-{os.getpid()}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(manifest.identity)
-    link.replace(model_dir / manifest.name)
+    replace_link(model_dir / manifest.name, manifest.identity)
 
 
 def sha256(path: Path) -> str:

@@ -1,13 +1,13 @@
 """Where pictures' files are: under names that tell their contents, whole or not at all."""
 
 import re
-import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
+
+from catalog.files import replace_file
 
 PICTURES = "pictures"
 THUMBNAILS = "thumbnails"
@@ -23,14 +23,12 @@ class WholeFileStorage(FileSystemStorage):
 
     def _save(self, name: str, content: Any) -> str:
         """Store the content under this name. Raises NotStored."""
-        # Not synced: after a power cut a file may be missing or short, and `put` sees that.
-        aside = f"{name}.{secrets.token_hex(8)}.part"
         try:
-            super()._save(aside, content)  # type: ignore[misc]  # the stubs leave it out
-            Path(self.path(aside)).replace(self.path(name))
+            # Not synced: after a power cut a file may be missing or short, and `put` sees that.
+            with replace_file(Path(self.path(name)), sync=False) as aside:
+                part = str(aside.relative_to(self.location))
+                super()._save(part, content)  # type: ignore[misc]  # the stubs leave it out
         except OSError as error:
-            with suppress(OSError):
-                self.delete(aside)
             reason = error.strerror or "its folder is no folder"  # Django gives that a path
             raise NotStored(f"The picture can't be stored: {reason}.") from error
         return name

@@ -1,7 +1,6 @@
 """The map of the catalog: where each product is on it, in a file that all processes read."""
 
 import logging
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
+from catalog.files import replace_file
 from search.catalog_map.projection import Places, place_among, project
 from search.index import live_index
 from search.index.corpus import Corpus
@@ -130,12 +130,8 @@ def _known(corpus: Corpus, items: Positions, old: CatalogMap | None) -> Places |
 
 def save_map(new: CatalogMap) -> None:
     """Put the map in the place of the one before, in one step. Raises OSError."""
-    aside = _file().with_suffix(".new")
-    with aside.open("wb") as file:
+    with replace_file(_file()) as aside, aside.open("wb") as file:
         np.savez(file, **vars(new))
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(_file())
 
 
 @lru_cache(maxsize=1)

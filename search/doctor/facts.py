@@ -1,7 +1,6 @@
 """What was found out about the catalog so far, in a file: thrown away, it is found out again."""
 
 import logging
-import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from zipfile import BadZipFile
@@ -10,6 +9,7 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
+from catalog.files import replace_file
 from search.doctor.neighbours import Neighbours, nothing_known
 from search.doctor.pixels import LAYOUT
 
@@ -70,8 +70,7 @@ def load_qualities() -> Qualities:
 
 def save_facts(facts: Facts) -> None:
     """Put the facts in the place of those before, in one step. Raises OSError."""
-    aside = facts_file().with_suffix(".new")
-    with aside.open("wb") as file:
+    with replace_file(facts_file()) as aside, aside.open("wb") as file:
         np.savez(
             file,
             format=FORMAT,
@@ -80,9 +79,6 @@ def save_facts(facts: Facts) -> None:
             qualities=facts.qualities,
             **vars(facts.neighbours),
         )
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(facts_file())
 
 
 def facts_file() -> Path:

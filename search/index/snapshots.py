@@ -21,6 +21,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.files import replace_link
 from search.index.facts import Tallies, Tally
 from search.index.segments import Segment
 from search.ranking import BODY, HEAD, WORTHWHILE, Bounds, Matrix, bounds_of
@@ -77,7 +78,7 @@ def save_snapshot(folder: Path, parts: Iterable[Part], dim: int) -> None:
         tallies = _write_columns(aside, parts)
         _write_bounds(aside, dim)
         _write_manifest(aside, dim, tallies)
-        _put_in_use(aside)
+        replace_link(folder / LINK, aside.name)
     finally:
         for other in folder.iterdir():
             if other.is_dir() and not other.is_symlink() and other != _in_use(folder):
@@ -156,17 +157,6 @@ def _write_manifest(folder: Path, dim: int, tallies: Tallies) -> None:
     with (folder / MANIFEST).open("wb") as file:
         file.write(json.dumps(manifest).encode())
         _flush(file)
-
-
-def _put_in_use(folder: Path) -> None:
-    link = folder.with_name(f".{folder.name}")
-    link.symlink_to(folder.name)
-    link.replace(folder.with_name(LINK))
-    directory = os.open(folder.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _load(folder: Path) -> Snapshot:

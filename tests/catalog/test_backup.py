@@ -22,7 +22,7 @@ def test_copy_has_what_is_removed_and_what_is_added_meanwhile(
         default_storage.delete(removed)
         default_storage.save(added, ContentFile(picture(2)))
 
-    monkeypatch.setattr(backup, "_copy_database", change)
+    monkeypatch.setattr(backup, "copy_database", change)
     monkeypatch.setattr(connection, "vendor", "sqlite")
     back_up(tmp_path / "copy")
     assert (tmp_path / "copy" / "media" / removed).is_file()

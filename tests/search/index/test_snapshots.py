@@ -218,7 +218,7 @@ def test_writer_that_is_killed_leaves_the_snapshot_before(tmp_path: Path) -> Non
     script = Path(__file__).with_name("killed_writers.py")
     done = subprocess.run(  # noqa: S603
         [sys.executable, script, tmp_path / "snapshots"],
-        env=os.environ | {"VAR_DIR": str(tmp_path), "PYTHONPATH": str(script.parents[2])},
+        env=os.environ | {"VAR_DIR": str(tmp_path), "PYTHONPATH": str(script.parents[3])},
         capture_output=True,
         text=True,
         timeout=120,
