@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from catalog.embedders.preprocessing import squares
 from catalog.embedders.runtime import Embedder
-from search.queries.photos import Seen
+from search.queries.query import Seen
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's "L" is made
 # From linear sRGB to XYZ, each relative to the white point D65 (IEC 61966-2-1).

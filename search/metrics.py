@@ -1,4 +1,4 @@
-"""What searches tell Prometheus; `visualsearch.prometheus` serves it."""
+"""What searches count for Prometheus; `visualsearch.prometheus` serves it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,21 +21,21 @@ RESULTS = Histogram(
 )
 FETCHES = Counter(
     "visualsearch_fetches",
-    "Addresses that shoppers gave: fetched, failed, or refused for where they lead.",
+    "Addresses that shoppers gave: fetched, failed, or refused because they are not public.",
     ("outcome",),
 )
 
 
 def milliseconds(stage: str, started: float) -> float:
-    """How long ago `perf_counter()` said `started`, to a hundredth; noted as this stage's."""
+    """The time since `started`, a `perf_counter()`, to a hundredth; observed for this stage."""
     seconds = perf_counter() - started
     STAGE_SECONDS.labels(stage).observe(seconds)
     return round(1000 * seconds, 2)
 
 
 @contextmanager
-def fetch_noted() -> Iterator[None]:
-    """Count the fetch that is made inside the block."""
+def count_fetch() -> Iterator[None]:
+    """Count the fetch inside the block by its outcome."""
     try:
         yield
     except FetchError as error:

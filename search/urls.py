@@ -8,8 +8,7 @@ from search.demand.views import demand_page
 from search.doctor.views import findings_page, merge_page
 from search.evaluation.views import quality_page
 from search.health import healthz, readyz
-from search.pages.map_views import map_page
-from search.pages.views import product_page, products_page, search_page
+from search.pages.views import map_page, product_page, products_page, search_page
 
 urlpatterns = [
     path("", search_page, name="search"),

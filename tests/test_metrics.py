@@ -83,6 +83,16 @@ def test_counts_searches_by_stage_and_what_they_find(
     }
 
 
+def test_counts_what_shoppers_search_for_once_and_no_look_alikes(
+    mug: Product, client: Client, picture: Picture
+) -> None:
+    before = scrape(client)
+    client.get(mug.get_absolute_url())
+    assert "visualsearch_search_results_count" not in added(scrape(client), before)
+    client.get(f"/?query=product-{mug.pk}&threshold=0&page=99")  # shows the last page instead
+    assert added(scrape(client), before)["visualsearch_search_results_count"] == 1
+
+
 def test_counts_requests_by_view_method_and_status(db: None, client: Client) -> None:
     before = scrape(client)
     client.get("/products/")

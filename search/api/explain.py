@@ -1,10 +1,11 @@
 """The endpoint that says why a product matches."""
 
+from base64 import b64encode
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -12,12 +13,12 @@ from rest_framework.views import APIView
 from catalog.api.schema import errors
 from catalog.models import Product
 from catalog.pictures.fields import StoredPicture
-from search.api.intake import decoding, embedder_in_use, query_again, shown
-from search.api.requests import CROP, MAX_ID, CropField
-from search.api.throttles import throttle
+from catalog.serving import serving_embedder
+from search.api.intake import SearchRequest, http_errors, query_of
+from search.api.serializers import CROP, MAX_ID, CropField
+from search.api.throttles import SearchThrottle
 from search.explain import Floats, explain
-from search.queries.photos import Crop, see
-from search.queries.query import Query, UnknownQuery, kept_photo
+from search.queries.query import DECODING, Crop, Query, kept_photo, preview_of, see
 from search.service import Match, match_of
 
 QUERY = OpenApiParameter(
@@ -74,6 +75,7 @@ class ExplainView(APIView):
     """Why a product matches: the regions that agree, and the shares of look and colour."""
 
     authentication_classes = ()
+    throttle_classes = (SearchThrottle,)
 
     @extend_schema(
         summary="Why a product matches",
@@ -82,10 +84,9 @@ class ExplainView(APIView):
         responses={200: ExplanationSerializer} | errors(400, 404, 429, 503),
     )
     def get(self, request: Request, query: str, product: int) -> Response:
-        throttle(request)
         given = ExplainSerializer(data=request.query_params)
         given.is_valid(raise_exception=True)
-        asked = query_again({"query": query, "more": (), "less": ()} | given.validated_data)
+        asked = query_of(SearchRequest(query=query, crop=given.validated_data.get("crop")))
         match = match_of(asked, product)
         if match is None:
             raise NotFound("This product is not among those that can be found.")
@@ -93,14 +94,15 @@ class ExplainView(APIView):
 
 
 def _explained(request: Request, query: Query, match: Match) -> dict[str, object]:
-    embedder = embedder_in_use()
     own = Product.objects.get(pk=query.product).image if query.product else None
-    with decoding():
-        photo = _photo(query) if own is None else _stored(own)
-        one = see(photo, embedder, query.crop)
-        other = see(_stored(match.image), embedder)
-        explanation = explain(one, other, embedder)
-    source = shown(query).preview_url if own is None else _address(request, own)
+    with http_errors():
+        embedder = serving_embedder()
+        photo = kept_photo(query.id) if own is None else _stored(own)
+        with DECODING.one():
+            one = see(photo, embedder, query.crop)
+            other = see(_stored(match.image), embedder)
+            explanation = explain(one, other, embedder)
+        source = data_url(preview_of(query.id)) if own is None else _address(request, own)
     return {
         "score": round(match.score, 6),
         "look": round(explanation.look, 6),
@@ -110,16 +112,14 @@ def _explained(request: Request, query: Query, match: Match) -> dict[str, object
     }
 
 
+def data_url(preview: bytes) -> str:
+    """A JPEG as a data: URL, "" without one."""
+    return f"data:image/jpeg;base64,{b64encode(preview).decode()}" if preview else ""
+
+
 def _picture(regions: Floats, frame: Crop, source: str) -> dict[str, object]:
     rounded = regions.astype(float).round(6).tolist()
     return {"regions": rounded, "frame": [round(n, 6) for n in frame], "image_src": source}
-
-
-def _photo(query: Query) -> bytes:
-    try:
-        return kept_photo(query.id)
-    except UnknownQuery as error:
-        raise ValidationError({"query": [str(error)]}) from error
 
 
 def _stored(image: StoredPicture) -> bytes:

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from catalog.api.schema import errors
 from catalog.models import Product
 from search.api.intake import Unavailable
-from search.api.throttles import throttle
+from search.api.throttles import SearchThrottle
 from search.catalog_map.maps import CatalogMap, load_map
 
 NO_MAP = "There is no map yet. Run: python manage.py build_embeddings"
@@ -40,6 +40,7 @@ class MapView(APIView):
     """The map of the catalog. It has an ETag: what is asked again unchanged is not sent again."""
 
     authentication_classes = ()
+    throttle_classes = (SearchThrottle,)
 
     @extend_schema(
         summary="The map of the catalog",
@@ -47,7 +48,6 @@ class MapView(APIView):
         responses={200: MapSerializer} | errors(429, 503),
     )
     def get(self, request: Request) -> Response:
-        throttle(request)
         catalog_map = load_map()
         if catalog_map is None:
             raise Unavailable(NO_MAP)

@@ -1,13 +1,23 @@
-"""How often one client may search, and have addresses fetched."""
+"""Limits how often one client may search, and have addresses fetched.
+
+DRF's own throttles are not exact: they read and then write their counts, so that two requests at
+once may count as one, and a file cache evicts counts at random.
+"""
 
 import logging
 import re
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
 from math import ceil
+from pathlib import Path
 from time import time
+from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy, ngettext
 from rest_framework import status
@@ -15,46 +25,40 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from search.api.counters import count
-from search.queries.cache import CACHE_TROUBLE
+from search.queries.cache import CACHE_ERRORS
 
 logger = logging.getLogger(__name__)
 
 PERIODS = {"second": 1, "min": 60, "hour": 60 * 60, "day": 24 * 60 * 60}
-SEARCHES, FETCHES = "SEARCH_RATE", "FETCH_RATE"  # settings
-SENTENCES = {
-    SEARCHES: gettext_lazy("You have searched very often just now."),
-    FETCHES: gettext_lazy("You have asked for very many addresses just now."),
-}
 
 
 class InvalidRate(ValueError):
-    """A rate can't be read; the message says how one is written."""
+    """A rate can't be read; the message shows how to write one."""
 
 
 class TooOften(APIException):
-    """The client is to wait for so many seconds, which DRF tells it by Retry-After."""
+    """The client has to wait for some seconds, which DRF sends as Retry-After."""
 
     status_code = status.HTTP_429_TOO_MANY_REQUESTS
 
-    def __init__(self, what: str, seconds: float) -> None:
+    def __init__(self, sentence: str, seconds: float) -> None:
         self.wait = ceil(seconds)
         again = ngettext(
             "Please try again in {wait} second.", "Please try again in {wait} seconds.", self.wait
         )
-        super().__init__(f"{SENTENCES[what]} {again.format(wait=self.wait)}", "throttled")
+        super().__init__(f"{sentence} {again.format(wait=self.wait)}", "throttled")
 
 
 @dataclass(frozen=True)
 class Rate:
-    """So many times in so many seconds."""
+    """A number of requests in a period."""
 
     times: int
     seconds: int
 
 
 def rate_of(setting: str) -> Rate | None:
-    """What "600/min" says, None where the setting is empty. Raises InvalidRate."""
+    """The rate that a setting such as "600/min" describes, None for "". Raises InvalidRate."""
     if not setting:
         return None
     times, _, period = setting.partition("/")
@@ -63,29 +67,57 @@ def rate_of(setting: str) -> Rate | None:
     return Rate(int(times), PERIODS[period])
 
 
-def throttle(request: HttpRequest | Request, what: str = SEARCHES) -> None:
-    """Count one more of these for the client who asks. Raises TooOften.
+class SearchThrottle(BaseThrottle):
+    """Limits the searches of one client to SEARCH_RATE.
 
-    The count begins anew with each minute of the clock (or whatever the rate's period is): who
-    waits for the next one may ask twice as much around the turn, and Retry-After is exact. What is
-    asked again counts like what is new, as it is ranked anew.
+    Counts start again with each minute of the clock (or whatever the rate's period is). So a client
+    may send twice as many requests around the turn, and Retry-After is exact. A repeated search
+    counts like a new one, because it is ranked again.
     """
-    rate = rate_of(getattr(settings, what))
-    if rate is None:
-        return
-    now = time()
-    until = (int(now) // rate.seconds + 1) * rate.seconds
-    try:
-        times = count(f"{what}:{client_of(request)}", until)
-    except (*CACHE_TROUBLE, ValueError):  # a shop that can't count goes on serving
-        logger.exception("A search could not be counted.")
-        return
-    if times > rate.times:
-        raise TooOften(what, until - now)
+
+    setting = "SEARCH_RATE"
+    sentence = gettext_lazy("You have searched very often just now.")
+
+    def allow_request(self, request: HttpRequest | Request, view: Any = None) -> bool:
+        """Count a request and return True. Raises TooOften, whose sentence DRF has no place for."""
+        rate = rate_of(getattr(settings, self.setting))
+        if rate is None:
+            return True
+        now = time()
+        until = (int(now) // rate.seconds + 1) * rate.seconds
+        try:
+            times = count(f"{self.setting}:{client_of(request)}", until)
+        except (*CACHE_ERRORS, ValueError):  # a shop that can't count goes on serving
+            logger.exception("A search could not be counted.")
+            return True
+        if times > rate.times:
+            raise TooOften(str(self.sentence), until - now)
+        return True
+
+
+class FetchThrottle(SearchThrottle):
+    """Limits the addresses that one client may have fetched to FETCH_RATE."""
+
+    setting = "FETCH_RATE"
+    sentence = gettext_lazy("You have asked for very many addresses just now.")
+
+    def allow_request(self, request: HttpRequest | Request, view: Any = None) -> bool:
+        """Count the request if it gives an address. Raises TooOften."""
+        if request.method != "POST":
+            return True
+        fields = request.data if isinstance(request, Request) else request.POST
+        has_address = isinstance(fields, Mapping) and fields.get("image_url")
+        return not has_address or super().allow_request(request, view)
+
+
+def check_throttles(request: HttpRequest, *throttles: type[SearchThrottle]) -> None:
+    """Count a page's request, as DRF does for the views of the API. Raises TooOften."""
+    for throttle in throttles:
+        throttle().allow_request(request)
 
 
 def client_of(request: HttpRequest | Request) -> str:
-    """Who asks, as an address; in IPv6 the network, as everybody has 2**64 addresses in one.
+    """The client's address; in IPv6 its network, as each client has 2**64 addresses.
 
     X-Forwarded-For counts only as far as NUM_PROXIES proxies of ours have written it.
     """
@@ -96,3 +128,33 @@ def client_of(request: HttpRequest | Request) -> str:
     if not isinstance(address, IPv6Address):
         return str(address)
     return str(address.ipv4_mapped or f"{int(address) >> 64:x}/64")
+
+
+def count(name: str, until: int) -> int:
+    """How often this has been called with this name before `until`, this time included.
+
+    `until` is in seconds since 1970. The count is exact among threads, processes and, in Redis,
+    machines; it is kept on disk unless the cache is in Redis. Raises what either raises.
+    """
+    return _count_in_cache(name, until) if settings.CACHE_URL else _count_on_disk(name, until)
+
+
+def _count_in_cache(name: str, until: int) -> int:
+    key = f"count:{until}:{name}"
+    try:
+        return int(cache.incr(key))
+    except ValueError:  # there is none yet
+        return 1 if cache.add(key, 1, until - time() + 1) else int(cache.incr(key))
+
+
+def _count_on_disk(name: str, until: int) -> int:
+    """Append a byte and return the size: POSIX makes both one step for a file opened to append."""
+    folder = Path(settings.COUNTERS_DIR) / str(until)
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.parent.iterdir():
+            if int(old.name) < time():
+                shutil.rmtree(old, ignore_errors=True)  # another process may do the same
+    with (folder / sha256(name.encode()).hexdigest()).open("ab", buffering=0) as file:
+        file.write(b".")
+        return file.tell()

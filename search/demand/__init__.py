@@ -1,1 +1,6 @@
-"""What shoppers look for and the catalog does not have. Off unless DEMAND_DAYS says how long."""
+"""The demand board: what shoppers search for and the catalog does not have.
+
+Nothing is recorded unless DEMAND_DAYS says for how long.
+"""
+
+__all__ = ["board", "groups", "models", "records", "views"]

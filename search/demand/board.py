@@ -1,4 +1,4 @@
-"""The board: what was looked for in vain, grouped, with the closest that the catalog has."""
+"""The board: searches that found nothing similar, grouped, with the closest products there are."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -14,11 +14,11 @@ from search.demand.models import Searched
 from search.queries.query import Query
 from search.service import Match, Options, search
 
-MOST_SEARCHES = 4000  # the newest
-MOST_WISHES = 30
-# In a wish that is shown: what one shopper alone looked for is nobody's business.
-LEAST_SEARCHES = 3
-CLOSEST = Options(threshold=2.0)  # no score reaches it: the nearest are shown, and none counted
+MAX_SEARCHES = 4000  # the newest are grouped
+MAX_WISHES = 30
+# A wish of fewer searches is not shown: what a single shopper searched for is private.
+MIN_SEARCHES = 3
+CLOSEST = Options(threshold=2.0)  # which no score reaches, so that only the nearest are found
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Wish:
     """Searches that are alike and found nothing similar."""
 
     searches: int
-    best: float  # median of what each found: the cosine of the product most like it
+    best: float  # median, over the searches, of the score of the best product
     last: date
-    closest: list[Match]  # to the search in the middle
+    closest: list[Match]  # to the search in the centre
 
 
 @dataclass(frozen=True)
@@ -37,29 +37,29 @@ class Board:
 
     searches: int
     unmet: int  # found nothing similar
-    similar: float  # the cosine from which on a product is similar
+    similar: float  # the lowest score that counts as similar
     wishes: list[Wish]  # the most wanted first
 
     @property
     def met_percent(self) -> int:
-        """How many of a hundred searches found something similar."""
+        """The share of searches that found something similar, in percent."""
         return round(100 * (1 - self.unmet / self.searches)) if self.searches else 0
 
 
 def board(identity: str, dim: int) -> Board:
     """The board of an embedder's searches. Raises NothingToSearch."""
     similar = bands_of(identity).similar
-    newest = Searched.objects.filter(embedder=identity).order_by("-id")[:MOST_SEARCHES]
+    newest = Searched.objects.filter(embedder=identity).order_by("-id")[:MAX_SEARCHES]
     unmet = [stored for stored in newest if stored.best < similar]
     vectors = np.array([from_bytes(bytes(stored.vector), dim) for stored in unmet], np.float32)
-    found = groups(vectors.reshape(-1, dim), alike=similar, size=LEAST_SEARCHES)
-    wishes = [_wish(unmet, group, dim) for group in islice(found, MOST_WISHES)]
+    found = groups(vectors.reshape(-1, dim), alike=similar, min_size=MIN_SEARCHES)
+    wishes = [_wish(unmet, group, dim) for group in islice(found, MAX_WISHES)]
     return Board(len(newest), len(unmet), similar, wishes)
 
 
 def _wish(unmet: list[Searched], group: Group, dim: int) -> Wish:
-    members, middle = [unmet[place] for place in group.members], unmet[group.middle]
-    query = Query("", middle.embedder, from_bytes(bytes(middle.vector), dim))
+    members, centre = [unmet[place] for place in group.members], unmet[group.centre]
+    query = Query("", centre.embedder, from_bytes(bytes(centre.vector), dim))
     return Wish(
         searches=len(members),
         best=median(member.best for member in members),

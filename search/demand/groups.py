@@ -1,7 +1,8 @@
-"""Searches grouped by likeness: the star clustering of Aslam, Pelekhov and Rus (2004).
+"""Groups searches by likeness: star clustering (Aslam, Pelekhov and Rus, 2004).
 
-The search that most others are like becomes the middle of a group; it and they are set aside, and
-so on with the rest. Every member is like its group's middle, which chains of likeness do not give.
+The vector with the most neighbours becomes the centre of a group, which is set aside with it; the
+rest is grouped the same way. Every member is like its centre, which clustering by chains of
+likeness does not guarantee.
 """
 
 from collections.abc import Iterator
@@ -15,23 +16,24 @@ from numpy.typing import NDArray
 class Group:
     """Positions of vectors that are alike."""
 
-    middle: int
-    members: NDArray[np.intp]  # the middle among them, rising
+    centre: int
+    members: NDArray[np.intp]  # ascending, the centre among them
 
 
-def groups(vectors: NDArray[np.float32], *, alike: float, size: int) -> Iterator[Group]:
-    """Unit rows (n, dim) grouped so that each has at least this cosine with its group's middle.
+def groups(vectors: NDArray[np.float32], *, alike: float, min_size: int) -> Iterator[Group]:
+    """Unit rows (n, dim) in groups, the largest first, as long as a group has `min_size` members.
 
-    The largest first, down to those of this size. Takes 5 * n * n bytes at first, then n * n.
+    Each member has at least the cosine `alike` with its centre. Needs 5 * n * n bytes at first,
+    then n * n.
     """
     likeness = vectors @ vectors.T >= alike
-    counts = likeness.sum(axis=1)  # of those not yet in a group
+    counts = likeness.sum(axis=1)  # of neighbours that are in no group yet
     free = np.ones(len(vectors), bool)
     while free.any():
-        middle = int(np.argmax(np.where(free, counts, 0)))
-        members = np.flatnonzero(likeness[middle] & free)
-        if len(members) < size:
+        centre = int(np.argmax(np.where(free, counts, 0)))
+        members = np.flatnonzero(likeness[centre] & free)
+        if len(members) < min_size:
             return
-        yield Group(middle, members)
+        yield Group(centre, members)
         free[members] = False
         counts -= likeness[:, members].sum(axis=1)

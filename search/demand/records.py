@@ -1,4 +1,4 @@
-"""Keeping what was looked for, for as long as the shop says."""
+"""Records what shoppers search for, and deletes it when its time is up."""
 
 import logging
 from datetime import timedelta
@@ -15,19 +15,14 @@ from search.service import Answer
 logger = logging.getLogger(__name__)
 
 
-def is_on() -> bool:
-    """Whether searches are kept."""
-    return bool(settings.DEMAND_DAYS)
+def record_demand(answer: Answer) -> None:
+    """Record what a search by a photo found in the whole catalog, once an hour for each photo.
 
-
-def note(answer: Answer) -> None:
-    """Keep what a search by a photo found in the whole catalog, once an hour for each photo.
-
-    Trouble is logged: the shopper's answer does not hang on it.
+    Database errors are only logged: they must not cost the shopper the answer.
     """
     query, found = answer.query, answer.matches or answer.nearest
     is_plain = query.product is None and not (query.more or query.less)
-    if not (is_on() and is_plain and found and answer.options.is_plain):
+    if not (is_plain and found and answer.options.is_plain):
         return
     if not is_first("-".join([query.id, *map(str, query.crop or ())])):
         return
@@ -40,15 +35,15 @@ def note(answer: Answer) -> None:
                 day=localdate(),
             )
     except DatabaseError:
-        logger.exception("A search could not be kept for the demand board.")
+        logger.exception("A search could not be recorded for the demand board.")
 
 
 def forget_old() -> int:
-    """Delete what has been kept for DEMAND_DAYS, all if that is 0; how many it was."""
+    """Delete what is older than DEMAND_DAYS, everything if that is 0; return how many."""
     kept_from = localdate() - timedelta(days=settings.DEMAND_DAYS - 1)
     return Searched.objects.filter(day__lt=kept_from).delete()[0]
 
 
 def forget_all() -> int:
-    """Delete all that is kept; how many it was."""
+    """Delete everything that was recorded; return how many."""
     return Searched.objects.all().delete()[0]

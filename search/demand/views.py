@@ -14,44 +14,36 @@ from django.views.decorators.http import require_http_methods
 
 from catalog.embedders import EmbedderUnavailable
 from catalog.serving import serving_embedder
-from search.demand.board import LEAST_SEARCHES, board
-from search.demand.records import forget_all, forget_old, is_on
+from search.demand.board import MIN_SEARCHES, board
+from search.demand.records import forget_all, forget_old
 from search.service import NothingToSearch
 
 
 @require_http_methods(("GET", "HEAD", "POST"))
 def demand_page(request: HttpRequest) -> HttpResponse:
-    """What shoppers looked for in vain; with POST all that is kept is deleted."""
-    if request.method == "POST":
-        return _forget(request)
-    if not request.user.has_perm("search.view_searched"):
+    """What shoppers searched for in vain; a POST deletes everything that was recorded."""
+    right = "delete" if request.method == "POST" else "view"
+    if not request.user.has_perm(f"search.{right}_searched"):
         raise PermissionDenied
+    if request.method == "POST":
+        count = forget_all()
+        sentence = ngettext("%d search was deleted.", "%d searches were deleted.", count)
+        messages.success(request, sentence % count)
+        return redirect("demand")
     forget_old()
-    context = {
+    context: dict[str, Any] = {
         "title": _("Demand board"),
-        "is_on": is_on(),
+        "is_on": bool(settings.DEMAND_DAYS),
         "days": settings.DEMAND_DAYS,
-        "least": LEAST_SEARCHES,
+        "least": MIN_SEARCHES,
         "may_forget": request.user.has_perm("search.delete_searched"),
     }
-    context |= _board() if is_on() else {}
+    if settings.DEMAND_DAYS:
+        try:
+            embedder = serving_embedder()
+            context["board"] = board(embedder.identity, embedder.dim)
+        except (EmbedderUnavailable, NothingToSearch) as error:
+            context["problem"] = str(error)
     return TemplateResponse(
         request, "admin/demand/board.html", admin.site.each_context(request) | context
     )
-
-
-def _board() -> dict[str, Any]:
-    try:
-        embedder = serving_embedder()
-        return {"board": board(embedder.identity, embedder.dim)}
-    except (EmbedderUnavailable, NothingToSearch) as error:
-        return {"problem": str(error)}
-
-
-def _forget(request: HttpRequest) -> HttpResponse:
-    if not request.user.has_perm("search.delete_searched"):
-        raise PermissionDenied
-    count = forget_all()
-    sentence = ngettext("%d search is forgotten.", "%d searches are forgotten.", count)
-    messages.success(request, sentence % count)
-    return redirect("demand")

@@ -1,28 +1,54 @@
 """What the templates of the pages are given."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import QueryDict
+from PIL import Image
 
 from catalog.models import Product
-from search.api.intake import answer_to
-from search.api.requests import DEFAULTS
+from search.api.explain import data_url
+from search.api.intake import answer_to, http_errors
+from search.api.serializers import DEFAULTS
 from search.pages.demo_photos import demo_photos
-from search.pages.shown_photos import shown_photo
-from search.queries.query import Query
+from search.queries.query import Crop, Query, preview_of
 from search.service import Answer, Options
 
-KEPT = ("query", "crop", "more", "less", "limit")  # of the address, beside what the filters say
-SIMILAR = Options(threshold=-1.0, limit=8)  # look-alikes on a product's page; none is counted
+# Parameters of the address that the filter form repeats as hidden fields.
+KEPT = ("query", "crop", "more", "less", "limit")
+SIMILAR = Options(threshold=-1.0, limit=8)  # look-alikes on a product's page, however distant
 CHEAPER = replace(DEFAULTS, threshold=0.5, limit=4)
 CENT = Decimal("0.01")
+SAMPLES, SAMPLE_STEP = 48, 8  # every eighth of the newest products, for some variety
+
+
+@dataclass(frozen=True)
+class ShownPhoto:
+    """The photo beside the results: all of it, with what the network did not see in shade."""
+
+    url: str  # a data: URL
+    width: int  # in pixels
+    height: int
+    seen: Crop  # what the network saw
+    is_cropped: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the network saw all of it but a margin that nobody would miss."""
+        return min(self.seen[2:]) > 0.97
+
+    @property
+    def shade(self) -> str:
+        """An SVG path over what the network did not see, one unit wide and high."""
+        x, y, width, height = (f"{number:.4f}" for number in self.seen)
+        return f"M0 0H1V1H0ZM{x} {y}h{width}v{height}h-{width}Z"
 
 
 def empty_context() -> dict[str, Any]:
-    """Of the search page without a question."""
+    """For the search page before a search."""
     return {
         "answer": None,
         "error": "",
@@ -33,24 +59,32 @@ def empty_context() -> dict[str, Any]:
 
 
 def found_context(answer: Answer, address: QueryDict) -> dict[str, Any]:
-    """Of the search page with what was found."""
-    options = answer.options
+    """For the search page with what was found. Raises APIException."""
+    query, options = answer.query, answer.options
     matched = {category.name for category in answer.facets.categories}
-    prices = (options.min_price, options.max_price)
+    # The products that the query started from, and that it was moved towards or away from.
+    ids = [*query.more, *query.less, *([query.product] if query.product else [])]
+    products = Product.objects.in_bulk(ids)
+    votes = {"more": query.more, "less": query.less}
+    steered = {name: [products[pk] for pk in ids if pk in products] for name, ids in votes.items()}
     return {
         "answer": answer,
         "options": options,
-        "filtered": options.categories or prices != (None, None),
+        "filtered": options.categories or (options.min_price, options.max_price) != (None, None),
         "kept": {name: address[name] for name in KEPT if address.get(name)},
-        "photo": shown_photo(answer.query),
+        "photo": shown_photo(query),
         "page": Paginator(range(answer.count), options.limit).get_page(options.page),
         "unmatched": [name for name in options.categories if name not in matched],
-        **_products(answer.query),
+        "steered": steered if query.more or query.less else {},
+        "liked": products.get(query.product or 0),
     }
 
 
 def product_context(product: Product, query: Query) -> dict[str, Any]:
-    """Of a product's page: its look-alikes, and those that cost less in the same currency."""
+    """For a product's page: look-alikes, and those that cost less in the same currency.
+
+    Raises APIException.
+    """
     cheaper = None
     if product.price > 0:
         cheaper = answer_to(query, replace(CHEAPER, max_price=product.price - CENT))
@@ -59,19 +93,23 @@ def product_context(product: Product, query: Query) -> dict[str, Any]:
     return {"answer": answer_to(query, SIMILAR), "cheaper": cheaper}
 
 
+def shown_photo(query: Query) -> ShownPhoto | None:
+    """The photo of a query, None for a product or a photo that is no longer kept.
+
+    Raises APIException.
+    """
+    if query.product is not None:
+        return None
+    with http_errors():
+        preview = preview_of(query.id)
+    if not preview:
+        return None
+    with Image.open(BytesIO(preview)) as picture:
+        width, height = picture.size
+    return ShownPhoto(data_url(preview), width, height, query.frame, query.crop is not None)
+
+
 def _samples() -> list[Product]:
     """A mixed handful of the newest products; a template calls this where it shows them."""
     pictured = Product.objects.filter(active=True).exclude(image="").select_related("category")
-    return list(pictured.order_by("-pk")[:48:8])
-
-
-def _products(query: Query) -> dict[str, Any]:
-    """The products that a query is about: what it was moved by, and what it started from."""
-    own = (query.product,) if query.product else ()
-    products = Product.objects.in_bulk([*query.more, *query.less, *own])
-    votes = {"more": query.more, "less": query.less}
-    steered = {name: [products[pk] for pk in ids if pk in products] for name, ids in votes.items()}
-    return {
-        "steered": steered if query.more or query.less else {},
-        "liked": products.get(query.product or 0),
-    }
+    return list(pictured.order_by("-pk")[:SAMPLES:SAMPLE_STEP])

@@ -1,4 +1,4 @@
-"""What the pages take that the API does not."""
+"""The filter of the products page and of the map's list, which the API does not have."""
 
 from typing import Any
 
@@ -11,15 +11,15 @@ from catalog.models import Product
 
 
 class ProductsForm(forms.Form):
-    """The filter of the products page, and of the map's list."""
+    """Part of a name, and a category by name."""
 
     q = forms.CharField(max_length=200, required=False)
     category = forms.CharField(max_length=100, required=False)
 
 
-def filtered_products(asked: QueryDict) -> tuple[QuerySet[Product], dict[str, Any]]:
-    """The active products that are asked for, and the filters. Raises BadRequest."""
-    form = ProductsForm(asked)
+def filtered_products(parameters: QueryDict) -> tuple[QuerySet[Product], dict[str, Any]]:
+    """The active products that pass the filter, and the filter. Raises BadRequest."""
+    form = ProductsForm(parameters)
     if not form.is_valid():
         raise BadRequest("The filter can't be read.")
     name, category = form.cleaned_data["q"], form.cleaned_data["category"]

@@ -16,23 +16,16 @@ from django.views.decorators.vary import vary_on_headers
 from rest_framework.exceptions import APIException
 
 from catalog.models import Category, Product
-from search.api.intake import (
-    Unavailable,
-    answer_to,
-    query_again,
-    query_from,
-    query_from_product,
-    shown,
-)
-from search.api.requests import QuerySerializer, SearchSerializer
-from search.api.throttles import FETCHES, TooOften, throttle
+from search.api.intake import SearchRequest, Unavailable, answer_to, query_of, record
+from search.api.serializers import QuerySerializer, SearchSerializer
+from search.api.throttles import FetchThrottle, SearchThrottle, TooOften, check_throttles
 from search.pages.contexts import empty_context, found_context, product_context
 from search.pages.demo_photos import demo_photo
 from search.pages.forms import filtered_products
 from search.service import Answer
 
-UNMOVED: dict[str, Any] = {"more": (), "less": ()}
 PRODUCTS_PER_PAGE = 24
+LIST_PER_PAGE = 120  # products in the plain list that stands in for the map
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -40,16 +33,16 @@ PRODUCTS_PER_PAGE = 24
 def search_page(request: HttpRequest) -> HttpResponse:
     """The search form and, with `?query=<id>`, what was found.
 
-    A posted photo is answered with the address of its results, so that they can be reloaded.
-    A script that asks with the header `X-Fragment` gets the results alone.
+    A posted photo is answered with a redirect to its results, so that they can be reloaded. A
+    script that sends the header `X-Fragment` gets the results without the rest of the page.
     """
     template = "_results.html" if "X-Fragment" in request.headers else "search.html"
     context = empty_context()
     try:
         if request.method == "POST":
-            return HttpResponseRedirect(_ask(request))
+            return HttpResponseRedirect(_results_url(request))
         if "query" in request.GET:
-            context |= found_context(_ask_again(request), request.GET)
+            context |= found_context(_results(request), request.GET)
     except APIException as error:
         return _problem(request, template, context, error)
     return render(request, template, context)
@@ -59,24 +52,20 @@ def search_page(request: HttpRequest) -> HttpResponse:
 def products_page(request: HttpRequest) -> HttpResponse:
     """The active products by name and category."""
     products, filters = filtered_products(request.GET)
-    pages = Paginator(products.order_by("name", "pk"), PRODUCTS_PER_PAGE)
-    page = pages.get_page(request.GET.get("page"))
-    context = filters | {"page": page, "categories": Category.objects.all()}
-    return render(request, "products.html", context)
+    page = Paginator(products.order_by("name", "pk"), PRODUCTS_PER_PAGE)
+    context = filters | {"page": page.get_page(request.GET.get("page"))}
+    return render(request, "products.html", context | {"categories": Category.objects.all()})
 
 
 @require_safe
 def product_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A product and those that look like it."""
     products = Product.objects.filter(active=True).select_related("category")
-    context: dict[str, Any] = {
-        "product": get_object_or_404(products, pk=pk),
-        "answer": None,
-        "error": "",
-    }
+    product = get_object_or_404(products, pk=pk)
+    context: dict[str, Any] = {"product": product, "answer": None, "error": ""}
     try:
-        throttle(request)
-        context |= product_context(context["product"], query_from_product(pk, UNMOVED))
+        check_throttles(request, SearchThrottle)
+        context |= product_context(product, query_of(SearchRequest(product=pk)))
     except TooOften as error:
         return _problem(request, "product.html", context, error)
     except APIException as error:
@@ -84,45 +73,54 @@ def product_page(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "product.html", context)
 
 
-def _ask(request: HttpRequest) -> str:
-    """The address of the results for a posted photo, URL or product."""
-    throttle(request)
-    given = SearchSerializer(data=_without_blanks(request))
+@require_safe
+def map_page(request: HttpRequest) -> HttpResponse:
+    """All products as dots, which a script draws; with `?list=1` the same as a plain list."""
+    if "list" not in request.GET:
+        return render(request, "map.html")
+    products, filters = filtered_products(request.GET)
+    page = Paginator(products.order_by("category__name", "name", "pk"), LIST_PER_PAGE)
+    context = filters | {"page": page.get_page(request.GET.get("page"))}
+    return render(request, "map_list.html", context | {"categories": Category.objects.all()})
+
+
+def _results_url(request: HttpRequest) -> str:
+    """Search with a posted photo, address or product; return the URL of the results."""
+    check_throttles(request, SearchThrottle, FetchThrottle)
+    fields: MultiValueDict[str, Any] = request.POST.copy()
+    fields.update(request.FILES)
+    if photo := demo_photo(fields.pop("sample", [""])[-1]):
+        fields["file"] = SimpleUploadedFile(photo.name, photo.read_bytes())
+    for name in [name for name, values in fields.lists() if values == [""]]:
+        del fields[name]  # a plain form also sends the fields that were left empty
+    given = SearchSerializer(data=fields)
     given.is_valid(raise_exception=True)
-    if given.validated_data.get("image_url"):
-        throttle(request, FETCHES)
-    query = query_from(given.validated_data)
-    address = {"query": query.id, "threshold": given.validated_data["threshold"]}
-    # What changes the query is repeated: its id stands for the whole photo.
+    query = query_of(given.asked())
+    url = {"query": query.id, "threshold": given.validated_data["threshold"]}
+    # The id stands for the whole photo as it is, so what changes the query is repeated.
     changes = {name: given.data[name] for name in ("crop", "more", "less") if given.data.get(name)}
-    return f"{reverse('search')}?{urlencode(address | changes)}"
+    return f"{reverse('search')}?{urlencode(url | changes)}"
 
 
-def _ask_again(request: HttpRequest) -> Answer:
-    throttle(request)
+def _results(request: HttpRequest) -> Answer:
+    """The answer to the query in the address; a page beyond the last one becomes the last."""
+    check_throttles(request, SearchThrottle)
     given = QuerySerializer(data=request.GET)
     given.is_valid(raise_exception=True)
-    query, options = shown(query_again(given.validated_data)), given.options()
+    asked = given.asked()
+    query, options = query_of(asked), asked.options
     answer = answer_to(query, options)
     last = Paginator(range(answer.count), options.limit).num_pages
-    return answer if options.page <= last else answer_to(query, replace(options, page=last))
-
-
-def _without_blanks(request: HttpRequest) -> MultiValueDict[str, Any]:
-    """What a plain form sends, less the fields that were left empty."""
-    given: MultiValueDict[str, Any] = request.POST.copy()
-    given.update(request.FILES)
-    if photo := demo_photo(given.pop("sample", [""])[-1]):
-        given["file"] = SimpleUploadedFile(photo.name, photo.read_bytes())
-    for name in [name for name, values in given.lists() if values == [""]]:
-        del given[name]
-    return given
+    if options.page > last:
+        answer = answer_to(query, replace(options, page=last))
+    record(answer)
+    return answer
 
 
 def _problem(
     request: HttpRequest, template: str, context: dict[str, Any], error: APIException
 ) -> HttpResponse:
-    """The page with the error's sentence and status, and when to come back where that is known."""
+    """The page with the error's sentence, its status and, where known, Retry-After."""
     context = context | {"error": _sentence(error)}
     response = render(request, template, context, status=error.status_code)
     if seconds := getattr(error, "wait", None):
@@ -131,15 +129,16 @@ def _problem(
 
 
 def _sentence(error: APIException) -> str:
-    """All sentences of an error, for a shopper: what only staff can mend is not explained."""
+    """All sentences of an error; shoppers are not told what only staff can repair."""
     if isinstance(error, Unavailable):
         return gettext("The search is not ready yet. Please try again later.")
     return " ".join(_sentences(error.detail))
 
 
 def _sentences(detail: object) -> list[str]:
+    """The sentences of an error's detail, which may be nested."""
     if isinstance(detail, dict):
-        return [sentence for part in detail.values() for sentence in _sentences(part)]
+        detail = list(detail.values())
     if isinstance(detail, list):
         return [sentence for part in detail for sentence in _sentences(part)]
     return [str(detail)]

@@ -1,86 +1,80 @@
-"""What is remembered of a search for an hour: its vectors, and its photo."""
+"""What is kept of a search for an hour, so that it can be repeated: its photo and its vectors.
+
+Everything kept goes through `_set`; a limit on bytes, in total or per client, belongs there.
+"""
 
 import logging
 import pickle
 import zlib
-from typing import Any
 
-from django.core.cache import BaseCache, caches
+from django.core.cache import caches
 from django.utils.crypto import salted_hmac
 from redis import RedisError
 
 logger = logging.getLogger(__name__)
 
-LIFETIME = 60 * 60  # seconds that a query can be asked again
-FETCHED_FOR = 5 * 60  # seconds in which an address that was fetched is not fetched again
-# What a full disk, a torn file and a Redis that is down raise.
-CACHE_TROUBLE = (OSError, zlib.error, pickle.UnpicklingError, EOFError, RedisError)
+QUERY_SECONDS = 60 * 60  # how long a query can be repeated
+FETCH_SECONDS = 5 * 60  # how long a fetched address is not fetched again
+ADDRESS_SALT = "search.queries.cache"
+# What a full disk, a damaged file and a Redis server that is down raise.
+CACHE_ERRORS = (OSError, zlib.error, pickle.UnpicklingError, EOFError, RedisError)
 
 
-def remember_vector(key: str, data: bytes) -> None:
+def keep_vector(key: str, data: bytes) -> None:
     """Keep the bytes of a query's vector."""
     _set("pictures", f"vector:{key}", data)
 
 
-def recall_vector(key: str) -> bytes:
-    """The bytes that were kept under this key, b"" if there are none."""
-    return _recalled(f"vector:{key}")
+def kept_vector(key: str) -> bytes:
+    """The bytes of the vector kept under this key, b"" if there are none."""
+    return _get("pictures", f"vector:{key}") or b""
 
 
-def remember_photo(key: str, data: bytes) -> None:
-    """Keep the bytes of a photo, or of a small copy of one."""
+def keep_photo(key: str, data: bytes) -> None:
+    """Keep the bytes of a photo, or of a smaller copy of one."""
     _set("pictures", f"picture:{key}", data)
 
 
-def recall_photo(key: str) -> bytes:
-    """The bytes that were kept under this key, b"" if there are none."""
-    return _recalled(f"picture:{key}")
+def kept_photo(key: str) -> bytes:
+    """The bytes of the photo kept under this key, b"" if there are none."""
+    return _get("pictures", f"picture:{key}") or b""
 
 
-def remember_address(url: str, query_id: str) -> None:
-    """Keep which query the photo behind an address was."""
-    _set("default", _address_key(url), query_id, FETCHED_FOR)
+def keep_address(url: str, query_id: str) -> None:
+    """Keep the id of the query whose photo was just fetched from this address."""
+    _set("default", _address_key(url), query_id.encode(), FETCH_SECONDS)
 
 
-def recall_address(url: str) -> str:
-    """The id of the query that the photo behind this address was just now, "" if none was."""
-    found = _get("default", _address_key(url))
-    return found if isinstance(found, str) else ""
+def kept_address(url: str) -> str:
+    """The id of the query whose photo was recently fetched from this address, "" if none was."""
+    return (_get("default", _address_key(url)) or b"").decode()
 
 
 def is_first(key: str) -> bool:
-    """Whether this was not asked with the same key within an hour; False if that can't be told."""
+    """Whether this key was not seen within the last hour; False if the cache can't tell."""
     try:
-        return _cache("default").add(f"first:{key}", 1, LIFETIME)
-    except CACHE_TROUBLE:
-        logger.exception("It can't be told what was searched before.")
+        return caches["default"].add(f"first:{key}", 1, QUERY_SECONDS)
+    except CACHE_ERRORS:
+        logger.exception("The cache can't tell whether this was searched before.")
         return False
 
 
 def _address_key(url: str) -> str:
-    return "address:" + salted_hmac("search.queries.cache", url, algorithm="sha256").hexdigest()
+    return "address:" + salted_hmac(ADDRESS_SALT, url, algorithm="sha256").hexdigest()
 
 
-def _recalled(key: str) -> bytes:
-    data = _get("pictures", key)
-    return data if isinstance(data, bytes) else b""
-
-
-def _set(name: str, key: str, value: object, seconds: int = LIFETIME) -> None:
-    """An answer that can't be asked for again is better than none: trouble is logged."""
+def _set(name: str, key: str, data: bytes, seconds: int = QUERY_SECONDS) -> None:
+    """Errors are only logged: an answer that can't be repeated is better than none."""
     try:
-        _cache(name).set(key, value, seconds)
-    except CACHE_TROUBLE:
+        caches[name].set(key, data, seconds)
+    except CACHE_ERRORS:
         logger.exception("A query could not be kept.")
 
 
-def _get(name: str, key: str) -> Any:
+def _get(name: str, key: str) -> bytes | None:
     try:
-        return _cache(name).get(key)
-    except CACHE_TROUBLE:
+        data = caches[name].get(key)
+    except CACHE_ERRORS:
         logger.exception("A query could not be read back.")
         return None
-
-
-def _cache(name: str) -> BaseCache:
-    return caches[name]
+    return data if isinstance(data, bytes) else None

@@ -1,77 +1,113 @@
-"""Shoppers' photos and their vectors, as files that go when their time is up."""
+"""A Django cache that keeps shoppers' photos and their vectors as files."""
 
-import pickle
-import threading
+import os
+import zlib
+from contextlib import suppress
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from random import randrange
-from time import sleep
-from typing import IO, TYPE_CHECKING, Any
+from threading import Thread
+from time import sleep, time
+from typing import Any
 
-from django.core.cache.backends.base import DEFAULT_TIMEOUT
-from django.core.cache.backends.filebased import FileBasedCache
+from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 
-SWEEP = 60  # seconds between two looks for photos whose time is up
+from catalog.files import replace_file
 
-_sweeping: set[str] = set()  # folders
-_lock = threading.Lock()
+SWEEP_SECONDS = 60  # between two sweeps of a folder
+CHECKSUM_BYTES = 4
 
 
-class PhotoFiles(FileBasedCache):
-    """Django's file cache for values that are bytes, but for three things.
+class PhotoFiles(BaseCache):
+    """Stores bytes: one file per key, whose modification time is the moment it expires.
 
-    It writes them as they are: a photo gets no smaller, and trying takes 15 ms. It removes what has
-    expired by itself: nobody may ever come back for a photo, which shall not stay for that. And it
-    looks now and then whether there are too many, as listing them takes longer than writing one:
-    there may be a few more than MAX_ENTRIES, one in a hundred or so.
+    Django's own file cache compresses, which takes 15 ms and makes no photo smaller; it deletes
+    an expired file only when somebody asks for it, and evicts at random.
     """
 
-    if TYPE_CHECKING:  # what the stubs leave out
-        _dir: str
-        _max_entries: int
+    def __init__(self, folder: str, params: dict[str, Any]) -> None:
+        super().__init__(params)
+        self._folder = Path(folder)
+        self._max_files = int(params["OPTIONS"]["MAX_ENTRIES"])
 
-        def _list_cache_files(self) -> list[str]: ...
-        def _key_to_file(self, key: Any, version: int | None) -> str: ...
-        def _is_expired(self, file: IO[bytes]) -> bool: ...
+    def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
+        try:
+            with self._path(key, version).open("rb") as file:
+                if os.fstat(file.fileno()).st_mtime <= time():
+                    return default
+                checksum, data = file.read(CHECKSUM_BYTES), file.read()
+        except FileNotFoundError:
+            return default
+        is_whole = checksum == _checksum(data)
+        return data if is_whole else default
 
     def set(
         self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
     ) -> None:
-        super().set(key, value, timeout, version)
-        with _lock:
-            if self._dir in _sweeping:
-                return
-            _sweeping.add(self._dir)
-        threading.Thread(target=self._sweep, name="photos", daemon=True).start()
+        """Keep these bytes. A timeout of None, which means for ever, is refused."""
+        expires = float(self.get_backend_timeout(timeout))  # type: ignore[arg-type]
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Not synced: a photo that a power cut tears is only missing from the cache.
+        with replace_file(self._path(key, version), sync=False) as aside:
+            aside.write_bytes(_checksum(value) + value)
+            os.utime(aside, (expires, expires))
+        # To list the folder takes longer than to write a file. It is listed once in a while, so
+        # that the folder may exceed its limit by about a hundredth.
+        if not randrange(1 + self._max_files // 100):  # noqa: S311, nothing secret
+            _remove_surplus(self._folder, self._max_files)
+        start_sweeping(self._folder)
 
-    def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
+    def delete(self, key: Any, version: int | None = None) -> bool:
         try:
-            with open(self._key_to_file(key, version), "rb") as file:
-                return default if self._is_expired(file) else file.read()
+            self._path(key, version).unlink()
         except FileNotFoundError:
-            return default
+            return False
+        return True
 
-    def _write_content(self, file: IO[bytes], timeout: Any, value: bytes) -> None:
-        file.write(pickle.dumps(self.get_backend_timeout(timeout), self.pickle_protocol))
-        file.write(value)
-
-    def _cull(self) -> None:
-        if not randrange(1 + self._max_entries // 100):  # noqa: S311, nothing secret
-            super()._cull()  # type: ignore[misc]  # the stubs leave it out
-
-    def _sweep(self) -> None:
-        """Remove what has expired, now and then, until nothing is left."""
-        while True:
-            sleep(SWEEP)
-            for name in self._list_cache_files():
-                self._remove_if_expired(Path(name))
-            with _lock:
-                if not self._list_cache_files():
-                    _sweeping.discard(self._dir)
-                    return
-
-    def _remove_if_expired(self, path: Path) -> None:
-        try:
-            with path.open("rb") as file:
-                self._is_expired(file)  # which removes it if so
-        except (OSError, EOFError, pickle.UnpicklingError):  # gone, or torn: it will be culled
+    def clear(self) -> None:
+        for _, path in _files(self._folder):
             path.unlink(missing_ok=True)
+
+    def _path(self, key: Any, version: int | None) -> Path:
+        name = self.make_and_validate_key(key, version=version)
+        return self._folder / sha256(name.encode()).hexdigest()
+
+
+@cache  # once per process and folder; state that outlives a request, as a thread does
+def start_sweeping(folder: Path) -> None:
+    """Delete expired files from now on: nobody may ever ask for a photo again."""
+    Thread(target=_sweep, args=(folder,), name="photos", daemon=True).start()
+
+
+def _sweep(folder: Path) -> None:
+    while True:
+        sleep(SWEEP_SECONDS)
+        # A file that is being written has no expiry yet, and looks as if it expired just now.
+        deadline = time() - SWEEP_SECONDS
+        with suppress(OSError):  # a full or failing disk may recover
+            for expires, path in _files(folder):
+                if expires < deadline:
+                    path.unlink(missing_ok=True)
+
+
+def _remove_surplus(folder: Path, most: int) -> None:
+    """Delete the files that expire first, down to this number of them."""
+    now = time()
+    live = sorted((expires, path) for expires, path in _files(folder) if expires > now)
+    for _, path in live[: max(0, len(live) - most)]:
+        path.unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> list[tuple[float, Path]]:
+    """The files of a folder, each with the moment it expires."""
+    files = []
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:  # there is no folder yet
+        for entry in entries:
+            with suppress(FileNotFoundError):  # another process deleted it
+                files.append((entry.stat().st_mtime, Path(entry.path)))
+    return files
+
+
+def _checksum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(CHECKSUM_BYTES, "big")

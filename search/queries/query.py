@@ -1,99 +1,114 @@
-"""From what a shopper gave to a unit vector, computed once an hour at the most."""
+"""Turns a photo, a product or the id of an earlier query into a unit vector to search with."""
 
 import re
-from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
 from hashlib import sha256
+from math import ceil
 from time import perf_counter
 
 import numpy as np
 from django.utils.crypto import salted_hmac
 from numpy.typing import NDArray
 
+from catalog.embedders.margins import within_margins
+from catalog.embedders.preprocessing import to_pixels
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
+from catalog.pictures.gate import encode_image, open_image
+from catalog.pictures.limits import image_limits
 from catalog.vectors import InvalidVector, from_bytes
 from search.metrics import milliseconds
-from search.queries import cache, photos
-from search.queries.photos import Crop
-from search.queries.steering import moved
+from search.queries import cache
+from search.queries.slots import Slots
 
-PRODUCT_PREFIX = "product-"
-ProductVectors = dict[int, NDArray[np.float32]]  # (dim,) each, by product id
-FRAME_BYTES = 4 * 8  # before a vector that is remembered, where the network saw it
+Crop = tuple[float, float, float, float]  # x, y, width, height as fractions of the upright picture
+
+WHOLE: Crop = (0.0, 0.0, 1.0, 1.0)
+MIN_CROP = 0.01  # share of a side; a smaller part is not decoded in more detail
+KEPT_BYTES = 1_000_000  # a photo of more bytes is kept as a smaller copy
+KEPT_SIDE = 1600  # pixels of that copy's longer side; a quarter of it is still sharp when cropped
+PREVIEW_SIDE = 400  # pixels of the longer side of the copy shown beside the results
+
 PHOTO_ID = re.compile(r"[\w-]{16}\Z", re.ASCII)
+PHOTO_ID_SALT = "search.queries"
+PRODUCT_ID = re.compile(r"product-([0-9]{1,18})\Z")
+FRAME_BYTES = 4 * 8  # a vector is kept behind its frame, which is four doubles
+
+DECODING = Slots(2, patience=5)  # decoding some pictures takes 300 MB
 
 
 class UnknownQuery(Exception):
-    """The query was never asked here, or too long ago, or its product is gone."""
+    """The photo was never searched with here, or too long ago, or the product is gone."""
 
 
 class NotSearchable(Exception):
-    """The product has no vector of this embedder; the message says so."""
+    """The product has no vector of this embedder; the message says why."""
 
 
 class NotCroppable(Exception):
-    """What is looked for is no photo."""
+    """Only a photo can be cropped; this query is a product."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a network sees of a picture."""
+
+    pixels: NDArray[np.uint8]  # (2, input_size, input_size, 3), its centre and the whole
+    frame: Crop  # the picture, or the cropped part of it, without margins
+    size: tuple[int, int]  # width and height of the frame in pixels
 
 
 @dataclass(frozen=True)
 class Query:
-    """What is looked for."""
+    """What is searched for."""
 
     id: str  # of the whole photo, or of the product
     embedder: str  # identity
     vector: NDArray[np.float32]  # (dim,), unit length
-    crop: Crop | None = None  # the part of the photo
-    frame: Crop = photos.WHOLE  # what the network saw of it
-    more: tuple[int, ...] = ()  # ids of products that the vector was moved to
+    crop: Crop | None = None  # the part of the photo that was asked for
+    frame: Crop = WHOLE  # the part that the network saw
+    more: tuple[int, ...] = ()  # ids of products that the vector was moved towards
     less: tuple[int, ...] = ()  # and away from
-    preview: bytes = b""  # a small JPEG of the whole photo, where it is to be shown
-    product: int | None = None  # id of the product whose look-alikes are wanted
+    product: int | None = None  # id of the product, where the query is one
     decode_ms: float = 0.0
     embed_ms: float = 0.0
 
-    @property
-    def preview_url(self) -> str:
-        """The preview as a data: URL, "" without one."""
-        return f"data:image/jpeg;base64,{b64encode(self.preview).decode()}" if self.preview else ""
-
 
 def query_by_photo(data: bytes, embedder: Embedder, *, crop: Crop | None = None) -> Query:
-    """The query of a photo's bytes; both are remembered.
+    """The query of a photo's bytes; photo and vector are kept for an hour.
 
-    The same photo, cropped alike, is not looked at again. Raises InvalidImage.
+    A photo that was searched with before, with the same crop, is not embedded again. Raises
+    InvalidImage, Busy.
     """
-    query_id = _photo_id(data)
-    query = _recall(query_id, embedder, crop) or look(query_id, data, embedder, crop)
-    cache.remember_photo(query_id, _to_keep(query_id, data))
-    return _remember(query)  # for another while
+    digest = sha256(data).hexdigest()  # not the id itself: whoever knows an id may see the photo
+    query_id = urlsafe_b64encode(
+        salted_hmac(PHOTO_ID_SALT, digest, algorithm="sha256").digest()[:12]
+    ).decode()
+    query = _kept_query(query_id, embedder, crop)
+    copy = data if len(data) <= KEPT_BYTES else cache.kept_photo(query_id)
+    if query is None or not copy:
+        with DECODING.one():
+            query = query or look(query_id, data, embedder, crop)
+            copy = copy or _smaller_copy(data)
+    cache.keep_photo(query_id, copy)
+    return _kept(query)
 
 
-def query_by_kept_photo(query_id: str, embedder: Embedder, *, crop: Crop | None = None) -> Query:
-    """The query of a photo that was given within the last hour, or of a part of it.
+def query_by_id(query_id: str, embedder: Embedder, *, crop: Crop | None = None) -> Query:
+    """The query of a photo that was searched with in the last hour, or of a product.
 
-    Raises UnknownQuery.
+    Raises UnknownQuery, NotSearchable, NotCroppable, Busy.
     """
-    return _remember(look(query_id, kept_photo(query_id), embedder, crop))
-
-
-def look(query_id: str, data: bytes, embedder: Embedder, crop: Crop | None = None) -> Query:
-    """The query of a photo's bytes, of which nothing is remembered. Raises InvalidImage."""
-    started = perf_counter()
-    seen = photos.see(data, embedder, crop)
-    decode_ms = milliseconds("decode", started)
-    started = perf_counter()
-    vector = embedder.embed(seen.pixels[np.newaxis])[0]
-    return Query(
-        id=query_id,
-        embedder=embedder.identity,
-        vector=vector,
-        crop=crop,
-        frame=seen.frame,
-        decode_ms=decode_ms,
-        embed_ms=milliseconds("embed", started),
-    )
+    if product := PRODUCT_ID.match(query_id):
+        if crop:
+            raise NotCroppable("Only a photo can be cropped.")
+        return query_by_product(int(product[1]), embedder)
+    if PHOTO_ID.match(query_id) and (query := _kept_query(query_id, embedder, crop)):
+        return query
+    photo = kept_photo(query_id)
+    with DECODING.one():
+        return _kept(look(query_id, photo, embedder, crop))
 
 
 def query_by_product(pk: int, embedder: Embedder) -> Query:
@@ -112,90 +127,98 @@ def query_by_product(pk: int, embedder: Embedder) -> Query:
         raise NotSearchable(
             "This product's picture has not been read yet. Try again soon."
         ) from error
-    return Query(f"{PRODUCT_PREFIX}{pk}", embedder.identity, vector, product=pk)
+    return Query(f"product-{pk}", embedder.identity, vector, product=pk)
 
 
-def query_by_id(query_id: str, embedder: Embedder, *, crop: Crop | None = None) -> Query | None:
-    """A query that was asked within the last hour, or a product's.
+def look(query_id: str, data: bytes, embedder: Embedder, crop: Crop | None = None) -> Query:
+    """The query of a photo's bytes; nothing is read from the cache or kept. Raises InvalidImage."""
+    started = perf_counter()
+    seen = see(data, embedder, crop)
+    decode_ms = milliseconds("decode", started)
+    started = perf_counter()
+    vector = embedder.embed(seen.pixels[np.newaxis])[0]
+    return Query(
+        id=query_id,
+        embedder=embedder.identity,
+        vector=vector,
+        crop=crop,
+        frame=seen.frame,
+        decode_ms=decode_ms,
+        embed_ms=milliseconds("embed", started),
+    )
 
-    None where its photo has to be looked at: see `query_by_kept_photo`. Raises UnknownQuery,
-    NotSearchable, NotCroppable.
+
+def see(data: bytes, embedder: Embedder, crop: Crop | None = None) -> Seen:
+    """What the embedder sees of a picture, or of a part of it; a part is decoded in more detail.
+
+    Raises InvalidImage.
     """
-    pk = query_id.removeprefix(PRODUCT_PREFIX)
-    if pk != query_id and pk.isdecimal() and len(pk) < 19:
-        if crop:
-            raise NotCroppable("Only a photo can be cropped.")
-        return query_by_product(int(pk), embedder)
-    return _recall(query_id, embedder, crop) if PHOTO_ID.match(query_id) else None
-
-
-def product_vectors(ids: Sequence[int], embedder: Embedder) -> ProductVectors:
-    """The vectors of these products' own pictures. Raises NotSearchable."""
-    active = Product.objects.filter(pk__in=ids, active=True)
-    stored = active.searchable(embedder.identity).values_list("pk", "embedding")
-    found = {pk: data for pk, data in stored if data} if ids else {}
-    vectors = {}
-    for pk in ids:
-        try:
-            vectors[pk] = from_bytes(found.get(pk, b""), embedder.dim)
-        except InvalidVector as error:
-            raise NotSearchable(f"There is no product {pk} that can be searched.") from error
-    return vectors
-
-
-def steered(query: Query, more: ProductVectors, less: ProductVectors) -> Query:
-    """The query moved to the looks of some products and away from those of others."""
-    vector = moved(query.vector, list(more.values()), list(less.values()))
-    return replace(query, vector=vector, more=tuple(more), less=tuple(less))
-
-
-def with_preview(query: Query) -> Query:
-    """The query of a photo with a small copy of it, if there is one already."""
-    return replace(query, preview=cache.recall_photo(_preview_key(query.id)))
-
-
-def make_preview(query_id: str) -> None:
-    """Keep a small copy of a photo that was given within the last hour. Raises UnknownQuery."""
-    cache.remember_photo(_preview_key(query_id), photos.preview(kept_photo(query_id)))
+    x, y, width, height = crop or WHOLE
+    at_least = ceil(embedder.detail / max(min(width, height), MIN_CROP))
+    picture = open_image(data, limits=image_limits(), at_least=at_least)
+    if crop:
+        left = min(round(x * picture.width), picture.width - 1)
+        top = min(round(y * picture.height), picture.height - 1)
+        right = max(round((x + width) * picture.width), left + 1)
+        bottom = max(round((y + height) * picture.height), top + 1)
+        picture = picture.crop((left, top, right, bottom))
+    left, top, right, bottom = box = within_margins(picture)
+    across, down = width / picture.width, height / picture.height
+    size = right - left, bottom - top
+    frame = x + across * left, y + down * top, across * size[0], down * size[1]
+    return Seen(to_pixels(picture.crop(box), embedder.input_size), frame, size)
 
 
 def kept_photo(query_id: str) -> bytes:
-    """The photo that a query was about, or a smaller copy of a large one. Raises UnknownQuery."""
-    data = cache.recall_photo(query_id) if PHOTO_ID.match(query_id) else b""
+    """The photo of a query, or the smaller copy of a large one. Raises UnknownQuery."""
+    data = cache.kept_photo(query_id) if PHOTO_ID.match(query_id) else b""
     if not data:
         raise UnknownQuery("This search is too long ago. Please give the picture again.")
     return data
 
 
-def _to_keep(query_id: str, data: bytes) -> bytes:
-    if len(data) <= photos.KEPT_BYTES:
-        return data
-    return cache.recall_photo(query_id) or photos.compact(data)
+def preview_of(query_id: str) -> bytes:
+    """A photo as a small JPEG without metadata, b"" once it is no longer kept. Raises Busy."""
+    key = f"{query_id}:preview"
+    preview = cache.kept_photo(key)
+    if preview:
+        return preview
+    try:
+        data = kept_photo(query_id)
+    except UnknownQuery:
+        return b""
+    with DECODING.one():
+        picture = open_image(data, limits=image_limits(), at_least=PREVIEW_SIDE)
+        preview = encode_image(picture, longest_side=PREVIEW_SIDE)
+    cache.keep_photo(key, preview)
+    return preview
 
 
-def _photo_id(data: bytes) -> str:
-    """The same for the same photo. Who can name it may see it, and only we can derive it."""
-    digest = salted_hmac("search.queries", sha256(data).hexdigest(), algorithm="sha256").digest()
-    return urlsafe_b64encode(digest[:12]).decode()
+def _smaller_copy(data: bytes) -> bytes:
+    """A large photo without metadata, small enough to keep.
+
+    It is decoded apart from what is embedded: halving this decoded copy again moves the vector so
+    far (cosine 0.9988) that a product's own picture would no longer score 100%.
+    """
+    picture = open_image(data, limits=image_limits(), at_least=KEPT_SIDE // 2)
+    return encode_image(picture, longest_side=KEPT_SIDE, quality=90)
 
 
-def _preview_key(query_id: str) -> str:
-    return f"{query_id}:preview"
-
-
-def _key(query_id: str, identity: str, crop: Crop | None) -> str:
+def _vector_key(query_id: str, identity: str, crop: Crop | None) -> str:
     part = ",".join(map(repr, crop)) if crop else "whole"
     return f"{query_id}:{identity}:{part}"
 
 
-def _remember(query: Query) -> Query:
+def _kept(query: Query) -> Query:
     data = np.array(query.frame).tobytes() + query.vector.tobytes()
-    cache.remember_vector(_key(query.id, query.embedder, query.crop), data)
+    cache.keep_vector(_vector_key(query.id, query.embedder, query.crop), data)
     return query
 
 
-def _recall(query_id: str, embedder: Embedder, crop: Crop | None) -> Query | None:
-    data = cache.recall_vector(_key(query_id, embedder.identity, crop))
+def _kept_query(query_id: str, embedder: Embedder, crop: Crop | None) -> Query | None:
+    data = cache.kept_vector(_vector_key(query_id, embedder.identity, crop))
+    if not data:
+        return None
     try:
         vector = from_bytes(data[FRAME_BYTES:], embedder.dim)
     except InvalidVector:

@@ -1,4 +1,4 @@
-"""Figures as the page on quality shows them."""
+"""Numbers as the quality page shows them."""
 
 from django import template
 
@@ -7,11 +7,11 @@ register = template.Library()
 
 @register.filter
 def percent(share: float) -> str:
-    """A share of 1 in hundredths, with a point whatever the language: a number of SVG."""
+    """A share (0 to 1) in percent, with a decimal point in every language: SVG needs that."""
     return f"{100 * share:.2f}"
 
 
 @register.filter
 def percent_after(end: float, start: float) -> str:
-    """How far it is from one share to another, as `percent`."""
+    """The difference between two shares, as `percent`."""
     return percent(end - start)

@@ -1,4 +1,4 @@
-"""Addresses of the same search, moved a little. All of a search's state lives in its address."""
+"""Links to the same search with one vote changed. A search's whole state is in its address."""
 
 from django import template
 from django.http import QueryDict
@@ -11,36 +11,29 @@ OPPOSITE = {"more": "less", "less": "more"}
 
 @register.simple_tag(takes_context=True)
 def voted(context: Context, name: str, pk: int) -> bool:
-    """Whether this product is among the `more` or `less` of the address."""
-    return str(pk) in _ids(_address(context), name)
+    """Whether this product is in the address's `more` or `less`."""
+    return str(pk) in _ids(context.request.GET, name)  # type: ignore[attr-defined]
 
 
 @register.simple_tag(takes_context=True)
 def vote(context: Context, name: str, pk: int) -> str:
-    """The address with this product in `more` or `less`, or, where it is there, without it."""
-    address = _address(context)
-    ids = _ids(address, name)
-    _put(address, name, [*ids, str(pk)] if str(pk) not in ids else _without(ids, pk))
-    _put(address, OPPOSITE[name], _without(_ids(address, OPPOSITE[name]), pk))
-    return f"?{address.urlencode(safe=',')}"
+    """The address with this product added to `more` or `less`, or removed if it is there.
 
-
-def _address(context: Context) -> QueryDict:
-    """The page's own parameters, from its first page on."""
+    The link leads to the first page, and the product leaves the opposite list.
+    """
     address: QueryDict = context.request.GET.copy()  # type: ignore[attr-defined]
     address.pop("page", None)
-    return address
+    for each in (name, OPPOSITE[name]):
+        ids = _ids(address, each)
+        if str(pk) in ids:
+            ids.remove(str(pk))
+        elif each == name:
+            ids.append(str(pk))
+        address.pop(each, None)
+        if ids:
+            address[each] = ",".join(ids)
+    return f"?{address.urlencode(safe=',')}"
 
 
 def _ids(address: QueryDict, name: str) -> list[str]:
     return [pk for pk in address.get(name, "").split(",") if pk]
-
-
-def _without(ids: list[str], pk: int) -> list[str]:
-    return [each for each in ids if each != str(pk)]
-
-
-def _put(address: QueryDict, name: str, ids: list[str]) -> None:
-    address.pop(name, None)
-    if ids:
-        address[name] = ",".join(ids)

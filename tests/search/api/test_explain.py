@@ -13,7 +13,7 @@ from PIL import Image
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
 from search.explain import explain, laid, likeness_of_colours
-from search.queries.photos import WHOLE, Seen
+from search.queries.query import WHOLE, Seen
 from tests.conftest import MakeProduct, Picture
 
 

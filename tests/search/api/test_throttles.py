@@ -14,9 +14,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, RequestFactory
 
 from catalog.models import Product
-from search.api import counters, throttles
-from search.api.counters import count
-from search.api.throttles import InvalidRate, Rate, client_of, rate_of
+from search.api import throttles
+from search.api.throttles import InvalidRate, Rate, client_of, count, rate_of
 from tests.conftest import MakeProduct, Picture
 from tests.pipeline.processes import REDIS, Broker, enter
 
@@ -56,8 +55,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """The time, in a list; at first ten seconds and a half into a minute."""
     moment = [2_000_000_000 // 60 * 60 + 10.5]
-    for module in (throttles, counters):
-        monkeypatch.setattr(module, "time", lambda: moment[0])
+    monkeypatch.setattr(throttles, "time", lambda: moment[0])
     return moment
 
 

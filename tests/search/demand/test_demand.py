@@ -99,17 +99,17 @@ def test_says_what_is_kept(client: Client, db: None, settings: Any) -> None:
 def test_groups_what_is_alike_the_largest_first() -> None:
     one, other, lonely = np.eye(1280, dtype=np.float32)[:3]
     vectors = np.stack([*near(one, 3, 0), *near(other, 5, 1), lonely])
-    found = list(groups(vectors, alike=0.7, size=2))
+    found = list(groups(vectors, alike=0.7, min_size=2))
     assert [group.members.tolist() for group in found] == [[3, 4, 5, 6, 7], [0, 1, 2]]
-    assert [group.middle in group.members for group in found] == [True, True]
+    assert [group.centre in group.members for group in found] == [True, True]
 
 
 def test_groups_each_vector_once_and_near_its_middle() -> None:
     rows = units(np.random.default_rng(0).normal(size=(200, 4)))
-    found = list(groups(rows, alike=0.8, size=1))
+    found = list(groups(rows, alike=0.8, min_size=1))
     assert sorted(np.concatenate([group.members for group in found])) == list(range(200))
     for group in found:
-        assert (rows[group.members] @ rows[group.middle] >= 0.8).all()
+        assert (rows[group.members] @ rows[group.centre] >= 0.8).all()
     sizes = [len(group.members) for group in found]
     assert sizes == sorted(sizes, reverse=True)
 
@@ -160,5 +160,5 @@ def test_staff_can_have_all_forgotten(admin_client: Client, client: Client) -> N
     assert client.post("/admin/demand/").status_code == 302
     assert Searched.objects.exists()
     page = admin_client.post("/admin/demand/", follow=True).content.decode()
-    assert "1 search is forgotten." in page
+    assert "1 search was deleted." in page
     assert not Searched.objects.exists()

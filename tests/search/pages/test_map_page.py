@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from catalog.models import Category, Product
-from search.pages.map_views import LIST_PER_PAGE
+from search.pages.views import LIST_PER_PAGE
 from tests.conftest import MakeProduct
 
 

@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -14,55 +15,83 @@ def photo_cache(folder: Path, most: int = 1000) -> PhotoFiles:
     return PhotoFiles(str(folder), {"OPTIONS": {"MAX_ENTRIES": most}})
 
 
-def test_gives_back_the_bytes_until_their_time_is_up(tmp_path: Path) -> None:
+def expire(folder: Path) -> None:
+    """Let an hour pass for all files."""
+    for path in folder.iterdir():
+        os.utime(path, (time() - 3600, path.stat().st_mtime - 3600))
+
+
+def test_gives_back_the_bytes_until_they_expire(tmp_path: Path) -> None:
     cache, data = photo_cache(tmp_path), os.urandom(200_000)
     cache.set("one", data, 60)
-    cache.set("two", data, 0.05)
     assert cache.get("one") == data
-    sleep(0.1)
-    assert cache.get("two", b"gone") == b"gone"
-    assert cache.get("three") is None
+    expire(tmp_path)
+    assert cache.get("one", b"gone") == b"gone"
+    assert cache.get("two") is None
+
+
+def test_replaces_deletes_and_clears(tmp_path: Path) -> None:
+    cache = photo_cache(tmp_path)
+    for data in (b"old", b"new"):
+        cache.set("one", data, 60)
+    assert cache.get("one") == b"new"
+    assert (cache.delete("one"), cache.delete("one")) == (True, False)
+    assert cache.get("one") is None
+    cache.set("two", b"photo", 60)
+    cache.clear()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("left", [0, 3, 4, 100])
+def test_misses_a_torn_file(tmp_path: Path, left: int) -> None:
+    cache = photo_cache(tmp_path)
+    cache.set("one", bytes(200), 60)
+    (path,) = tmp_path.iterdir()
+    expires = path.stat().st_mtime
+    path.write_bytes(path.read_bytes()[:left])
+    os.utime(path, (expires, expires))
+    assert cache.get("one") is None
 
 
 def test_photo_that_nobody_comes_back_for_goes_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(photo_files, "SWEEP", 0.1)
+    monkeypatch.setattr(photo_files, "SWEEP_SECONDS", 0.1)
     cache = photo_cache(tmp_path)
     for _ in range(2):  # it goes on after it has once been through
         cache.set("one", b"photo", 0.3)
-        (tmp_path / "torn.djcache").write_bytes(b"\x80")
-        assert len(list(tmp_path.iterdir())) == 2
-        until = monotonic() + 5
+        (tmp_path / "left-over.part").write_bytes(b"\x80")
+        until = monotonic() + 50
         while list(tmp_path.iterdir()) and monotonic() < until:
             sleep(0.05)
         assert not list(tmp_path.iterdir())
 
 
-def test_keeps_no_more_than_so_many(tmp_path: Path) -> None:
+def test_keeps_the_newest_and_no_more_than_the_limit(tmp_path: Path) -> None:
     cache = photo_cache(tmp_path, most=10)
     for number in range(30):
         cache.set(f"photo-{number}", b"photo", 60)
-    assert len(list(tmp_path.iterdir())) <= 10
-    assert cache.get("photo-29") == b"photo"
+        assert len(list(tmp_path.iterdir())) <= 10
+    kept = [number for number in range(30) if cache.get(f"photo-{number}")]
+    assert kept == list(range(20, 30))
 
 
-def test_keeps_hardly_more_without_counting_each_time(
+def test_keeps_hardly_more_without_listing_the_folder_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lists: list[int] = []
+    listed: list[int] = []
+    scandir = os.scandir
 
-    def list_files(cache: PhotoFiles) -> list[str]:
-        files = [str(path) for path in tmp_path.iterdir()]
-        lists.append(len(files))
-        return files
+    def counted(folder: Any) -> Any:
+        listed.append(len(os.listdir(folder)))
+        return scandir(folder)
 
-    monkeypatch.setattr(PhotoFiles, "_list_cache_files", list_files)
+    monkeypatch.setattr(os, "scandir", counted)
     cache = photo_cache(tmp_path, most=400)
     for number in range(900):
         cache.set(f"photo-{number}", b"photo", 60)
-    assert 0 < len(lists) < 450
-    assert max(lists) < 500
+    assert 0 < len(listed) < 450
+    assert max(listed) < 500
 
 
 def test_shop_without_redis_keeps_photos_so() -> None:

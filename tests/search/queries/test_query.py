@@ -7,16 +7,14 @@ from django.core.cache import caches
 from PIL import Image
 
 from catalog.embedders.runtime import Embedder
-from search.queries.cache import recall_photo
-from search.queries.photos import KEPT_SIDE
+from search.queries.cache import kept_photo
 from search.queries.query import (
+    KEPT_SIDE,
     Query,
     UnknownQuery,
-    make_preview,
+    preview_of,
     query_by_id,
-    query_by_kept_photo,
     query_by_photo,
-    with_preview,
 )
 from tests.conftest import Picture
 
@@ -47,8 +45,7 @@ def test_another_photo_is(first: Query, embedder: Embedder, picture: Picture) ->
 def test_crop_of_a_kept_photo_is_the_crop_of_the_photo(
     first: Query, embedder: Embedder, picture: Picture
 ) -> None:
-    assert query_by_id(first.id, embedder, crop=HALF) is None, "it has not been looked at yet"
-    crop = query_by_kept_photo(first.id, embedder, crop=HALF)
+    crop = query_by_id(first.id, embedder, crop=HALF)
     assert (crop.id, crop.crop) == (first.id, HALF)
     assert crop.embed_ms > 0
     assert crop.vector @ first.vector < 0.99
@@ -56,7 +53,6 @@ def test_crop_of_a_kept_photo_is_the_crop_of_the_photo(
     assert again.embed_ms == 0
     assert np.array_equal(again.vector, crop.vector)
     known = query_by_id(first.id, embedder, crop=HALF)
-    assert known is not None
     assert known.embed_ms == 0
 
 
@@ -77,19 +73,19 @@ def test_large_photo_is_kept_smaller_and_without_metadata(embedder: Embedder) ->
     exif[0x010E] = "Where I live"
     Image.fromarray(noise).save(photo, "JPEG", quality=90, exif=exif)
     assert len(photo.getvalue()) > 1_000_000
-    kept = recall_photo(query_by_photo(photo.getvalue(), embedder).id)
+    kept = kept_photo(query_by_photo(photo.getvalue(), embedder).id)
     assert max(Image.open(BytesIO(kept)).size) <= KEPT_SIDE
     assert b"Where I live" in photo.getvalue()
     assert b"Where I live" not in kept
 
 
 def test_preview_is_small_and_made_once(first: Query) -> None:
-    assert not with_preview(first).preview
-    make_preview(first.id)
+    preview = preview_of(first.id)
+    assert Image.open(BytesIO(preview)).size == (320, 280)
     caches["pictures"].delete(f"picture:{first.id}")
-    shown = with_preview(first)
-    assert Image.open(BytesIO(shown.preview)).size == (320, 280)
-    assert shown.preview_url.startswith("data:image/jpeg;base64,/9j/")
+    assert preview_of(first.id) == preview
+    caches["pictures"].clear()
+    assert preview_of(first.id) == b""
 
 
 @pytest.mark.parametrize("crop", [None, HALF])
@@ -98,15 +94,15 @@ def test_photo_that_is_no_longer_kept_can_not_be_looked_at(
 ) -> None:
     caches["pictures"].clear()
     with pytest.raises(UnknownQuery, match="give the picture again"):
-        query_by_kept_photo(first.id, embedder, crop=crop)
+        query_by_id(first.id, embedder, crop=crop)
 
 
 def test_vector_that_was_dropped_is_computed_from_the_photo(
     first: Query, embedder: Embedder
 ) -> None:
     caches["pictures"].delete(f"vector:{first.id}:{embedder.identity}:whole")
-    assert query_by_id(first.id, embedder) is None
-    again = query_by_kept_photo(first.id, embedder)
+    again = query_by_id(first.id, embedder)
+    assert again.embed_ms > 0
     assert np.array_equal(again.vector, first.vector)
 
 

@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Barrier
 from time import monotonic
 from typing import Any
@@ -9,7 +9,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from search.api.intake import DECODING, FETCHING
+from search.api.intake import FETCHING
+from search.queries.query import DECODING
 from search.queries.slots import Busy, Slots
 from tests.conftest import MakeProduct, Picture
 from tests.search.api.test_search import Post, post
@@ -55,13 +56,16 @@ def test_slot_is_free_again_after_an_error() -> None:
 
 
 @contextmanager
-def taken(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """All slots at work, and nobody patient."""
-    monkeypatch.setattr(slots, "_patience", 0.1)
+def taken(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """All slots taken, and nobody patient; yields how many there are."""
+    monkeypatch.setattr(slots, "patience", 0)
+    number = 0
     with ExitStack() as held:
-        for _ in range(slots.number):
-            held.enter_context(slots.one())
-        yield
+        with suppress(Busy):
+            while True:
+                held.enter_context(slots.one())
+                number += 1
+        yield number
 
 
 @pytest.mark.parametrize("slots", [DECODING, FETCHING], ids=["decoding", "fetching"])
@@ -89,5 +93,6 @@ def test_search_without_a_slot_gets_503_and_when_to_come_back(
     assert post(**fields())[0] != 503
 
 
-def test_fetching_leaves_most_threads_to_others() -> None:
-    assert gunicorn.threads == 4 * FETCHING.number
+def test_fetching_leaves_most_threads_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    with taken(FETCHING, monkeypatch) as number:
+        assert gunicorn.threads == 4 * number
