@@ -115,10 +115,10 @@ def _full_scan(rows: Vectors, query: Vectors) -> NDArray[np.intp]:
 
 def _index() -> Any:
     from catalog.serving import serving_embedder
-    from search.index import live_index
+    from search.index import LiveIndex
 
     embedder = serving_embedder()
-    return live_index(embedder.identity, embedder.dim)
+    return LiveIndex(embedder.identity, embedder.dim)
 
 
 def _status(name: str) -> float:

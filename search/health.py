@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedding.queue import Queue, measure_queue
 from catalog.serving import serving_embedder
-from search.engines import Facts, get_engine
+from search.engines import Status, get_engine
 
 NEEDED = frozenset({"database", "embedder", "index"})  # without them no search is answered
 LATE = timedelta(minutes=2)  # for a picture to wait
@@ -22,7 +22,7 @@ class Health:
     """How process and shop are, as far as can be told; a reason for each part that is not well."""
 
     embedder: str = ""  # identity
-    index: Facts | None = None
+    index: Status | None = None
     queue: Queue | None = None
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -37,12 +37,12 @@ def examine() -> Health:
     try:
         queue = measure_queue()
         embedder = serving_embedder()
-        facts = get_engine().facts(embedder.identity, embedder.dim)
+        status = get_engine().status(embedder.identity, embedder.dim)
     except DatabaseError:
         return Health(reasons={"database": "The database does not answer, or lacks its tables."})
     except EmbedderUnavailable as error:
         return Health(queue=queue, reasons={"embedder": str(error)} | _late(queue))
-    return Health(embedder.identity, facts, queue, _incomplete(facts) | _late(queue))
+    return Health(embedder.identity, status, queue, _incomplete(status) | _late(queue))
 
 
 @require_safe
@@ -73,7 +73,7 @@ def _told(queue: Queue) -> dict[str, float]:
     return {"waiting": queue.waiting, "oldest_seconds": round(queue.oldest.total_seconds(), 1)}
 
 
-def _incomplete(index: Facts) -> dict[str, str]:
+def _incomplete(index: Status) -> dict[str, str]:
     if not index.products:
         return {"index": "No product can be searched. Run: python manage.py build_embeddings"}
     if index.lag_seconds > LAGGING:

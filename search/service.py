@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures.fields import StoredPicture
 from search.bands import Bands, bands_of
-from search.engines import Scope, get_engine
-from search.index.corpus import Corpus, CorpusScan
+from search.engines import Corpus, Scan, Scope, get_engine
 from search.index.segments import image_key
 from search.metrics import milliseconds
 from search.queries.query import Query
@@ -104,7 +103,7 @@ class _Filters:
 def search(query: Query, options: Options) -> Answer:
     """The products most like the query. Raises NothingToSearch."""
     started = perf_counter()
-    corpus = get_engine().corpus(query, _scope(options))
+    corpus = get_engine().candidates(query.embedder, query.vector, _scope(options))
     if not len(corpus):
         raise NothingToSearch(
             "There is nothing to search yet: no product's picture has been read. "
@@ -132,7 +131,7 @@ def search(query: Query, options: Options) -> Answer:
 
 def match_of(query: Query, product_id: int) -> Match | None:
     """A product with its picture most like the query, None if it can't be found."""
-    corpus = get_engine().corpus(query, Scope(product=product_id))
+    corpus = get_engine().candidates(query.embedder, query.vector, Scope(product=product_id))
     items = np.flatnonzero((corpus.products == product_id) & corpus.live)
     scores, rows = corpus.score_items(query.vector, items)
     return next(iter(_matches(corpus, items, rows, scores)), None)
@@ -169,7 +168,7 @@ def _page(
     return _matches(corpus, items, rows, scores)
 
 
-def _nearest(corpus: Corpus, scan: CorpusScan, mask: Mask) -> list[Match]:
+def _nearest(corpus: Corpus, scan: Scan, mask: Mask) -> list[Match]:
     ranking = scan.rank(NEAREST, mask=mask)
     return _matches(corpus, ranking.items, ranking.rows, ranking.scores)
 

@@ -19,7 +19,7 @@ from catalog.embedders import get_embedder
 from catalog.embedders.runtime import Embedder
 from catalog.models import Category, Product
 from search.bands import read_bands
-from search.index import live_index
+from search.engines import load_engine
 
 MakeProduct = Callable[..., Product]
 Picture = Callable[..., bytes]
@@ -61,7 +61,7 @@ def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(tasks, "resting_until", 0.0)
     for name in settings.CACHES:
         caches[name].clear()
-    live_index.cache_clear()
+    load_engine.cache_clear()
     read_bands.cache_clear()
 
 

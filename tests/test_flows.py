@@ -72,6 +72,11 @@ def test_query_over_the_matrix(make_product: MakeProduct, picture: Picture, embe
 
     product = make_product(image=picture(1))
     query = query_by_product(product.pk, embedder)
-    get_engine().corpus(query, Scope())
-    seen = modules_of(lambda: get_engine().corpus(query, Scope()).rank(query.vector, 12))
+
+    def rank() -> None:
+        corpus = get_engine().candidates(query.embedder, query.vector, Scope())
+        corpus.rank(query.vector, 12)
+
+    rank()
+    seen = modules_of(rank)
     print(len(seen), *sorted(seen), sep="\n")

@@ -9,8 +9,7 @@ from search.bands.models import Calibration
 from search.calibration.limits import Pairs, limits, rates
 from search.datasets.copies import Copies, changed_copies, joined
 from search.datasets.examples import Examples, examples_of
-from search.index import live_index
-from search.index.corpus import Corpus
+from search.engines import Corpus, corpus_for
 
 LEAST_PRODUCTS = 30  # with fewer, a few of them decide where a limit lies
 PICTURES = 1500  # all pairs of so many are looked at
@@ -21,7 +20,7 @@ SEED = 0
 
 def calibrate_if_due(embedder: Embedder) -> Calibration | None:
     """Calibrate if that was never done for this embedder, or for half as many products."""
-    corpus = live_index(embedder.identity, embedder.dim).corpus()
+    corpus = corpus_for(embedder.identity, embedder.dim)
     known = Calibration.objects.filter(embedder=corpus.identity, products__gt=len(corpus) / 2)
     if len(corpus) < LEAST_PRODUCTS or known.exists():
         return None

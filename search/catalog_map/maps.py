@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from catalog.files import replace_file
 from search.catalog_map.projection import Places, place_among, project
-from search.index import live_index
-from search.index.corpus import Corpus
+from search.engines import Corpus, corpus_for
 from search.index.segments import Ids
 from search.index.snapshots import exclusive
 from search.ranking import Positions
@@ -50,7 +49,7 @@ def draw_map(identity: str, dim: int) -> bool:
     Raises OSError.
     """
     with exclusive(_file()):
-        corpus = live_index(identity, dim).corpus()
+        corpus = corpus_for(identity, dim)
         old = load_map()
         if not len(corpus) or (old and _is_of(old, corpus)):
             return False
@@ -107,13 +106,7 @@ def _evenly(items: Positions, most: int) -> Positions:
 
 def _vectors(corpus: Corpus, items: Positions) -> NDArray[np.float32]:
     """The vectors (len(items), dim) of these products' first pictures."""
-    split = len(corpus.base.products)
-    old, new = corpus.base.matrix, corpus.overlay.matrix
-    vectors = np.empty((len(items), old.rows.shape[1]), np.float32)
-    is_old = items < split
-    vectors[is_old] = old.rows[old.starts[items[is_old]]]
-    vectors[~is_old] = new.rows[new.starts[items[~is_old] - split]]
-    return vectors
+    return corpus.vectors(corpus.starts[items])
 
 
 def _known(corpus: Corpus, items: Positions, old: CatalogMap | None) -> Places | None:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.index.corpus import Corpus
-from search.index.segments import Ids, Segment
+from search.engines import Corpus
+from search.index.segments import Ids
 from search.ranking import Mask, Positions
 from search.ranking.bounds import Vectors
 
@@ -34,23 +34,9 @@ class Examples:
 def examples_of(corpus: Corpus) -> Examples:
     """The pictures that are searched, or of very many those of products drawn at random."""
     items = np.flatnonzero(corpus.live)
-    rows = len(corpus.base.photos) + len(corpus.overlay.photos)
-    if rows > MOST:
-        count = len(items) * MOST // rows
+    if corpus.row_count > MOST:
+        count = len(items) * MOST // corpus.row_count
         items = np.sort(np.random.default_rng(SEED).choice(items, count, replace=False))
-    split = len(corpus.base.products)
-    old = _examples(corpus.base, items[items < split])
-    new = _examples(corpus.overlay, items[items >= split] - split)
-    return Examples(
-        np.concatenate([old.rows, new.rows]),
-        np.concatenate([old.labels, new.labels]),
-        np.concatenate([old.products, new.products]),
-    )
-
-
-def _examples(segment: Segment, items: Positions) -> Examples:
-    rows, offsets = segment.matrix.rows_of(items)
-    lengths = np.diff(offsets, append=len(rows))
-    repeated = np.repeat(items, lengths)
-    vectors = segment.matrix.rows[rows]
-    return Examples(vectors, segment.categories[repeated], segment.products[repeated])
+    rows, starts = corpus.rows_of(items)
+    owners = np.repeat(items, np.diff(starts, append=len(rows)))
+    return Examples(corpus.vectors(rows), corpus.categories[owners], corpus.products[owners])

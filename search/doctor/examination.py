@@ -10,7 +10,7 @@ from search.doctor.findings import settle
 from search.doctor.gallery import Gallery, gallery_of
 from search.doctor.neighbours import look_around
 from search.doctor.qualities import measure_all, unmeasured
-from search.index import live_index
+from search.engines import corpus_for
 from search.index.snapshots import exclusive
 
 SAVED_EVERY = 300.0  # seconds, so that what is stopped goes on from there
@@ -31,7 +31,7 @@ def examine(embedder: Embedder, *, seconds: float = SAVED_EVERY, anew: bool = Fa
     to stop and repeat; nothing is done where nothing has changed. Raises OSError.
     """
     with exclusive(facts_file()):
-        corpus = live_index(embedder.identity, embedder.dim).corpus()
+        corpus = corpus_for(embedder.identity, embedder.dim)
         before = nothing_found(embedder.identity) if anew else load_facts(embedder.identity)
         if before.generation == corpus.generation:
             return Examination(len(corpus), 0)

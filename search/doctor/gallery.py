@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.models import Product, ProductPhoto
-from search.index.corpus import Corpus
+from search.engines import Corpus
 from search.index.segments import Ids, image_key
-from search.ranking import Positions, rank_many
+from search.ranking import Positions
 
 CHUNK = 500  # names to a query
 
@@ -49,7 +49,7 @@ class Gallery:
     @cached_property
     def rows(self) -> Positions:
         """(m,), of the corpus."""
-        shifts = self._first_rows[self.items] - self.starts
+        shifts = self.corpus.starts[self.items] - self.starts
         return np.arange(len(self.owners)) + shifts[self.owners]
 
     @cached_property
@@ -77,12 +77,7 @@ class Gallery:
 
     def vectors(self, pictures: Positions) -> NDArray[np.float32]:
         """Those of some pictures, (len(pictures), dim)."""
-        rows, split = self.rows[pictures], len(self.corpus.base.photos)
-        old, new = self.corpus.base.matrix.rows, self.corpus.overlay.matrix.rows
-        vectors = np.empty((len(rows), old.shape[1]), np.float32)
-        vectors[rows < split] = old[rows[rows < split]]
-        vectors[rows >= split] = new[rows[rows >= split] - split]
-        return vectors
+        return self.corpus.vectors(self.rows[pictures])
 
     def names(self, pictures: Positions) -> dict[int, str]:
         """The stored names of these pictures, without those that were replaced meanwhile."""
@@ -97,14 +92,8 @@ class Gallery:
         }
 
     @cached_property
-    def _first_rows(self) -> Positions:
-        base, overlay = self.corpus.base, self.corpus.overlay
-        return np.concatenate([base.matrix.starts, overlay.matrix.starts + len(base.photos)])
-
-    @cached_property
     def _lengths(self) -> Positions:
-        end = len(self.corpus.base.photos) + len(self.corpus.overlay.photos)
-        return np.diff(np.append(self._first_rows, end))
+        return np.diff(self.corpus.starts, append=self.corpus.row_count)
 
 
 def gallery_of(corpus: Corpus) -> Gallery:
@@ -115,15 +104,8 @@ def gallery_of(corpus: Corpus) -> Gallery:
 
 def nearest(corpus: Corpus, vectors: NDArray[np.float32], k: int) -> Iterator[Found]:
     """For each of the vectors (q, dim) the products most like it by plain cosine."""
-    split = len(corpus.base.products)
-    base = rank_many(corpus.base.matrix, vectors, k, mask=corpus.live[:split])
-    new = rank_many(corpus.overlay.matrix, vectors, k, mask=corpus.live[split:])
-    for before, since in zip(base, new, strict=True):
-        items = np.concatenate([before.items, since.items + split])
-        scores = np.concatenate([before.scores, since.scores])
-        products = corpus.products[items]
-        best = np.lexsort((products, -scores))[:k]
-        yield products[best], scores[best]
+    for ranking in corpus.with_tuning(None).rank_many(vectors, k):
+        yield corpus.products[ranking.items], ranking.scores
 
 
 def _stored(

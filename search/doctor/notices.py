@@ -24,7 +24,6 @@ from search.doctor.judging import SAME, faults, normal_sharpness
 from search.doctor.models import Finding
 from search.doctor.qualities import are_alike, measure_stored, row_of
 from search.engines import Scope, get_engine
-from search.queries.query import Query
 from search.ranking.bounds import Vectors
 
 MOST_NAMED = 3  # products that have the picture, too
@@ -63,9 +62,8 @@ def _product_of(picture: EmbeddedPicture) -> int:
 
 
 def _also_on(own: int, picture: str, vector: Vectors, embedder: Embedder) -> Iterator[Product]:
-    query = Query("", embedder.identity, vector[0])
-    corpus = get_engine().corpus(query, Scope(SAME))
-    others = corpus.rank(query.vector, MOST_NAMED, threshold=SAME, mask=corpus.products != own)
+    corpus = get_engine().candidates(embedder.identity, vector[0], Scope(SAME))
+    others = corpus.rank(vector[0], MOST_NAMED, threshold=SAME, mask=corpus.products != own)
     found = Product.objects.filter(pk__in=corpus.products[others.items].tolist())
     for product in found.prefetch_related("photos"):
         theirs = (str(row.image) for row in (product, *product.photos.all()))

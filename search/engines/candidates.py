@@ -19,7 +19,6 @@ from django.db import connection, transaction
 from catalog.vectors import InvalidVector, from_bytes
 from search.engines import Scope
 from search.index.segments import Vector
-from search.queries.query import Query
 
 logger = logging.getLogger(__name__)
 
@@ -105,25 +104,25 @@ def count_searched(identity: str) -> int:
         return int(cursor.fetchone()[0])
 
 
-def read_candidates(query: Query, scope: Scope, searched: int) -> list[Candidate]:
+def read_candidates(identity: str, vector: Vector, scope: Scope, searched: int) -> list[Candidate]:
     """The candidates among so many products, by product and photo.
 
     Each filter's facet is counted without it, so that there are candidates for that, too.
     """
     others = replace(scope, categories=()), replace(scope, min_price=None, max_price=None)
-    found = (_candidates(query, each, searched) for each in {scope, *others})
+    found = (_candidates(identity, vector, each, searched) for each in {scope, *others})
     by_key = {candidate[:2]: candidate for candidate in chain.from_iterable(found)}
     return sorted(by_key.values(), key=itemgetter(0, 1))
 
 
-def read_vectors(query: Query, keys: Iterable[Key]) -> dict[Key, Vector]:
+def read_vectors(identity: str, dim: int, keys: Iterable[Key]) -> dict[Key, Vector]:
     """The vectors (dim,) of these pictures, of those that still have one."""
     products, photos = zip(*keys, strict=True)
     wanted: dict[str, Any] = {"products": list(products), "photos": list(photos)}
     with connection.cursor() as cursor:
-        cursor.execute(VECTORS, wanted | {"embedder": query.embedder})
+        cursor.execute(VECTORS, wanted | {"embedder": identity})
         rows = cursor.fetchall()
-    vectors = {(row[0], row[1]): _vector(*row, dim=len(query.vector)) for row in rows}
+    vectors = {(row[0], row[1]): _vector(*row, dim=dim) for row in rows}
     return {key: vector for key, vector in vectors.items() if vector is not None}
 
 
@@ -139,12 +138,12 @@ def _vector(
         return None
 
 
-def _candidates(query: Query, scope: Scope, searched: int) -> list[Candidate]:
+def _candidates(identity: str, vector: Vector, scope: Scope, searched: int) -> list[Candidate]:
     if not _leaves_few(scope, searched):
-        found = _read(NEAREST, query, scope)
+        found = _read(NEAREST, identity, vector, scope)
         if len(found) >= POOL or (found and _is_past(found[-1], scope)):
             return found
-    return _read(COMPARED, query, scope)
+    return _read(COMPARED, identity, vector, scope)
 
 
 def _leaves_few(scope: Scope, searched: int) -> bool:
@@ -156,10 +155,10 @@ def _leaves_few(scope: Scope, searched: int) -> bool:
         return bool(cursor.fetchone()[0] <= FEW)
 
 
-def _read(statement: str, query: Query, scope: Scope) -> list[Candidate]:
+def _read(statement: str, identity: str, vector: Vector, scope: Scope) -> list[Candidate]:
     """The nearest pictures, until the threshold is passed."""
-    statement = statement.format(dim=len(query.vector), filters=_filters(scope), pool=POOL)
-    vector = {"embedder": query.embedder, "vector": _text(query.vector)}
+    statement = statement.format(dim=len(vector), filters=_filters(scope), pool=POOL)
+    sought = {"embedder": identity, "vector": _text(vector)}
     settings = SETTINGS | (OF_CLOSE if scope.threshold >= CLOSE else {})
     size = FIRST if scope.threshold > -1 else POOL
     found: list[Candidate] = []
@@ -167,7 +166,7 @@ def _read(statement: str, query: Query, scope: Scope) -> list[Candidate]:
         with connection.cursor() as cursor:
             cursor.execute(SET, [part for setting in settings.items() for part in setting])
         with connection.chunked_cursor() as cursor:
-            cursor.execute(statement, _parameters(scope) | vector)
+            cursor.execute(statement, _parameters(scope) | sought)
             while chunk := cursor.fetchmany(len(found) or size):
                 found += map(Candidate._make, chunk)
                 if _is_past(found[-1], scope):

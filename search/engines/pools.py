@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.engines.candidates import HALF, Candidate, read_vectors
-from search.index.corpus import Corpus, CorpusScan
+from search.index.corpus import IndexCorpus, IndexScan
 from search.index.segments import Ids, Segment, Vector, image_key
-from search.queries.query import Query
 from search.ranking import Mask, Matrix, Positions, Ranking, Scan, score_items
 
 Doubles = NDArray[np.float64]
@@ -24,10 +23,10 @@ NO_IMAGE = -1  # equal to the key of no picture
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool(Corpus):
+class Pool(IndexCorpus):
     """The products that can be among the answers to a query, instead of all."""
 
-    query: Query
+    vector: Vector  # (dim,), the query
     searched: int
     scores: Doubles  # (rows,), exact where they are settled
     settled: Mask  # (rows,)
@@ -36,19 +35,19 @@ class Pool(Corpus):
         """How many products can be found."""
         return self.searched
 
-    def scan(self, query: Vector) -> CorpusScan:
-        """As `Corpus.scan`, of the pool's own query."""
+    def scan(self, vector: Vector) -> IndexScan:
+        """As `IndexCorpus.scan`, of the pool's own query."""
         base, overlay = self._matrices
-        return CorpusScan(self, PoolScan(self, base), Scan(overlay, query))
+        return IndexScan(self, PoolScan(self, base), Scan(overlay, vector))
 
-    def score_items(self, query: Vector, items: Positions) -> tuple[Doubles, Positions]:
+    def score_items(self, vector: Vector, items: Positions) -> tuple[Doubles, Positions]:
         """As `search.ranking.score_items`, of the pool's own query."""
         self.settle(items)
         rows = self.best_rows[items]
         return self.scores[rows], rows
 
     def pictures(self, rows: Positions) -> tuple[Ids, Ids]:
-        """As `Corpus.pictures`; what is gone has a key that no picture has."""
+        """As `IndexCorpus.pictures`; what is gone has a key that no picture has."""
         photos, images = super().pictures(rows)
         return photos, np.where(self.scores[rows] == GONE, NO_IMAGE, images)
 
@@ -63,13 +62,13 @@ class Pool(Corpus):
         rows = rows[~self.settled[rows]]
         products = self.products[self._owners[rows]].tolist()
         keys = list(zip(products, self.base.photos[rows].tolist(), strict=True))
-        vectors = read_vectors(self.query, keys) if keys else {}
+        vectors = read_vectors(self.identity, len(self.vector), keys) if keys else {}
         known = np.array([key in vectors for key in keys], bool)
         self.settled[rows], self.scores[rows] = True, GONE
         if vectors:
             table = np.stack([vectors[key] for key in keys if key in vectors])
             matrix = Matrix(table, np.arange(len(table)))
-            self.scores[rows[known]] = score_items(matrix, self.query.vector, matrix.starts)[0]
+            self.scores[rows[known]] = score_items(matrix, self.vector, matrix.starts)[0]
 
     @cached_property
     def _owners(self) -> Positions:
@@ -83,7 +82,7 @@ class PoolScan(Scan):
     """A query's pass over its pool."""
 
     def __init__(self, pool: Pool, matrix: Matrix) -> None:
-        super().__init__(matrix, pool.query.vector)
+        super().__init__(matrix, pool.vector)
         self.pool = pool
 
     def rank(self, k: int, *, threshold: float = -1.0, mask: Mask | None = None) -> Ranking:

@@ -1,15 +1,15 @@
 """The orders that are compared: that of plain likeness, and the tuned one where it is on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from search.datasets.copies import Copies
 from search.datasets.examples import Examples, examples_of
+from search.engines import Corpus
 from search.evaluation.outcomes import Orders
 from search.evaluation.same_product import Copy
-from search.index.corpus import Corpus
 from search.ranking import Tuning
 from search.tuning.calibration import calibrated
 from search.tuning.learning import NotEnoughToLearn
@@ -37,7 +37,7 @@ def comparison(corpus: Corpus, copies: Sequence[Copy]) -> Comparison:
     The tuned one is learned anew for each part of the catalog, from the others, at the strength in
     use: neither a product that is asked for nor copies of its picture have taught it anything.
     """
-    plain = replace(corpus, tuning=None)
+    plain = corpus.with_tuning(None)
     orders: Orders = {PLAIN: lambda _: plain}
     if corpus.tuning is None:
         return Comparison(orders)
@@ -52,7 +52,7 @@ def _tuned(corpus: Corpus, tuning: Tuning, copies: Sequence[Copy]) -> Callable[[
     folds = folds_of(examples, _copies(examples, copies))
     by = temperature_of(folds)
     learned = [calibrated(fold.learned, by, strength=tuning.strength) for fold in folds]
-    corpora = [replace(corpus, tuning=each) for each in learned]
+    corpora = [corpus.with_tuning(each) for each in learned]
     fold_of = {pk: place for place, fold in enumerate(folds) for pk in fold.held.products.tolist()}
     return lambda pk: corpora[fold_of.get(pk, 0)]  # what is no example has taught none of them
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from search.index.corpus import Corpus
+from search.engines import Corpus
 from search.ranking.measures import Figure, figure
 
 Key = TypeVar("Key", str, int)

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from catalog.embedders.runtime import Embedder
 from search.bands import bands_of
 from search.datasets.changes import CHANGES
+from search.engines import corpus_for
 from search.evaluation.band_rates import band_rates
 from search.evaluation.orders import PLAIN, comparison, order_in_use
 from search.evaluation.outcomes import Outcome, Table, Worst, tables, worst
@@ -16,7 +17,6 @@ from search.evaluation.same_kind import ask_for_kinds
 from search.evaluation.same_product import ask_for_products, changed_copies
 from search.evaluation.samples import categorized_products, pictured_products
 from search.evaluation.speed import Latency, latencies, time_searches
-from search.index import live_index
 
 WORST = 12  # products that are shown of each measurement
 TIMED = 50  # searches
@@ -65,7 +65,7 @@ class Report:
 
 def evaluate(embedder: Embedder, sizes: Sizes, watch: Watch) -> Report:
     """Ask the catalog that is searched now, and report on the answers."""
-    corpus, seed = live_index(embedder.identity, embedder.dim).corpus(), sizes.seed
+    corpus, seed = corpus_for(embedder.identity, embedder.dim), sizes.seed
     pictured = pictured_products(corpus, sizes.same_product, seed=seed)
     categorized = categorized_products(corpus, sizes.same_kind, seed=seed)
     photos = chain.from_iterable(changed_copies(pictured.products, embedder, seed=seed))

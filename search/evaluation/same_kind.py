@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
+from search.engines import Corpus
 from search.evaluation.outcomes import Orders, Outcome
-from search.index.corpus import Corpus
 from search.queries.query import NotSearchable, Query, UnknownQuery, query_by_product
 from search.ranking.measures import average_precision, precision
 

@@ -14,8 +14,8 @@ from catalog.models import Product
 from catalog.pictures.gate import InvalidImage, encode_image, open_image
 from catalog.pictures.limits import image_limits
 from search.datasets.changes import CHANGES, Changes
+from search.engines import Corpus
 from search.evaluation.outcomes import Orders, Outcome
-from search.index.corpus import Corpus
 from search.index.segments import image_key
 from search.queries.query import Query, look
 from search.ranking.measures import reciprocal_rank

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from catalog.models import Product
-from search.index.corpus import Corpus
+from search.engines import Corpus
 
 LEAST_PRODUCTS = 10  # of fewer, the first five are half the catalog
 LEAST_CATEGORIES = 2

@@ -1,5 +1,6 @@
 """What a process searches: a snapshot's files, and what the database says has changed since."""
 
-from search.index.live import LiveIndex, live_index
+from search.index.corpus import IndexCorpus
+from search.index.live import LiveIndex
 
-__all__ = ["LiveIndex", "live_index"]
+__all__ = ["IndexCorpus", "LiveIndex"]

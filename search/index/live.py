@@ -5,14 +5,13 @@ import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from time import monotonic
 
 import numpy as np
 from django.conf import settings
 
-from search.index.corpus import Corpus
+from search.index.corpus import IndexCorpus
 from search.index.facts import Tallies, Tally, ids_of, read_tallies, read_total
 from search.index.ranges import BucketReader
 from search.index.segments import Item, segment_of
@@ -26,8 +25,7 @@ from search.index.snapshots import (
     save_snapshot,
     snapshot_in_use,
 )
-from search.orders.publishing import published, revision
-from search.ranking import Positions, Tuning
+from search.ranking import Positions
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +59,10 @@ class LiveIndex:
         self._checked = float("-inf")
         self._look = 0.0  # seconds that the last look at the database took
         self._can_write = True
-        self._tuning: Tuning | None = None
-        self._tuning_revision = 0
         self._files = ""
         self._start_from(Snapshot(segment_of([], dim), {}))
 
-    def corpus(self) -> Corpus:
+    def corpus(self) -> IndexCorpus:
         """The catalog as it was in the database INDEX_REFRESH_SECONDS ago or later.
 
         Looks that take long are rarer, so that they take a quarter of the time at most.
@@ -111,7 +107,6 @@ class LiveIndex:
 
     def _refresh(self) -> None:
         self._open_files()
-        self._follow_tuning()
         started = monotonic()
         total = read_total()
         self._look = monotonic() - started
@@ -129,13 +124,6 @@ class LiveIndex:
             self._start_from(load_snapshot(self._folder))
         except InvalidSnapshot as error:
             logger.warning("%s The vectors are read from the database instead.", error)
-
-    def _follow_tuning(self) -> None:
-        current = revision(self._identity)
-        if current != self._tuning_revision:
-            self._tuning_revision = current
-            self._tuning = published(self._identity, self._dim)
-            self._corpus = self._assembled()
 
     def _start_from(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -181,15 +169,14 @@ class LiveIndex:
                 items, read = self._reader.read(bucket, self._known(bucket))
                 yield bucket, read, segment_of(items, self._dim)
 
-    def _assembled(self) -> Corpus:
+    def _assembled(self) -> IndexCorpus:
         changes = [change for _, change in sorted(self._changes.items())]
-        return Corpus(
+        return IndexCorpus(
             identity=self._identity,
-            generation=zlib.crc32(repr((self._total(), self._tuning_revision)).encode()),
+            generation=zlib.crc32(repr(self._total()).encode()),
             base=self._snapshot.segment,
             dead=np.concatenate([np.empty(0, np.intp), *(change.dead for change in changes)]),
             overlay=segment_of([item for change in changes for item in change.items], self._dim),
-            tuning=self._tuning,
         )
 
     def _place(self, bucket: int) -> slice:
@@ -205,12 +192,6 @@ class LiveIndex:
         columns = zip(NOTHING, *self._tallies.values(), strict=True)
         products, revisions, photos, photo_revisions = map(sum, columns)
         return products, revisions, photos, photo_revisions
-
-
-@cache
-def live_index(identity: str, dim: int) -> LiveIndex:
-    """The process' one index of an embedder's vectors."""
-    return LiveIndex(identity, dim)
 
 
 def _different(current: Tallies, known: Tallies) -> set[int]:

@@ -1,10 +1,14 @@
 """The tuned order that is in use, as the database keeps it. Vectors need not change with it."""
 
 import logging
+import zlib
+from dataclasses import dataclass
 from math import isfinite
+from time import monotonic
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.db import transaction
 from numpy.typing import NDArray
 
@@ -16,6 +20,36 @@ logger = logging.getLogger(__name__)
 
 class InvalidTuning(Exception):
     """What is stored is no tuning for vectors of this length."""
+
+
+@dataclass(frozen=True)
+class PublishedOrder:
+    """The order that was in use for an embedder's vectors at one moment."""
+
+    revision: int  # changes with the order; 0 for the plain one
+    tuning: Tuning | None
+
+    def generation(self, catalog: int) -> int:
+        """A number below 2**32 that changes with the catalog's generation and with the order."""
+        return zlib.crc32(repr((catalog, self.revision)).encode())
+
+
+class OrderReader:
+    """Reads the order in use, at most once every INDEX_REFRESH_SECONDS."""
+
+    def __init__(self, identity: str, dim: int) -> None:
+        self._identity, self._dim = identity, dim
+        self._checked = float("-inf")
+        self._order = PublishedOrder(0, None)
+
+    def read(self) -> PublishedOrder:
+        """The order in use, as it was a moment ago."""
+        if monotonic() - self._checked >= settings.INDEX_REFRESH_SECONDS:
+            current = revision(self._identity)
+            if current != self._order.revision:
+                self._order = PublishedOrder(current, published(self._identity, self._dim))
+            self._checked = monotonic()
+        return self._order
 
 
 def revision(identity: str) -> int:

@@ -16,7 +16,7 @@ from search.ranking.bounds import (
     project,
     sample,
 )
-from search.ranking.matrix import Mask, Matrix, Positions, Ranking
+from search.ranking.matrix import Mask, Matrix, Positions, Ranking, rows_of
 from search.ranking.ranking import Scan, rank, rank_many
 from search.ranking.scoring import score_items
 from search.ranking.tuning import Labelled, Tuning
@@ -38,6 +38,7 @@ __all__ = [
     "project",
     "rank",
     "rank_many",
+    "rows_of",
     "sample",
     "score_items",
 ]

@@ -24,18 +24,25 @@ class Matrix:
 
     def rows_of(self, items: Positions) -> tuple[Positions, Positions]:
         """All rows of these items in a line, and where in that line each item starts."""
-        if len(self.starts) == len(self.rows):
-            return items, np.arange(len(items))
-        ends = np.append(self.starts[1:], len(self.rows))
-        lengths = ends[items] - self.starts[items]
-        offsets = np.cumsum(lengths) - lengths
-        return np.arange(lengths.sum()) + np.repeat(self.starts[items] - offsets, lengths), offsets
+        return rows_of(self.starts, len(self.rows), items)
 
     def best_of(self, values: Vectors) -> Vectors:
         """Each item's greatest value (items,) among those of its rows (n,)."""
         if len(self.starts) == len(values):
             return values
         return np.maximum.reduceat(values, self.starts)
+
+
+def rows_of(starts: Positions, count: int, items: Positions) -> tuple[Positions, Positions]:
+    """All rows of some items in a line, and where in that line each item starts.
+
+    `starts` are the first rows of all items, which have `count` rows together.
+    """
+    if len(starts) == count:
+        return items, np.arange(len(items))
+    lengths = np.append(starts[1:], count)[items] - starts[items]
+    offsets = np.cumsum(lengths) - lengths
+    return np.arange(lengths.sum()) + np.repeat(starts[items] - offsets, lengths), offsets
 
 
 @dataclass(frozen=True)

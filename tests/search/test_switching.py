@@ -10,7 +10,8 @@ from django.test import Client
 
 from catalog.models import Product
 from catalog.serving import serving_embedder
-from search.index import LiveIndex, live_index
+from search.engines import load_engine
+from search.index import LiveIndex
 from tests.conftest import MakeProduct, Picture
 
 OLD, NEW = "efficientnet_lite0", "mobilenet_v2"
@@ -110,7 +111,7 @@ def test_network_that_is_served_but_gone_gives_way_to_the_setting(
 ) -> None:
     found(client, picture(0))
     old = serving_embedder()
-    live_index.cache_clear()
+    load_engine.cache_clear()
     settings.EMBEDDER = NEW
     (Path(settings.INDEX_DIR) / "serving").unlink()
     (Path(settings.INDEX_DIR) / "serving").symlink_to("mobilenet_v2-ffffffff")

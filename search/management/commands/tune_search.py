@@ -9,7 +9,7 @@ from catalog.embedders.runtime import Embedder
 from catalog.serving import serving_embedder
 from search.datasets.copies import Copies, changed_copies, joined
 from search.datasets.examples import Examples, examples_of
-from search.index import live_index
+from search.engines import corpus_for
 from search.orders.publishing import publish, withdraw
 from search.tuning.calibration import calibrated
 from search.tuning.choice import STRENGTHS, NotBetter, choose
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         self.stdout.write(f"the results {'are ordered' if was_on else 'were ordered'} by score")
 
     def _tune(self, embedder: Embedder, *, is_trial: bool) -> None:
-        examples = examples_of(live_index(embedder.identity, embedder.dim).corpus())
+        examples = examples_of(corpus_for(embedder.identity, embedder.dim))
         learned = len(learnable(examples))
         products = len(examples.starts)
         self.stdout.write(f"{products} products; {learned} categories can be learned")

@@ -11,7 +11,7 @@ from search.bands.models import Calibration
 from search.calibration.calibrating import calibrate, calibrate_if_due, pairs_of
 from search.datasets.copies import Copies, joined
 from search.datasets.examples import Examples
-from search.index import live_index
+from search.engines import corpus_for
 from tests.search.vectors import units
 
 
@@ -66,11 +66,11 @@ def test_building_calibrates_a_catalog_and_not_again_until_it_has_doubled(
 @pytest.mark.usefixtures("demo")
 def test_goes_by_plain_limits_where_there_is_too_little(embedder: Embedder) -> None:
     Calibration.objects.all().delete()
-    corpus = live_index(embedder.identity, embedder.dim).corpus()
+    corpus = corpus_for(embedder.identity, embedder.dim)
     assert calibrate(corpus, examples([1, 2], [7, 8]), joined([], 8)) is None
     Product.objects.filter(pk__gt=Product.objects.order_by("pk")[28].pk).delete()
     assert calibrate_if_due(embedder) is None
-    few = live_index(embedder.identity, embedder.dim).corpus()
+    few = corpus_for(embedder.identity, embedder.dim)
     assert calibrate(few, examples([1, 2], [7, 8]), copies(["half"])) is None
     read_bands.cache_clear()
     assert bands_of(embedder.identity) == PLAIN

@@ -13,7 +13,7 @@ from PIL import Image
 from catalog.embedders.runtime import Embedder
 from catalog.models import Category, EmbeddingStatus, Product, ProductPhoto
 from catalog.vectors import to_bytes
-from search.engines import candidates, get_engine, pgvector
+from search.engines import candidates, get_engine
 from search.queries.query import Query
 from tests.conftest import FIXTURES
 
@@ -51,7 +51,6 @@ def vectors(embedder: Embedder) -> Vectors:
 def engine(request: Any, settings: Any, db: None, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each engine in turn."""
     settings.SEARCH_ENGINE = request.param.split(",")[0]
-    pgvector._seen.clear()
     if request.param == BY_GRAPH:
         monkeypatch.setattr(candidates, "FEW", -1)
         monkeypatch.setattr(candidates, "POOL", PRODUCTS)

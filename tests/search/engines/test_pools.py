@@ -9,10 +9,9 @@ from django.test import Client
 
 from catalog.models import Product
 from search.doctor.notices import notices
-from search.engines import Scope
+from search.engines import Scope, get_engine
 from search.engines.candidates import HALF
-from search.engines.pgvector import corpus
-from search.index import live_index
+from search.engines.pools import Pool
 from search.service import Options, search
 from tests.conftest import MakeProduct, Picture
 from tests.search.engines.conftest import Shop, Vectors
@@ -21,9 +20,15 @@ from tests.search.engines.test_conformance import EVERYTHING, expected
 pytestmark = pytest.mark.parametrize("engine", ["pgvector"], indirect=True)
 
 
+def pool_of(shop: Shop, vector: Vectors) -> Pool:
+    pool = get_engine().candidates(shop.embedder.identity, vector, Scope())
+    assert isinstance(pool, Pool)
+    return pool
+
+
 def test_half_precise_scores_are_as_near_as_is_said(shop: Shop, vectors: Vectors) -> None:
     shop.stock(vectors[:200])
-    pool = corpus(shop.query(vectors[-1]), Scope())
+    pool = pool_of(shop, vectors[-1])
     before = pool.scores.copy()
     pool.settle(np.arange(200))
     assert pool.settled.all()
@@ -32,7 +37,7 @@ def test_half_precise_scores_are_as_near_as_is_said(shop: Shop, vectors: Vectors
 
 def test_reads_only_the_vectors_that_decide(shop: Shop, vectors: Vectors) -> None:
     shop.stock(vectors[:300])
-    pool = corpus(shop.query(vectors[-1]), Scope())
+    pool = pool_of(shop, vectors[-1])
     ranking = pool.rank(vectors[-1], 10, threshold=0.3)
     assert len(ranking.items) == 10
     assert pool.settled[ranking.rows].all()
@@ -59,7 +64,7 @@ def test_damaged_vector_is_left_out_in_order_of_price_too(shop: Shop, vectors: V
 
 def test_what_is_gone_between_two_looks_is_not_shown(shop: Shop, vectors: Vectors) -> None:
     products = shop.stock(vectors[:30])
-    pool = corpus(shop.query(vectors[-1]), Scope())
+    pool = pool_of(shop, vectors[-1])
     products[7].delete()
     ranking = pool.rank(vectors[-1], 30)
     assert pool.products[ranking.items].tolist() == [
@@ -71,11 +76,9 @@ def test_what_is_gone_between_two_looks_is_not_shown(shop: Shop, vectors: Vector
 def test_web_process_keeps_no_vectors_of_its_own(
     shop: Shop, make_product: MakeProduct, picture: Picture, client: Client
 ) -> None:
-    live_index.cache_clear()
     shop.build()
     mug, cup = (make_product(sku=sku, image=picture(1)) for sku in ("mug", "cup"))
     assert mug.sku in "".join(notices(cup))
     photo = ContentFile(picture(2), "photo.jpg")
     assert client.post("/api/search/", {"file": photo}).status_code == 200
     assert client.get("/readyz").status_code == 200
-    assert not live_index.cache_info().currsize

@@ -14,14 +14,13 @@ from catalog.models import Product
 from catalog.vectors import from_bytes
 from search.datasets.changes import CHANGES
 from search.datasets.examples import examples_of
+from search.engines import Corpus, corpus_for, load_engine
 from search.evaluation.models import KEPT, Evaluation, keep
 from search.evaluation.orders import PLAIN, TUNED, comparison
 from search.evaluation.outcomes import Orders
 from search.evaluation.report import Report, Sizes, evaluate
 from search.evaluation.same_kind import ask_for_kinds
 from search.evaluation.same_product import ask_for_products, changed_copies
-from search.index import live_index
-from search.index.corpus import Corpus
 from search.orders.publishing import publish
 from search.ranking.measures import average_precision
 from search.tuning.learning import learn
@@ -38,7 +37,7 @@ def products(make_product: MakeProduct, picture: Picture) -> list[Product]:
 
 
 def corpus_of(embedder: Embedder) -> Corpus:
-    return live_index(embedder.identity, embedder.dim).corpus()
+    return corpus_for(embedder.identity, embedder.dim)
 
 
 def orders_of(embedder: Embedder) -> Orders:
@@ -122,7 +121,7 @@ def test_tuned_order_has_learned_nothing_of_what_is_asked(
     nothing = np.empty((0, embedder.dim), np.float32)
     learned = replace(learn(examples_of(corpus_of(embedder)), nothing), strength=5.0)
     publish(embedder.identity, learned, {})
-    live_index.cache_clear()
+    load_engine.cache_clear()
     orders = orders_of(embedder)
     by_heart = {TUNED: lambda _: corpus_of(embedder)}
     asked = list(Product.objects.values_list("pk", flat=True))

@@ -11,7 +11,8 @@ import search.index.facts
 import search.index.live
 from catalog.models import Category, EmbeddingStatus, Product, ProductPhoto
 from catalog.vectors import to_bytes
-from search.index import LiveIndex, live_index
+from search.engines import load_engine
+from search.index import LiveIndex
 from search.queries.query import Query
 from search.service import Options
 from search.service import search as find
@@ -109,7 +110,7 @@ def test_finds_the_very_same_after_hundreds_of_changes(
 ) -> None:
     monkeypatch.setattr(search.index.live, "OVERLAY_ROWS", 20)
     monkeypatch.setattr(search.index.facts, "BUCKET", 32)
-    live_index.cache_clear()
+    load_engine.cache_clear()
     shop = Shop(seed)
     Product.objects.bulk_create([shop.product() for _ in range(300)])
     for turn in range(120):

@@ -8,8 +8,7 @@ from django.core.files.base import ContentFile
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product, ProductPhoto
 from catalog.tasks import embed_pending
-from search.index import LiveIndex
-from search.index.corpus import Corpus
+from search.index import IndexCorpus, LiveIndex
 from tests.conftest import MakeProduct, Picture
 
 
@@ -27,7 +26,7 @@ def index(request: Any, embedder: Embedder, products: list[Product]) -> LiveInde
     return LiveIndex(embedder.identity, embedder.dim)
 
 
-def found_ids(corpus: Corpus) -> list[int]:
+def found_ids(corpus: IndexCorpus) -> list[int]:
     return sorted(corpus.products[corpus.live].tolist())
 
 
@@ -41,7 +40,7 @@ def expected_rows(identity: str) -> list[tuple[int, int, bytes]]:
     return [(product, photo, data) for product, _, photo, data in sorted(rows)]
 
 
-def found_rows(corpus: Corpus) -> list[tuple[int, int, bytes]]:
+def found_rows(corpus: IndexCorpus) -> list[tuple[int, int, bytes]]:
     """The same of what is found, by ranking everything there is."""
     everything = corpus.rank(np.eye(1280, dtype=np.float32)[0], len(corpus.products))
     found = []
@@ -54,7 +53,7 @@ def found_rows(corpus: Corpus) -> list[tuple[int, int, bytes]]:
     return sorted(found, key=lambda row: row[0])
 
 
-def consistent(corpus: Corpus) -> bool:
+def consistent(corpus: IndexCorpus) -> bool:
     """Whether it holds exactly what it should, each picture with its own vector and facts."""
     facts = zip(
         corpus.products[corpus.live].tolist(),
@@ -79,7 +78,7 @@ def test_stays_the_same_object_while_nothing_changes(
     index: LiveIndex, products: list[Product], django_assert_num_queries: Any
 ) -> None:
     before = index.corpus()
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         assert index.corpus() is before
 
 
@@ -123,7 +122,7 @@ def test_reads_only_the_vectors_that_changed(
 ) -> None:
     index.corpus()
     products[2].save()
-    with django_assert_num_queries(8) as queries:
+    with django_assert_num_queries(7) as queries:
         index.corpus()
     vectors = [q["sql"] for q in queries.captured_queries if '"embedding"' in q["sql"]]
     assert len(vectors) == 1

@@ -6,11 +6,11 @@ from django.core.management import CommandError, call_command
 
 from catalog.embedders.runtime import Embedder
 from catalog.models import Category, Product
+from search.datasets import copies
 from search.datasets.copies import changed_copies, joined
 from search.datasets.examples import examples_of
-from search.index import live_index
+from search.engines import corpus_for
 from search.orders.models import PublishedTuning
-from search.tuning import copies
 from tests.conftest import MakeProduct, Picture
 
 
@@ -25,10 +25,9 @@ def demo(db: None, embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_orders_results_by_what_the_catalog_teaches_until_switched_off(
     embedder: Embedder, capsys: Any
 ) -> None:
-    index = live_index(embedder.identity, embedder.dim)
     call_command("tune_search")
     assert "in use from now on" in capsys.readouterr().out
-    tuning = index.corpus().tuning
+    tuning = corpus_for(embedder.identity, embedder.dim).tuning
     assert tuning is not None
     assert len(tuning.categories) == 5
     measures = PublishedTuning.objects.get().measures
@@ -36,9 +35,9 @@ def test_orders_results_by_what_the_catalog_teaches_until_switched_off(
     assert measures["tuned"]["first"] >= measures["plain"]["first"] - 0.01
     assert measures["strength"] == tuning.strength
     call_command("tune_search", "--off")
-    assert index.corpus().tuning is None
+    assert corpus_for(embedder.identity, embedder.dim).tuning is None
     call_command("tune_search")
-    assert index.corpus().tuning is not None
+    assert corpus_for(embedder.identity, embedder.dim).tuning is not None
 
 
 @pytest.mark.usefixtures("demo")
@@ -73,7 +72,7 @@ def test_learns_from_all_pictures_that_are_searched(
     hidden = make_product(image=picture(2))
     hidden.active = False
     hidden.save()
-    examples = examples_of(live_index(embedder.identity, embedder.dim).corpus())
+    examples = examples_of(corpus_for(embedder.identity, embedder.dim))
     assert examples.products.tolist() == [first.pk, second.pk]
     assert examples.labels.tolist() == [first.category_id, second.category_id]
     seen = joined(list(changed_copies(examples, embedder)), embedder.dim)
@@ -87,7 +86,7 @@ def test_photo_that_is_gone_is_left_out(
     make_product: MakeProduct, picture: Picture, embedder: Embedder
 ) -> None:
     products = [make_product(image=picture(seed)) for seed in range(2)]
-    examples = examples_of(live_index(embedder.identity, embedder.dim).corpus())
+    examples = examples_of(corpus_for(embedder.identity, embedder.dim))
     products[0].image.storage.delete(products[0].image.name)
     (seen,) = changed_copies(examples, embedder)
     assert set(seen.products.tolist()) == {products[1].pk}
