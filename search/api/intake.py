@@ -21,16 +21,17 @@ from search.demand.records import record_demand
 from search.metrics import RESULTS, count_fetch
 from search.queries.cache import keep_address, kept_address
 from search.queries.query import (
+    Busy,
     Crop,
     NotCroppable,
     NotSearchable,
     Query,
+    Slots,
     UnknownQuery,
     query_by_id,
     query_by_photo,
     query_by_product,
 )
-from search.queries.slots import Busy, Slots
 from search.queries.steering import product_vectors, steered
 from search.service import Answer, NothingToSearch, Options, search
 

@@ -2,9 +2,12 @@
 
 import re
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from math import ceil
+from threading import BoundedSemaphore
 from time import perf_counter
 
 import numpy as np
@@ -20,7 +23,6 @@ from catalog.pictures.limits import image_limits
 from catalog.vectors import InvalidVector, from_bytes
 from search.metrics import milliseconds
 from search.queries import cache
-from search.queries.slots import Slots
 
 Crop = tuple[float, float, float, float]  # x, y, width, height as fractions of the upright picture
 
@@ -35,8 +37,6 @@ PHOTO_ID_SALT = "search.queries"
 PRODUCT_ID = re.compile(r"product-([0-9]{1,18})\Z")
 FRAME_BYTES = 4 * 8  # a vector is kept behind its frame, which is four doubles
 
-DECODING = Slots(2, patience=5)  # decoding some pictures takes 300 MB
-
 
 class UnknownQuery(Exception):
     """The photo was never searched with here, or too long ago, or the product is gone."""
@@ -48,6 +48,34 @@ class NotSearchable(Exception):
 
 class NotCroppable(Exception):
     """Only a photo can be cropped; this query is a product."""
+
+
+class Busy(Exception):
+    """No slot became free in time; the message is a sentence for the shopper."""
+
+
+class Slots:
+    """Limits how many threads of this process do something costly at once.
+
+    A thread that has waited `patience` seconds for a slot gives up.
+    """
+
+    def __init__(self, number: int, *, patience: float) -> None:
+        self.patience = patience
+        self._free = BoundedSemaphore(number)
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Hold a slot. Raises Busy."""
+        if not self._free.acquire(timeout=self.patience):
+            raise Busy("Too many are searching just now. Please try again in a few seconds.")
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
+DECODING = Slots(2, patience=5)  # decoding some pictures takes 300 MB
 
 
 @dataclass(frozen=True)

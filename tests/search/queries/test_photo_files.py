@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from search.queries import photo_files
-from search.queries.photo_files import PhotoFiles
+from search.queries import cache as query_cache
+from search.queries.cache import PhotoFiles
 from visualsearch import settings as shop
 
 
@@ -56,7 +56,7 @@ def test_misses_a_torn_file(tmp_path: Path, left: int) -> None:
 def test_photo_that_nobody_comes_back_for_goes_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(photo_files, "SWEEP_SECONDS", 0.1)
+    monkeypatch.setattr(query_cache, "SWEEP_SECONDS", 0.1)
     cache = photo_cache(tmp_path)
     for _ in range(2):  # it goes on after it has once been through
         cache.set("one", b"photo", 0.3)
@@ -96,5 +96,5 @@ def test_keeps_hardly_more_without_listing_the_folder_each_time(
 
 def test_shop_without_redis_keeps_photos_so() -> None:
     assert not shop.CACHE_URL
-    assert shop.CACHES["pictures"]["BACKEND"] == "search.queries.photo_files.PhotoFiles"
+    assert shop.CACHES["pictures"]["BACKEND"] == "search.queries.cache.PhotoFiles"
     call_command("check")

@@ -10,8 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from search.api.intake import FETCHING
-from search.queries.query import DECODING
-from search.queries.slots import Busy, Slots
+from search.queries.query import DECODING, Busy, Slots
 from tests.conftest import MakeProduct, Picture
 from tests.search.api.test_search import Post, post
 from visualsearch import gunicorn
