@@ -1,7 +1,6 @@
 from django.urls import path
 
-from catalog.api.sync import ProductBatch, ProductBySKU
-from catalog.api.views import CategoryList, ProductDetail, ProductList
+from catalog.api.views import CategoryList, ProductBatch, ProductBySKU, ProductDetail, ProductList
 
 urlpatterns = [
     path("api/products/", ProductList.as_view(), name="api-products"),

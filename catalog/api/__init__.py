@@ -1,1 +1,6 @@
-"""The catalog's endpoints: everybody reads, staff write."""
+"""The REST API of the catalog: everybody may read products, staff may write them.
+
+`search.api` shares its errors and the parts of its OpenAPI schema.
+"""
+
+__all__ = ["errors", "exceptions", "parsers", "permissions", "schema", "serializers", "views"]

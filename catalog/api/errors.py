@@ -1,46 +1,66 @@
-"""The errors that the API answers with beside DRF's own."""
+"""Errors of the API as answers: DRF's own, and those that Django or the database raise."""
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views import defaults
 from rest_framework import status
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from catalog.api.refusals import refusal_of
+from catalog.api.exceptions import Conflict, TooLarge
+
+# What Django raises before a view runs, or the database at the commit; subclasses come first.
+ANSWERS: tuple[tuple[type[Exception], APIException], ...] = (
+    (RequestDataTooBig, TooLarge("The text of this request is too large.")),
+    (TooManyFilesSent, TooLarge("The request has too many files.")),
+    (TooManyFieldsSent, TooLarge("The request has too many fields.")),
+    (SuspiciousOperation, ParseError("The request can't be read.")),
+    (BadRequest, ParseError("The request can't be read.")),
+    (UnreadablePostError, ParseError("The upload broke off.")),
+    (IntegrityError, Conflict()),
+)
 
 
 def answer_to(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's answer, to what Django itself or the database refuses as well."""
-    return exception_handler(refusal_of(error) or error, context)
+    """DRF's exception handler, which also answers the errors of Django and the database."""
+    return exception_handler(_as_api_error(error) or error, context)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The answer to a request that Django refuses: a page, or JSON for the API."""
-    refusal = refusal_of(exception)
-    if refusal is None or not is_api(request):
+    answer = _as_api_error(exception)
+    if answer is None or not is_api(request):
         return defaults.bad_request(request, exception)
-    return JsonResponse({"detail": refusal.detail}, status=refusal.status_code)
+    return JsonResponse({"detail": answer.detail}, status=answer.status_code)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The answer where somebody lacks a right: a page, or JSON for the API."""
+    """The answer to somebody without permission: a page, or JSON for the API."""
     if is_api(request):
         return JsonResponse({"detail": "You may not do this."}, status=status.HTTP_403_FORBIDDEN)
     return defaults.permission_denied(request, PermissionDenied())
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The answer where an address leads nowhere: a page, or JSON for the API."""
+    """The answer for an unknown address: a page, or JSON for the API."""
     if is_api(request):
         return JsonResponse({"detail": "Not found."}, status=status.HTTP_404_NOT_FOUND)
     return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The answer where something broke: a page, or JSON for the API."""
+    """The answer to an unexpected error: a page, or JSON for the API."""
     if is_api(request):
         detail = "Something broke on our side. It has been noted."
         return JsonResponse({"detail": detail}, status=status.HTTP_500_INTERNAL_SERVER_ERROR)
@@ -48,5 +68,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def is_api(request: HttpRequest) -> bool:
-    """Whether who asks expects JSON; `/search` is where the original had its API."""
+    """Whether the client expects JSON; `/search` is the API of photo-analyzer's clients."""
     return request.path.startswith("/api/") or request.path == "/search"
+
+
+def _as_api_error(error: Exception) -> APIException | None:
+    return next((answer for kind, answer in ANSWERS if isinstance(error, kind)), None)

@@ -1,4 +1,4 @@
-"""How the API reads what it is sent: as UTF-8, and no more than it has a use for."""
+"""Parsers of request bodies: as UTF-8, up to a size, with the client's errors as 400."""
 
 import json
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from django.conf import settings
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 
-from catalog.api.refusals import TooLarge
+from catalog.api.exceptions import TooLarge
 
-MOST_BYTES = 2**20
+MAX_BYTES = 2**20
 
 
 class BoundedFormParser(FormParser):
-    """A form of bounded size. One with files is read by Django, which bounds its fields itself."""
+    """A form without files, of bounded size; Django itself bounds forms with files."""
 
     def parse(
         self,
@@ -23,11 +23,11 @@ class BoundedFormParser(FormParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        return super().parse(_bounded(stream, MOST_BYTES), media_type, parser_context)
+        return super().parse(_bounded(stream, MAX_BYTES), media_type, parser_context)
 
 
 class UploadParser(MultiPartParser):
-    """A form with files; headers that Django stumbles over are the sender's error."""
+    """A form with files; malformed headers that make Django fail are the client's error."""
 
     def parse(
         self,
@@ -37,17 +37,17 @@ class UploadParser(MultiPartParser):
     ) -> Any:
         try:
             return super().parse(stream, media_type, parser_context)
-        except TypeError as error:  # of a parameter in parts, given twice: x*1=a; x*=b
+        except TypeError as error:  # a header parameter given twice, in parts: x*1=a; x*=b
             raise ParseError("The upload can't be read.") from error
 
 
 class BoundedJSONParser(JSONParser):
-    """JSON as RFC 8259 has it; nesting beyond what Python can follow is the sender's error.
+    """JSON as in RFC 8259. Nesting too deep for Python is the client's error.
 
-    So is half a surrogate pair: no answer could repeat it.
+    So is a lone surrogate, which no answer could repeat.
     """
 
-    most_bytes = MOST_BYTES
+    max_bytes = MAX_BYTES
 
     def parse(
         self,
@@ -55,25 +55,25 @@ class BoundedJSONParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        bounded = _bounded(stream, self.most_bytes)
+        bounded = _bounded(stream, self.max_bytes)
         try:
             data = super().parse(bounded, media_type, parser_context)
             json.dumps(data, ensure_ascii=False).encode()
         except RecursionError as error:
             raise ParseError("The JSON is nested too deeply.") from error
         except UnicodeEncodeError as error:
-            raise ParseError("The JSON has half a surrogate pair, which is no text.") from error
+            raise ParseError("The JSON has half a surrogate pair, which is not text.") from error
         return data
 
 
 class BatchParser(BoundedJSONParser):
-    """JSON that has room for 500 products with the longest addresses: what Django lets in."""
+    """JSON as large as Django accepts: enough for 500 products with the longest addresses."""
 
-    most_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or MOST_BYTES
+    max_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or MAX_BYTES
 
 
-def _bounded(stream: IO[Any], most_bytes: int) -> BytesIO:
-    data = stream.read(most_bytes + 1)
-    if len(data) > most_bytes:
-        raise TooLarge(f"The request is too large; {most_bytes / 2**20:g} MB are the most.")
+def _bounded(stream: IO[Any], max_bytes: int) -> BytesIO:
+    data = stream.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise TooLarge(f"The request is too large; the maximum is {max_bytes / 2**20:g} MB.")
     return BytesIO(data)

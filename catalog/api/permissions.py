@@ -8,20 +8,20 @@ from rest_framework.request import Request
 
 ADD, CHANGE, DELETE = (f"catalog.{verb}_product" for verb in ("add", "change", "delete"))
 
-Rights = Mapping[str, tuple[str, ...]]  # by method
+Permissions = Mapping[str, tuple[str, ...]]  # by HTTP method
 
 
 class StaffWrites(BasePermission):
-    """Everybody reads; who writes is staff and has the rights that a view names for the method.
+    """Everybody may read. Only staff with the permissions that the view names may write.
 
-    The rights are those of the admin, given to people and groups there.
+    The permissions are those that the admin gives to users and groups.
     """
 
-    message = "This takes staff with the right to do it."
+    message = "Only staff with permission may do this."
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if request.method in SAFE_METHODS:
             return True
-        rights: Rights = view.rights
-        needed = rights.get(str(request.method), ())
+        permissions: Permissions = view.write_permissions
+        needed = permissions.get(str(request.method), ())
         return request.user.is_staff and request.user.has_perms(needed)

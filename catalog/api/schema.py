@@ -1,4 +1,4 @@
-"""What the API's schema says beyond what can be read off the code."""
+"""Parts of the OpenAPI schema that drf-spectacular can't derive from the code."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ ID = OpenApiParameter(
     "id",
     {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
     OpenApiParameter.PATH,
-    description="The product's number here.",
+    description="The product's number on this site.",
 )
-# As SKUField has it: no control characters, and not spaces alone.
+# As SKUField validates: no control characters, and not only spaces.
 SKU = OpenApiParameter(
     "sku",
     {
@@ -24,7 +24,7 @@ SKU = OpenApiParameter(
         "pattern": r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$",
     },
     OpenApiParameter.PATH,
-    description="The shop's own key; what an address can't hold is percent-encoded.",
+    description="The shop's own key, percent-encoded.",
 )
 
 
@@ -34,32 +34,32 @@ class ErrorSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField(help_text="A sentence for a person.")
 
 
-# By status: when it is given, and a sentence that comes with it.
-TROUBLE = {
-    401: ("The token is false or, where it takes one, missing.", "Invalid token."),
+# By status: when it is returned, and an example of its sentence.
+ERROR_EXAMPLES = {
+    401: ("The token is invalid, or missing where one is required.", "Invalid token."),
     403: (
-        "No right to do this, or no CSRF token in a session.",
+        "No permission, or no CSRF token in a session.",
         "You do not have permission to perform this action.",
     ),
-    404: ("There is no such thing.", "Not found."),
+    404: ("It does not exist.", "Not found."),
     409: (
         "Somebody else changed the same just now.",
         "Somebody changed the same just now. Try again.",
     ),
     413: (
         "The file, or the request as a whole, is too large.",
-        "The file is too large; 10 MB are the most.",
+        "The file is too large; the maximum is 10 MB.",
     ),
     415: (
-        "The body is of a type that is not taken here.",
+        "The content type of the body is not supported here.",
         'Unsupported media type "text/plain" in request.',
     ),
     429: (
-        "Too many requests; `Retry-After` is how long to wait.",
+        "Too many requests; `Retry-After` says how many seconds to wait.",
         "You have searched very often just now. Please try again in 12 seconds.",
     ),
     503: (
-        "Out of order, such as a full disk, or not ready yet.",
+        "Not working, for example because the disk is full, or not ready yet.",
         "There is nothing to search yet: no product's picture has been read. "
         "Run: python manage.py build_embeddings",
     ),
@@ -67,7 +67,7 @@ TROUBLE = {
 ERRORS = {
     400: OpenApiResponse(
         OpenApiTypes.OBJECT,
-        "What is wrong: sentences by field, or one as `detail`.",
+        "What is wrong: sentences by field, or one sentence as `detail`.",
         [
             OpenApiExample("A field", {"price": ["A valid number is required."]}),
             OpenApiExample("The whole", {"detail": "The request can't be read."}),
@@ -77,7 +77,7 @@ ERRORS = {
     status: OpenApiResponse(
         ErrorSerializer, when, [OpenApiExample("A sentence", {"detail": sentence})]
     )
-    for status, (when, sentence) in TROUBLE.items()
+    for status, (when, sentence) in ERROR_EXAMPLES.items()
 }
 
 
@@ -87,12 +87,12 @@ def errors(*codes: int) -> dict[int, OpenApiResponse]:
 
 
 def under_api(endpoints: list[Endpoint]) -> list[Endpoint]:
-    """The endpoints to tell of: `/search`, the original's address, is `/api/search/` again."""
+    """The documented endpoints, without `/search`, the old address of `/api/search/`."""
     return [endpoint for endpoint in endpoints if endpoint[0].startswith("/api/")]
 
 
 def public(result: Schema, **_: Any) -> Schema:
-    """The schema whose endpoints ask for no key where they can do without."""
+    """The schema, where endpoints that work without a token do not ask for one."""
     for endpoint in result["paths"].values():
         for operation in endpoint.values():
             if {} in operation.get("security", ()):

@@ -1,11 +1,75 @@
-"""The catalog as the API shows it."""
+"""Products and categories in JSON: fields and serializers for what is shown and what is sent."""
 
 from typing import Any, ClassVar
 
+from django.core.validators import RegexValidator, URLValidator
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.fields import empty
 
-from catalog.api.changes import OUTCOMES, Outcome
+from catalog.api.exceptions import TooLarge
+from catalog.importers.writer import REQUIRED, STATUSES, WriteResult
 from catalog.models import Category, Product
+from catalog.pictures.fields import NewPicture
+from catalog.pictures.gate import InvalidImage
+from catalog.pictures.limits import image_limits
+
+BATCH_SIZE = 500
+# The example in the API's documentation.
+MUG = {
+    "sku": "mug-42",
+    "name": "Stoneware Mug",
+    "category": "Kitchen",
+    "price": 12.90,
+    "currency": "EUR",
+    "link": "https://shop.example/mug-42",
+    "active": True,
+    "image_url": "https://shop.example/pictures/mug-42.jpg",
+}
+
+# DRF itself refuses only NUL and lone surrogates.
+printable = RegexValidator(r"^[^\x00-\x1f\x7f-\x9f]*\Z", "Control characters are not allowed.")
+currency_code = RegexValidator(r"^[A-Z]{3}\Z", "Give three capital letters, such as EUR.")
+http_url = URLValidator(schemes=("http", "https"))
+# Looser than URLValidator, because the name of a shop's own image server may have no dot. The
+# fetcher decides which hosts it may reach.
+http_address = RegexValidator(
+    r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\x00-\x1f\x7f-\x9f]+\Z", "Give an http(s) address."
+)
+
+
+class LineField(serializers.CharField):
+    """One line of text, checked by a validator."""
+
+    def __init__(self, validator: RegexValidator = printable, **options: Any) -> None:
+        super().__init__(**options)
+        self.validators.append(validator)
+
+
+class SKUField(LineField):
+    """The shop's own key of a product."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_length": 64} | options)
+
+
+class FlagField(serializers.BooleanField):
+    """True or false. Missing from a form means unchanged, where DRF would read false."""
+
+    default_empty_html = empty
+
+
+class PictureUploadField(serializers.FileField):
+    """An uploaded file, as a NewPicture that has passed the picture gate."""
+
+    def to_internal_value(self, data: Any) -> NewPicture:
+        upload = super().to_internal_value(data)
+        if upload.size > image_limits().bytes:
+            raise TooLarge
+        try:
+            return NewPicture(upload.read())
+        except InvalidImage as error:
+            raise serializers.ValidationError(str(error)) from error
 
 
 class CategorySerializer(serializers.ModelSerializer[Category]):
@@ -19,8 +83,8 @@ class CategorySerializer(serializers.ModelSerializer[Category]):
         model = Category
         fields = ("id", "name", "products")
         extra_kwargs: ClassVar = {
-            "id": {"help_text": "Its number here."},
-            "name": {"help_text": "Its name, such as Shoes; no two share one."},
+            "id": {"help_text": "The number that this site gave it."},
+            "name": {"help_text": "Its unique name, such as Shoes."},
         }
 
 
@@ -32,7 +96,7 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
     image_src = serializers.FileField(
         source="image", allow_null=True, help_text="The address of its picture."
     )
-    url = serializers.SerializerMethodField(help_text="Its page here.")
+    url = serializers.SerializerMethodField(help_text="Its page on this site.")
 
     class Meta:
         model = Product
@@ -48,14 +112,14 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
             "link",
         )
         extra_kwargs: ClassVar = {
-            "id": {"help_text": "Its number here."},
-            "sku": {"help_text": "The shop's own key; no two products share one."},
+            "id": {"help_text": "The number that this site gave it."},
+            "sku": {"help_text": "The shop's own key, unique among products."},
             "name": {"help_text": "What shoppers read."},
             "currency": {"help_text": "ISO 4217, such as EUR."},
             "active": {"help_text": "Whether shoppers see it and search finds it."},
             "image_url": {"help_text": "Where its picture is fetched from, or came from."},
-            "embedding_status": {"help_text": "Whether search knows its picture."},
-            "embedding_error": {"help_text": "Why it does not, as a sentence."},
+            "embedding_status": {"help_text": "Whether search can use its picture."},
+            "embedding_error": {"help_text": "Why search can't use its picture, as a sentence."},
         }
 
     def get_url(self, product: Product) -> str:
@@ -64,7 +128,7 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
 
 
 class StaffProductSerializer(ProductSerializer):
-    """A product as staff see it: with its state."""
+    """A product as staff see it, with the state of its picture."""
 
     class Meta(ProductSerializer.Meta):
         fields = (
@@ -76,13 +140,14 @@ class StaffProductSerializer(ProductSerializer):
         )
 
 
-class OutcomeSerializer(serializers.Serializer[Outcome]):
-    """What became of one item of a batch."""
+@extend_schema_serializer(component_name="Outcome")
+class BatchResultSerializer(serializers.Serializer[WriteResult]):
+    """What happened to one item of a batch."""
 
-    sku = serializers.CharField(allow_null=True, help_text="As it was sent; null without one.")
-    status = serializers.ChoiceField(OUTCOMES, help_text="What became of it.")
+    sku = serializers.CharField(allow_null=True, help_text="As it was sent; null if missing.")
+    status = serializers.ChoiceField(STATUSES, help_text="What happened to the item.")
     id = serializers.IntegerField(
-        allow_null=True, help_text="The product's number here; null where it failed."
+        allow_null=True, help_text="The product's number on this site; null where it failed."
     )
     errors = serializers.DictField(  # type: ignore[assignment]
         help_text="Sentences by field, where it failed."
@@ -90,6 +155,102 @@ class OutcomeSerializer(serializers.Serializer[Outcome]):
 
 
 class BatchAnswerSerializer(serializers.Serializer[Any]):
-    """What became of each item: the products in their order, then what was to be deleted."""
+    """What happened to each item: first the products in their order, then the deletions."""
 
-    results = OutcomeSerializer(many=True, help_text="One for each item.")
+    results = BatchResultSerializer(many=True, help_text="One for each item.")
+
+
+@extend_schema_serializer(examples=[OpenApiExample("A mug", MUG, request_only=True)])
+class ProductDraftSerializer(serializers.Serializer[Any]):
+    """A product as staff send it. A category that does not exist yet is created."""
+
+    sku = SKUField(help_text="The shop's own key, unique among products.")
+    name = LineField(max_length=200, help_text="What shoppers read, such as Stoneware Mug.")
+    category = LineField(
+        max_length=100,
+        help_text="By name. A new one is created if you may add categories.",
+    )
+    price = serializers.DecimalField(
+        10, 2, min_value=0, help_text="A number with at most two decimals, such as 12.90."
+    )
+    currency = LineField(currency_code, required=False, help_text="ISO 4217, such as EUR.")
+    link = LineField(
+        validators=[http_url],
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        help_text="The product's page in the shop.",
+    )
+    active = FlagField(required=False, help_text="Whether shoppers see it.")
+    image = PictureUploadField(
+        required=False,
+        allow_null=True,
+        help_text="The picture as an upload: multipart/form-data. null removes it.",
+    )
+    image_url = LineField(
+        http_address,
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        help_text="The address from which the picture is fetched soon, unless one is uploaded.",
+    )
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("A new price", {"price": 9.90}, request_only=True)]
+)
+class UpsertSerializer(ProductDraftSerializer):
+    """Missing fields stay as they are; a new product needs name, category and price."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        fields = super().get_fields()
+        for name in ("sku", *REQUIRED):
+            fields[name].required = False
+        return fields
+
+
+@extend_schema_serializer(examples=[])
+class BatchItemSerializer(UpsertSerializer):
+    """A product of a batch. Its picture can be given by address only."""
+
+    image = None  # type: ignore[assignment]
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        fields = super().get_fields()
+        fields["sku"].required = True
+        return fields
+
+
+@extend_schema_field(BatchItemSerializer(many=True))
+class BatchItemsField(serializers.ListField):
+    """Items, which are validated one by one later, so that each has its own errors."""
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class SKUsField(serializers.ListField):
+    """SKUs, which are validated one by one later."""
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Two products and one to delete",
+            {"products": [MUG, {"sku": "mug-41", "price": 9.90}], "delete": ["mug-40"]},
+            request_only=True,
+        )
+    ]
+)
+class BatchSerializer(serializers.Serializer[Any]):
+    """Products to create or change, and SKUs of products to delete: at most 500 items in all."""
+
+    products = BatchItemsField(
+        required=False, help_text="Created or changed one by one, in this order."
+    )
+    delete = SKUsField(required=False, help_text="SKUs of products that are deleted afterwards.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError("Give products, delete or both.")
+        if sum(map(len, attrs.values())) > BATCH_SIZE:
+            raise serializers.ValidationError(f"The maximum is {BATCH_SIZE} items.")
+        return attrs

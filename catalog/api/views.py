@@ -1,34 +1,51 @@
-"""The catalog's endpoints: everybody reads, staff write."""
+"""The endpoints of the catalog: everybody may read, staff may write."""
 
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import filters, generics, mixins, serializers, status
+from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.permissions import IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog.api.changes import CREATED, Outcome, Values, change, create
-from catalog.api.drafts import ProductDraftSerializer
-from catalog.api.fields import LineField
-from catalog.api.permissions import ADD, CHANGE, DELETE, Rights, StaffWrites
-from catalog.api.schema import ID, errors
-from catalog.api.serializers import CategorySerializer, ProductSerializer, StaffProductSerializer
+from catalog.api.parsers import BatchParser
+from catalog.api.permissions import ADD, CHANGE, DELETE, Permissions, StaffWrites
+from catalog.api.schema import ID, SKU, errors
+from catalog.api.serializers import (
+    BatchAnswerSerializer,
+    BatchItemSerializer,
+    BatchSerializer,
+    CategorySerializer,
+    LineField,
+    ProductDraftSerializer,
+    ProductSerializer,
+    SKUField,
+    StaffProductSerializer,
+    UpsertSerializer,
+)
+from catalog.importers.writer import CREATED, FAILED, ProductWriter, Values, WriteResult
 from catalog.models import Category, Product
+from catalog.signals import in_one_request
 
-WRITING = errors(400, 401, 403, 409, 413, 415, 503)
-MOST_TERMS = 20  # the database takes a few hundred at most
+WRITE_ERRORS = errors(400, 401, 403, 409, 413, 415, 503)
+MAX_SEARCH_WORDS = 20  # each is a condition of the query; databases take a few hundred
 PAGE = {
-    "count": {"description": "How many there are on all pages."},
+    "count": {"description": "The number of items on all pages."},
     "next": {"description": "The address of the next page; null on the last one."},
-    "previous": {"description": "The address of the page before; null on the first one."},
-    "results": {"description": "What is on this page."},
+    "previous": {"description": "The address of the previous page; null on the first one."},
+    "results": {"description": "The items on this page."},
 }
 LOCATION = OpenApiParameter(
-    "Location", str, OpenApiParameter.HEADER, description="Where it is now.", response=[201]
+    "Location",
+    str,
+    OpenApiParameter.HEADER,
+    description="The address of the new product.",
+    response=[201],
 )
 
 
@@ -39,15 +56,15 @@ class Pages(PageNumberPagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         page = super().get_paginated_response_schema(schema)
-        said = {name: about | PAGE[name] for name, about in page["properties"].items()}
-        return page | {"properties": said}
+        properties = {name: about | PAGE[name] for name, about in page["properties"].items()}
+        return page | {"properties": properties}
 
 
 class ProductView(generics.GenericAPIView[Product]):
-    """Products as the person who asks may see them: staff see hidden ones and their state."""
+    """Products as the user may see them: staff also see hidden ones and the pictures' states."""
 
     permission_classes = (IsAuthenticatedOrReadOnly, StaffWrites)
-    rights: ClassVar[Rights] = {}
+    write_permissions: ClassVar[Permissions] = {}
     draft_class: type[ProductDraftSerializer] = ProductDraftSerializer
 
     def get_queryset(self) -> QuerySet[Product]:
@@ -58,40 +75,44 @@ class ProductView(generics.GenericAPIView[Product]):
         return StaffProductSerializer if self.request.user.is_staff else ProductSerializer
 
     def draft(self, *, partial: bool = False) -> Values:
-        """What was sent, validated. Raises ValidationError."""
-        context = self.get_serializer_context()
-        given = self.draft_class(data=self.request.data, partial=partial, context=context)
-        given.is_valid(raise_exception=True)
-        values: Values = given.validated_data
+        """The values in the request's body. Raises ValidationError."""
+        draft = self.draft_class(data=self.request.data, partial=partial)
+        draft.is_valid(raise_exception=True)
+        values: Values = draft.validated_data
         return values
 
-    def answer(self, outcome: Outcome) -> Response:
+    def writer(self, *skus: str) -> ProductWriter:
+        """A writer for products with these SKUs, with the user's permissions."""
+        may_add = self.request.user.has_perm("catalog.add_category")
+        return ProductWriter(skus, may_add_categories=may_add)
+
+    def answer(self, result: WriteResult) -> Response:
         """The product as it is after the commit."""
-        product = generics.get_object_or_404(self.get_queryset(), pk=outcome.id)
+        product = generics.get_object_or_404(self.get_queryset(), pk=result.id)
         data = self.get_serializer(product).data
-        if outcome.status != CREATED:
+        if result.status != CREATED:
             return Response(data)
-        place = self.request.build_absolute_uri(reverse("api-product", args=(product.pk,)))
-        return Response(data, status.HTTP_201_CREATED, headers={"Location": place})
+        address = self.request.build_absolute_uri(reverse("api-product", args=(product.pk,)))
+        return Response(data, status.HTTP_201_CREATED, headers={"Location": address})
 
 
 class ListSerializer(serializers.Serializer[Any]):
-    """What the list can be asked for."""
+    """The options of the list of products."""
 
     search = LineField(
         max_length=200,
         default="",
         allow_blank=True,
-        help_text="Words to look for in names and SKUs; a product has all of them. 20 at most.",
+        help_text="At most 20 words; a product's name or SKU must contain each of them.",
     )
     page = serializers.IntegerField(
-        min_value=1, default=1, help_text="Which page, from 1; one that is not there is a 404."
+        min_value=1, default=1, help_text="The page, from 1; a page after the last one is a 404."
     )
     limit = serializers.IntegerField(
         min_value=1,
         max_value=Pages.max_page_size,
         default=Pages.page_size,
-        help_text="How many products a page has.",
+        help_text="The number of products on a page.",
     )
     category = serializers.ListField(
         child=LineField(max_length=100),
@@ -103,33 +124,35 @@ class ListSerializer(serializers.Serializer[Any]):
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
         max_length=Pages.max_page_size,
         default=list,
-        help_text="Only the product of this number; repeat it for more.",
+        help_text="Only the product with this number; repeat it for more.",
     )
 
     def validate_search(self, text: str) -> str:
-        if len(text.replace(",", " ").split()) > MOST_TERMS:
-            raise serializers.ValidationError(f"{MOST_TERMS} words are the most.")
+        if len(text.replace(",", " ").split()) > MAX_SEARCH_WORDS:
+            raise serializers.ValidationError(f"The maximum is {MAX_SEARCH_WORDS} words.")
         return text
 
 
 class ListFilter(filters.BaseFilterBackend):
-    """Looks at all that is asked, so it comes before the other filters."""
+    """Filters by category and id. It validates all options, so it runs before other filters."""
 
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: Any
     ) -> QuerySet[Any]:
-        asked = ListSerializer(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        wanted = {"category__name__in": "category", "pk__in": "id"}
-        chosen = {lookup: asked.validated_data[name] for lookup, name in wanted.items()}
-        return queryset.filter(**{lookup: values for lookup, values in chosen.items() if values})
+        options = ListSerializer(data=request.query_params)
+        options.is_valid(raise_exception=True)
+        if categories := options.validated_data["category"]:
+            queryset = queryset.filter(category__name__in=categories)
+        if ids := options.validated_data["id"]:
+            queryset = queryset.filter(pk__in=ids)
+        return queryset
 
 
 class ProductList(mixins.ListModelMixin, ProductView):
     pagination_class = Pages
     filter_backends = (ListFilter, filters.SearchFilter)
     search_fields = ("name", "sku")
-    rights: ClassVar = {"POST": (ADD,)}
+    write_permissions: ClassVar = {"POST": (ADD,)}
 
     @extend_schema(
         parameters=[ListSerializer],
@@ -142,16 +165,19 @@ class ProductList(mixins.ListModelMixin, ProductView):
     @extend_schema(
         request=ProductDraftSerializer,
         parameters=[LOCATION],
-        responses={201: StaffProductSerializer} | WRITING,
+        responses={201: StaffProductSerializer} | WRITE_ERRORS,
     )
     def post(self, request: Request) -> Response:
         """Create a product."""
-        return self.answer(create(self.draft()))
+        values = self.draft()
+        with transaction.atomic():
+            result = _successful(self.writer().write(Product(), values))
+        return self.answer(result)
 
 
 @extend_schema(parameters=[ID])
 class ProductDetail(mixins.RetrieveModelMixin, ProductView):
-    rights: ClassVar = {"PUT": (CHANGE,), "PATCH": (CHANGE,), "DELETE": (DELETE,)}
+    write_permissions: ClassVar = {"PUT": (CHANGE,), "PATCH": (CHANGE,), "DELETE": (DELETE,)}
 
     @extend_schema(responses={200: ProductSerializer} | errors(401, 404))
     def get(self, request: Request, pk: int) -> Response:
@@ -160,27 +186,115 @@ class ProductDetail(mixins.RetrieveModelMixin, ProductView):
 
     @extend_schema(
         request=ProductDraftSerializer,
-        responses={200: StaffProductSerializer} | WRITING | errors(404),
+        responses={200: StaffProductSerializer} | WRITE_ERRORS | errors(404),
     )
     def put(self, request: Request, pk: int) -> Response:
-        """Change a product. What may be left out and is, stays as it was."""
-        self.get_object()
-        return self.answer(change(pk, self.draft()))
+        """Change a product. Optional fields that are missing stay as they are."""
+        return self._change(pk)
 
     @extend_schema(
         request=ProductDraftSerializer(partial=True),
-        responses={200: StaffProductSerializer} | WRITING | errors(404),
+        responses={200: StaffProductSerializer} | WRITE_ERRORS | errors(404),
     )
     def patch(self, request: Request, pk: int) -> Response:
         """Change some of a product's fields."""
-        self.get_object()
-        return self.answer(change(pk, self.draft(partial=True)))
+        return self._change(pk, partial=True)
 
     @extend_schema(responses={204: None} | errors(401, 403, 404))
     def delete(self, request: Request, pk: int) -> Response:
         """Delete a product with its pictures."""
         self.get_object().delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _change(self, pk: int, *, partial: bool = False) -> Response:
+        self.get_object()
+        values = self.draft(partial=partial)
+        products = Product.objects.select_for_update(of=("self",)).select_related("category")
+        with transaction.atomic():
+            product = generics.get_object_or_404(products, pk=pk)
+            result = _successful(self.writer().write(product, values))
+        return self.answer(result)
+
+
+@extend_schema(parameters=[SKU])
+class ProductBySKU(ProductView):
+    lookup_field = "sku"
+    draft_class = UpsertSerializer
+    write_permissions: ClassVar = {"PUT": (ADD, CHANGE), "DELETE": (DELETE,)}
+
+    @extend_schema(responses={200: ProductSerializer} | errors(400, 401, 404))
+    def get(self, request: Request, sku: str) -> Response:
+        """One product, by its SKU."""
+        return Response(self.get_serializer(self._product(sku)).data)
+
+    @extend_schema(
+        request=UpsertSerializer,
+        parameters=[LOCATION],
+        responses={200: StaffProductSerializer, 201: StaffProductSerializer} | WRITE_ERRORS,
+    )
+    def put(self, request: Request, sku: str) -> Response:
+        """Create the product with this SKU, or change it.
+
+        Missing fields stay as they are. If nothing differs, nothing is written.
+        """
+        values = self.draft()
+        sku = self._validated(sku)
+        if values.get("sku", sku) != sku:
+            raise ValidationError({"sku": ["This is not the SKU in the address."]})
+        with transaction.atomic():
+            result = _successful(self.writer(sku).upsert({**values, "sku": sku}))
+        return self.answer(result)
+
+    @extend_schema(responses={204: None} | errors(400, 401, 403, 404))
+    def delete(self, request: Request, sku: str) -> Response:
+        """Delete the product with this SKU, and its pictures."""
+        self._product(sku).delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _product(self, sku: str) -> Product:
+        product: Product
+        product = generics.get_object_or_404(self.get_queryset(), sku=self._validated(sku))
+        return product
+
+    def _validated(self, sku: str) -> str:
+        try:
+            validated: str = SKUField().run_validation(sku)
+        except ValidationError as error:
+            raise ValidationError({"sku": error.detail}) from error
+        return validated
+
+
+class ProductBatch(ProductView):
+    parser_classes = (BatchParser,)
+    write_permissions: ClassVar = {"POST": (ADD, CHANGE)}
+
+    @extend_schema(
+        request=BatchSerializer,
+        responses={200: BatchAnswerSerializer} | errors(400, 401, 403, 409, 413, 415, 503),
+    )
+    def post(self, request: Request) -> Response:
+        """Create, change and delete many products by their SKUs; an item that fails stops no other.
+
+        The status is 200 even where items failed; there is a result for each item.
+        """
+        batch = BatchSerializer(data=request.data)
+        batch.is_valid(raise_exception=True)
+        if "delete" in batch.validated_data and not request.user.has_perm(DELETE):
+            self.permission_denied(request)
+        # Validated before the transaction, which holds locks.
+        upserts = [_validate(item) for item in batch.validated_data.get("products", ())]
+        deletions = [_validate({"sku": sku}) for sku in batch.validated_data.get("delete", ())]
+        skus = {item["sku"] for item in upserts + deletions if not isinstance(item, WriteResult)}
+        with in_one_request(), transaction.atomic():
+            writer = self.writer(*skus)
+            results = [
+                item if isinstance(item, WriteResult) else writer.upsert(item) for item in upserts
+            ]
+            results += [
+                item if isinstance(item, WriteResult) else writer.delete(item["sku"])
+                for item in deletions
+            ]
+        return Response(BatchAnswerSerializer({"results": results}).data)
 
 
 class CategoryList(generics.ListAPIView[Category]):
@@ -195,3 +309,22 @@ class CategoryList(generics.ListAPIView[Category]):
     @extend_schema(responses={200: CategorySerializer(many=True)} | errors(401))
     def get(self, request: Request) -> Response:
         return super().get(request)
+
+
+def _successful(result: WriteResult) -> WriteResult:
+    """The result. Raises ValidationError where it failed, so that the transaction rolls back."""
+    if result.status == FAILED:
+        raise ValidationError(result.errors)
+    return result
+
+
+def _validate(item: object) -> Values | WriteResult:
+    """The values of a batch's item, or a result that says what is wrong with it."""
+    draft = BatchItemSerializer(data=item)
+    if draft.is_valid():
+        values: Values = draft.validated_data
+        return values
+    sku = item.get("sku") if isinstance(item, dict) else None
+    return WriteResult(
+        FAILED, str(sku) if isinstance(sku, str | int) else None, errors=draft.errors
+    )

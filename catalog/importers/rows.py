@@ -1,120 +1,143 @@
-"""What a row of a catalog file says about a product, and giving it to the product."""
+"""A row of a catalog file: its cells become a product's values, its path becomes a picture."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
 from unicodedata import category
 
 from django.core.exceptions import ValidationError
 
-from catalog.importers.formulas import unescape
-from catalog.models import Category, Product
-from catalog.pictures.fields import NewPicture
+from catalog.fetching.remote import is_remote
+from catalog.importers.writer import Values
+from catalog.models import Product
+from catalog.pictures.fields import NewPicture, sha256
+from catalog.pictures.gate import InvalidImage
+from catalog.pictures.limits import image_limits
 
 COLUMNS = ("id", "name", "category", "image_url", "price")
 OPTIONAL = ("currency", "link", "active")
 NEVER_EMPTY = ("id", "name", "category", "price")
 YES = ("1", "true", "yes", "on")
 NO = ("0", "false", "no", "off")
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
+ESCAPED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
 
 
 class InvalidCatalogFile(Exception):
-    """The file can't be read as a catalog at all; the message says what is wrong with it."""
+    """The file as a whole can't be read as a catalog; the message says why."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One product as a file has it. What the file leaves empty is not among the `fields`."""
+    """One row of a file: the values of a product, or the error that makes it unreadable."""
 
-    sku: str
-    category: str
-    fields: Mapping[str, object]  # by the product's names
+    line: int  # as an editor counts; the last one where a value spans several lines
+    values: Values = field(default_factory=dict)
+    error: str = ""
 
     @property
-    def source(self) -> str:
-        """Where the picture is: an http(s) address, a path, or "" where the row says nothing."""
-        return str(self.fields.get("image_url", ""))
-
-    def agrees(self, product: Product) -> bool:
-        """Whether the product says all that already."""
-        same = all(getattr(product, name) == value for name, value in self.fields.items())
-        return same and product.category.name == self.category
+    def sku(self) -> str:
+        """The product's SKU; "" where the row is unreadable."""
+        return str(self.values.get("sku", ""))
 
 
 def check_header(cells: Sequence[object]) -> list[str]:
-    """The names of the columns. Raises InvalidCatalogFile where one lacks or is there twice."""
+    """The names of the columns. Raises InvalidCatalogFile where one is missing or repeated."""
     names = [text_of(cell).lower() for cell in cells]
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise InvalidCatalogFile(
             f"The header lacks {', '.join(missing)}. It must be: {','.join(COLUMNS)}"
         )
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise InvalidCatalogFile(f"The header has {', '.join(twice)} more than once.")
+    repeated = sorted({name for name in names if name and names.count(name) > 1})
+    if repeated:
+        raise InvalidCatalogFile(f"The header has {', '.join(repeated)} more than once.")
     return names
 
 
-def read_row(cells: Mapping[str, object]) -> Row:
-    """A row by its columns; cells of a spreadsheet may be numbers. Raises ValidationError."""
+def read_values(cells: Mapping[str, object]) -> dict[str, Any]:
+    """The product's values, from cells by column; empty cells leave a field as it is.
+
+    Cells of a spreadsheet may be numbers. Raises ValidationError.
+    """
     texts = {name: text_of(cells.get(name)) for name in (*COLUMNS, *OPTIONAL)}
-    # Only controls and what was no UTF-8: joiners, soft hyphens and the like belong to names.
+    # Only control characters and surrogates (bytes that were not UTF-8): joiners, soft hyphens and
+    # the like occur in real names.
     if any(category(letter) in ("Cc", "Cs") for text in texts.values() for letter in text):
         raise ValidationError("The row has control characters, or is not UTF-8.")
     empty = [name for name in NEVER_EMPTY if not texts[name]]
     if empty:
         raise ValidationError(f"{', '.join(empty)} must not be empty.")
-    given = {name: reader(texts[name]) for name, reader in _READERS.items() if texts[name]}
-    return Row(texts["id"], texts["category"], given)
+    readers: dict[str, Callable[[str], object]] = {"price": _price, "active": _boolean}
+    return {
+        "sku" if name == "id" else name: readers.get(name, str)(text)
+        for name, text in texts.items()
+        if text
+    }
 
 
-def fill(product: Product, row: Row, category: Callable[[str], Category]) -> set[str]:
-    """Give the product what the row says; the names of the fields that it changed.
+def with_local_picture(
+    values: Values, product: Product | None, folders: Mapping[str, Path], *, confined: bool = False
+) -> Values:
+    """The values, with `image` where `image_url` is a path to a picture that the product lacks.
 
-    `category` gives one by its name. Raises ValidationError.
+    Paths are relative to the folders, which are keyed by a description such as "in the media
+    folder"; confined paths must not lead out of them. A file that no longer exists is an error only
+    if the product does not have its picture. Raises ValidationError.
     """
-    changed = {name for name, value in row.fields.items() if getattr(product, name) != value}
-    for name in changed:
-        setattr(product, name, row.fields[name])
-    product.clean_fields(exclude=_NOT_IN_FILES)
-    if product.category_id is None or product.category.name != row.category:
-        product.category = category(row.category)
-        changed.add("category")
-    return changed
-
-
-def save(product: Product, changed: set[str], picture: NewPicture | None) -> None:
-    """Save a filled product with its new picture; of one that was there, only what changed."""
-    if picture is not None:
-        product.image = picture
-        changed = changed | {"image", "image_source_digest"}
-    product.save(update_fields=None if product.pk is None else {*changed, "updated_at"})
-
-
-def named_category(name: str) -> Category:
-    """The category of this name, made where there is none. Raises ValidationError."""
+    source = str(values.get("image_url", ""))
+    if not source or is_remote(source):
+        return values
+    paths = [folder / source for folder in folders.values()]
+    if confined:
+        tops = [folder.resolve() for folder in folders.values()]
+        paths = [path for path in paths if any(path.resolve().is_relative_to(top) for top in tops)]
+    has_picture = product is not None and product.image.is_stored()
+    data = _read_file(source, paths)
+    if data is None:
+        if product is not None and has_picture and product.image_url == source:
+            return values
+        problem = f"There is no file {source} {' or '.join(folders)}."
+        raise ValidationError({"image_url": problem})
+    if product is not None and has_picture and product.image_source_digest == sha256(data):
+        return values
     try:
-        Category(name=name).clean_fields()
-    except ValidationError as error:
-        raise ValidationError({"category name": error.messages}) from error
-    return Category.objects.get_or_create(name=name)[0]
+        return {**values, "image": NewPicture(data)}
+    except InvalidImage as error:
+        raise ValidationError({"image_url": str(error)}) from error
 
 
 def sentence(error: ValidationError) -> str:
-    """All that is wrong, each part after the name of its column."""
+    """All that is wrong with a row, each part after the name of its column."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
-    parts = ((_COLUMN.get(name, name), texts) for name, texts in error.message_dict.items())
-    return " ".join(f"{name}: {' '.join(texts)}" for name, texts in parts)
+    parts = (
+        ("id" if name == "sku" else name, " ".join(texts))
+        for name, texts in error.message_dict.items()
+    )
+    return " ".join(f"{column}: {text}" for column, text in parts)
 
 
 def text_of(cell: object) -> str:
-    """What a cell says, where a spreadsheet may have numbers and escaped formulas."""
+    """The text of a cell, which in a spreadsheet may be a number or an escaped formula."""
     if cell is None:
         return ""
-    if isinstance(cell, float) and cell.is_integer():  # a spreadsheet's 17 may be 17.0
+    if isinstance(cell, float) and cell.is_integer():  # 17 may arrive as 17.0
         cell = int(cell)
-    return unescape(str(cell).strip())
+    text = str(cell).strip()
+    return text[1:] if ESCAPED_FORMULA.match(text) else text
+
+
+def escape_formula(text: str) -> str:
+    """The text, made harmless for spreadsheets, which would run it if it looked like a formula.
+
+    A leading apostrophe marks it as text (OWASP, "CSV Injection"). Text that looks escaped already
+    gets one more, so that `text_of` restores every text.
+    """
+    return f"'{text}" if FORMULA.match(text) else text
 
 
 def _price(text: str) -> Decimal:
@@ -127,19 +150,23 @@ def _price(text: str) -> Decimal:
     return price
 
 
-def _truth(text: str) -> bool:
+def _boolean(text: str) -> bool:
     if text.lower() not in YES + NO:
         raise ValidationError({"active": f"{text[:40]!r} is neither yes nor no."})
     return text.lower() in YES
 
 
-_READERS: Mapping[str, Callable[[str], object]] = {
-    "name": str,
-    "image_url": str,
-    "price": _price,
-    "currency": str,
-    "link": str,
-    "active": _truth,
-}
-_COLUMN = {"sku": "id"}
-_NOT_IN_FILES = {"category", "image", *Product.EMBEDDING_COLUMNS}
+def _read_file(source: str, paths: Sequence[Path]) -> bytes | None:
+    """The first of the files that exists, as far as the picture gate needs it."""
+    for path in paths:
+        try:
+            if path.exists() and not path.is_file():  # reading a device or a pipe may never end
+                raise ValidationError({"image_url": f"{source} can't be read: it is not a file."})
+            with path.open("rb") as file:
+                return file.read(image_limits().bytes + 1)  # the gate refuses one byte too many
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            problem = f"{source} can't be read: {error.strerror}."
+            raise ValidationError({"image_url": problem}) from error
+    return None

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
 
-from catalog.api.refusals import TooLarge
+from catalog.api.exceptions import TooLarge
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedders.runtime import Embedder
 from catalog.fetching.fetcher import FetchError

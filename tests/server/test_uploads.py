@@ -38,7 +38,7 @@ def test_photo_in_chunks_is_searched(gunicorn: Gunicorn) -> None:
 
 def test_photo_of_eleven_megabytes_is_refused(gunicorn: Gunicorn) -> None:
     status, text = gunicorn.search(PHOTO + bytes(11 * 2**20))
-    assert (status, text) == (413, '{"detail":"The file is too large; 10 MB are the most."}')
+    assert (status, text) == (413, '{"detail":"The file is too large; the maximum is 10 MB."}')
 
 
 def test_body_that_is_announced_too_large_is_refused_unread(gunicorn: Gunicorn) -> None:

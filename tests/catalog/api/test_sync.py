@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db.models.signals import post_init
 from django.test import Client
 
 from catalog.models import Category, Product
@@ -72,12 +73,30 @@ def test_sku_beside_that_of_the_address_gets_400(send: Send) -> None:
     }
 
 
-def test_sku_that_another_takes_meanwhile_gets_400(send: Send, monkeypatch: Any) -> None:
-    assert send("POST", LIST, MUG)[0] == 201
-    monkeypatch.setattr("catalog.api.changes._locked", lambda **which: None)  # as it looked before
-    status, errors = send("PUT", f"{LIST}by-sku/m1/", MUG | {"category": "Lone"})
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_sku_that_another_product_has_gets_400(
+    send: Send, make_product: MakeProduct, method: str
+) -> None:
+    make_product(sku="m1")
+    path = LIST if method == "POST" else f"{LIST}{make_product(sku='m2').pk}/"
+    status, errors = send(method, path, MUG | {"category": "Lone"})
     assert (status, errors) == (400, {"sku": ["Another product has this SKU."]})
     assert not Category.objects.filter(name="Lone").exists(), "it leaves nothing behind"
+
+
+def test_upsert_changes_the_product_that_another_request_creates_meanwhile(
+    send: Send, make_product: MakeProduct
+) -> None:
+    """A product that was looked up in vain may exist by the time it is saved."""
+
+    def create_it(**_: object) -> None:
+        post_init.disconnect(create_it, sender=Product)
+        make_product("Cup", sku="m1")
+
+    post_init.connect(create_it, sender=Product)
+    status, answer = send("PUT", f"{LIST}by-sku/m1/", MUG)
+    assert (status, answer["name"]) == (200, "Mug")
+    assert Product.objects.get().name == "Mug"
 
 
 def outcomes(answer: Any) -> list[tuple[str, str]]:

@@ -5,10 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models.signals import post_init
 
-from catalog import importers
-from catalog.importers import ImportReport, RowResult, import_products, summarize
-from catalog.importers.rows import InvalidCatalogFile
+from catalog.importers import (
+    ImportReport,
+    InvalidCatalogFile,
+    RowResult,
+    import_products,
+    summarize,
+)
 from catalog.models import Category, EmbeddingStatus, Product
 from catalog.signals import embedding_wanted
 from tests.catalog.local_servers import hosts, http, running_servers
@@ -109,13 +114,13 @@ BAD_ROWS = {
     "a price of too many digits": (["b", "Cup", "Home", "mug.jpg", "1e30"], "price: "),
     "no name": (["b", "", "Home", "mug.jpg", "4"], "name must not be empty"),
     "no id": ([" ", "Cup", "Home", "mug.jpg", "4"], "id must not be empty"),
-    "too few values": (["b", "Cup"], "The row has 2 values, the header 5."),
+    "too few values": (["b", "Cup"], "The row has 2 values, but the header has 5."),
     "too many values": (["b", "Cup", "Home", "mug.jpg", "4", "5"], "has 6 values"),
     "a name too long": (["b", "C" * 201, "Home", "mug.jpg", "4"], "name: "),
-    "a category too long": (["b", "Cup", "C" * 101, "mug.jpg", "4"], "name: "),
+    "a category too long": (["b", "Cup", "C" * 101, "mug.jpg", "4"], "category: "),
     "control characters": (["b", "Cup\x00", "Home", "mug.jpg", "4"], "control characters"),
     "an address too long": (["b", "Cup", "Home", "http://a/" + "b" * 2000, "4"], "image_url: "),
-    "a device as picture": (["b", "Cup", "Home", "/dev/zero", "4"], "it is no file"),
+    "a device as picture": (["b", "Cup", "Home", "/dev/zero", "4"], "it is not a file"),
     "a folder as picture": (["b", "Cup", "Home", ".", "4"], "can't be read"),
 }
 
@@ -146,11 +151,36 @@ def test_last_of_rows_with_the_same_sku_counts_and_the_report_says_so(
     path = write(row, ["m1", "Cup", *row[2:]], ["m1", "Pot", *row[2:4], "cheap"])
     report = run(path)
     assert report.counts == {"created": 1, "unchanged": 1, "failed": 1}
-    assert report.overruled == [
+    assert report.repeated == [
         RowResult(2, "unchanged", "Line 3 has the same id and counts instead of this one.")
     ]
     assert Product.objects.get().name == "Cup", "a row that can't be read overrules none"
     assert run(path).counts == {"unchanged": 2, "failed": 1}
+
+
+def test_last_row_counts_and_the_report_says_so_however_far_apart_they_are(
+    write: Any, photo: str
+) -> None:
+    row = ["m1", "Mug", "Home", photo, "9.99"]
+    others = ([f"c{n}", "Cup", *row[2:]] for n in range(120))  # more than one chunk
+    report = run(write(row, *others, ["m1", "Pot", *row[2:]], ["m1", "Jug", *row[2:]]))
+    assert report.counts == {"created": 121, "updated": 1, "unchanged": 1}
+    assert report.repeated == [
+        RowResult(123, "unchanged", "Line 124 has the same id and counts instead of this one."),
+        RowResult(124, "updated", "Line 2 has the same id; this line counts instead of it."),
+    ]
+    assert Product.objects.get(sku="m1").name == "Jug"
+
+
+def test_reports_how_much_of_the_file_is_read(write: Any) -> None:
+    path = write(*([f"m{n}", "Mug" * 50, "Home", "", "9.99"] for n in range(150)))
+    seen: list[tuple[int, int]] = []
+    list(import_products(path, on_read=lambda done, size: seen.append((done, size))))
+    size = path.stat().st_size
+    assert {total for _, total in seen} == {size}
+    done = [done for done, _ in seen]
+    assert done == sorted(done)
+    assert done[0] < done[-1] == size
 
 
 def test_byte_order_mark_and_spaces_in_the_header_do_no_harm(write: Any, photo: str) -> None:
@@ -237,19 +267,15 @@ def test_row_that_is_unchanged_costs_no_query_of_its_own(
         assert run(path).counts == {"unchanged": 150}
 
 
-def test_same_product_is_created_by_another_import_meanwhile(
-    write: Any, photo: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is locked while pictures are read, so the row that was new may be there by now."""
+def test_same_product_is_created_by_another_import_meanwhile(write: Any, photo: str) -> None:
+    """A product that was looked up in vain may exist by the time it is saved."""
 
-    import_lines = importers._import
-
-    def meanwhile(*arguments: Any) -> Any:
+    def create_it(**_: object) -> None:
+        post_init.disconnect(create_it, sender=Product)
         home = Category.objects.create(name="Home")
         Product.objects.create(sku="m1", name="Cup", category=home, price=1)
-        return import_lines(*arguments)
 
-    monkeypatch.setattr(importers, "_import", meanwhile)
+    post_init.connect(create_it, sender=Product)
     assert run(write(["m1", "Mug", "Home", photo, "9.99"])).counts == {"updated": 1}
     assert Product.objects.get().name == "Mug"
 

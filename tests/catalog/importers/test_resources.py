@@ -15,8 +15,8 @@ from tablib import Dataset
 
 from catalog import tasks
 from catalog.importers import import_products, summarize
-from catalog.importers.formulas import escape, unescape
 from catalog.importers.resources import ProductResource
+from catalog.importers.rows import escape_formula, text_of
 from catalog.models import Category, EmbeddingStatus, Product
 from catalog.pictures.fields import sha256
 from tests.catalog.local_servers import http, running_servers
@@ -229,8 +229,8 @@ def test_addresses_are_fetched_by_one_task_after_the_import(
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_escaped_text_is_inert_and_comes_back(text: str) -> None:
-    assert escape(text)[0] not in "=+-@"
-    assert unescape(escape(text)) == text
+    assert escape_formula(text)[0] not in "=+-@"
+    assert text_of(escape_formula(text)) == text
 
 
 @pytest.mark.parametrize("kind", [CSV, XLSX])
@@ -325,7 +325,7 @@ def test_categories_are_made_only_by_those_who_may(client: Client) -> None:
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     client.force_login(user)
     page = preview(client, csv_file(["m1", "Mug", "Home", "", "1"]))
-    assert reasons(page) == ["There is none, and you may not add categories."]
+    assert reasons(page) == ["There is no such category, and you may not add categories."]
     Category.objects.create(name="Home")
     upload(client, csv_file(["m1", "Mug", "Home", "", "1"]))
     assert Product.objects.exists()

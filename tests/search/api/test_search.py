@@ -312,7 +312,7 @@ def test_other_content_types_get_415(client: Client) -> None:
 def test_file_over_the_limit_gets_413(products: list[Product], post: Post) -> None:
     status, errors = post(file=b"\xff\xd8" + bytes(10 * 2**20))
     assert status == 413
-    assert errors["detail"] == "The file is too large; 10 MB are the most."
+    assert errors["detail"] == "The file is too large; the maximum is 10 MB."
 
 
 @pytest.mark.django_db

@@ -1,0 +1,156 @@
+"""Creating and changing products: the rules that files, the admin's imports and the API share."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError
+
+from catalog.models import Category, Product
+from catalog.pictures.fields import NewPicture
+
+CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
+DELETED, FAILED = "deleted", "failed"
+STATUSES = (CREATED, UPDATED, UNCHANGED, DELETED, FAILED)
+REQUIRED = ("name", "category", "price")  # of a new product, beside its SKU
+
+# By field of Product. `category` is a name; `image` is a NewPicture, or None to remove the picture.
+# A field that is missing stays as it is.
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class WriteResult:
+    """What happened to one product; `errors` has sentences by field where it failed."""
+
+    status: str  # one of STATUSES
+    sku: str | None
+    id: int | None = None
+    errors: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ProductWriter:
+    """Writes products within one transaction, which the caller opens.
+
+    The products with these SKUs are locked until it ends. A category that does not exist is
+    created, unless `may_add_categories` is false: then the product fails.
+    """
+
+    def __init__(self, skus: Iterable[str] = (), *, may_add_categories: bool = True) -> None:
+        self.may_add_categories = may_add_categories
+        self.products: dict[str, Product] = self._lock(skus)
+        self._categories: dict[str, Category] = {}
+
+    def upsert(self, values: Values) -> WriteResult:
+        """Change the product with `values["sku"]`, or create it. Raises NotStored."""
+        sku = values["sku"]
+        known = self.products.get(sku)
+        product = known or Product()
+        result = self.write(product, values)
+        if known is None and "sku" in result.errors:  # perhaps somebody else has just created it
+            known = self._lock([sku]).get(sku)
+            if known is not None:
+                product, result = known, self.write(known, values)
+        if result.status != FAILED:
+            self.products[sku] = product
+        return result
+
+    def write(self, product: Product, values: Values) -> WriteResult:
+        """Save those values that the product, which is new or locked, does not have yet.
+
+        Where all are the same, the row is left alone: it gets no new revision and no new vector.
+        Raises NotStored.
+        """
+        is_new = product.pk is None
+        changes = dict(values) if is_new else differing(product, values)
+        if not changes:
+            return WriteResult(UNCHANGED, product.sku, product.pk)
+        if "image_url" in changes and "image" in values:
+            # Otherwise the model would drop the picture and fetch the one at the new address.
+            changes["image"] = values["image"]
+        try:
+            cleaned = self._clean(product, changes)
+        except ValidationError as error:
+            sku = values.get("sku", product.sku)
+            return WriteResult(FAILED, sku, errors=error.message_dict)
+        for name, value in cleaned.items():
+            setattr(product, name, value)
+        try:
+            product.save(update_fields=None if is_new else {*cleaned, "updated_at"})
+        except IntegrityError:
+            # No other constraint can fail here, however many processes write at once.
+            taken = {"sku": ["Another product has this SKU."]}
+            return WriteResult(FAILED, product.sku, errors=taken)
+        return WriteResult(CREATED if is_new else UPDATED, product.sku, product.pk)
+
+    def delete(self, sku: str) -> WriteResult:
+        """Delete a product that this writer has locked or written."""
+        product = self.products.pop(sku, None)
+        if product is None:
+            errors = {"sku": ["There is no product with this SKU."]}
+            return WriteResult(FAILED, sku, errors=errors)
+        result = WriteResult(DELETED, sku, product.pk)
+        product.delete()
+        return result
+
+    def _lock(self, skus: Iterable[str]) -> dict[str, Product]:
+        products = Product.objects.select_for_update(of=("self",)).select_related("category")
+        locked: dict[str, Product] = products.in_bulk(list(skus), field_name="sku")
+        return locked
+
+    def _clean(self, product: Product, changes: Values) -> dict[str, Any]:
+        """The changes as the model's fields take them. Raises ValidationError."""
+        missing = [name for name in REQUIRED if product.pk is None and name not in changes]
+        errors: dict[str, Any] = {name: ["A new product needs this."] for name in missing}
+        cleaned = dict(changes)
+        for name, value in changes.items():
+            if name in ("category", "image"):
+                continue
+            model_field: Any = Product._meta.get_field(name)
+            if model_field.blank and value == "":
+                continue
+            try:
+                cleaned[name] = model_field.clean(value, product)
+            except ValidationError as error:
+                errors[name] = error.messages
+        if errors:
+            raise ValidationError(errors)
+        if "category" in changes:  # last, so that a product that fails leaves no category behind
+            cleaned["category"] = self._category(changes["category"])
+        return cleaned
+
+    def _category(self, name: str) -> Category:
+        """The category of this name, created where it may be. Raises ValidationError."""
+        if name in self._categories:
+            return self._categories[name]
+        if self.may_add_categories:
+            try:
+                Category._meta.get_field("name").clean(name, None)
+            except ValidationError as error:
+                raise ValidationError({"category": error.messages}) from error
+            category = Category.objects.get_or_create(name=name)[0]
+        else:
+            found = Category.objects.filter(name=name).first()
+            if found is None:
+                sentence = "There is no such category, and you may not add categories."
+                raise ValidationError({"category": sentence})
+            category = found
+        self._categories[name] = category
+        return category
+
+
+def differing(product: Product, values: Values) -> dict[str, Any]:
+    """Those of the values that an existing product does not have."""
+    return {name: value for name, value in values.items() if _differs(product, name, value)}
+
+
+def _differs(product: Product, name: str, value: Any) -> bool:
+    if name == "category":
+        return bool(product.category.name != value)
+    if name != "image":
+        return bool(getattr(product, name) != value)
+    if not isinstance(value, NewPicture):
+        return bool(product.image)
+    same = product.image_source_digest == value.source_digest
+    return not (same and product.image.is_stored())
