@@ -27,7 +27,7 @@ def ask(body: bytes | BytesIO = b"", *, most: int = MOST, **environ: Any) -> tup
     heads: list[str] = []
     source = body if isinstance(body, BytesIO) else BytesIO(body)
     environ = {"PATH_INFO": "/", "wsgi.input": source} | environ
-    answer = Front(shop, most=most)(environ, lambda status, headers: heads.append(status))
+    answer = Front(shop, max_bytes=most)(environ, lambda status, headers: heads.append(status))
     text = b"".join(answer)
     return int(heads[0].split()[0]), text
 
@@ -62,13 +62,13 @@ def test_hands_on_what_has_no_body() -> None:
 def test_refuses_one_byte_too_many(send: Ask) -> None:
     status, text = send(bytes(2 * 2**20 + 1), most=2 * 2**20)
     assert status == 413
-    assert json.loads(text) == {"detail": "The request is too large; 2 MB are the most."}
+    assert json.loads(text) == {"detail": "The request is too large; the maximum is 2 MB."}
 
 
 def test_answers_first_and_then_reads_on() -> None:
     body = BytesIO(bytes(MOST + 1))
     environ = {"wsgi.input": body, "CONTENT_LENGTH": str(MOST + 1)}
-    answer = iter(Front(shop, most=MOST)(environ, lambda *_: None))
+    answer = iter(Front(shop, max_bytes=MOST)(environ, lambda *_: None))
     assert b"too large" in next(answer)
     assert body.tell() == 0
     assert list(answer) == []

@@ -1,7 +1,7 @@
-"""What /api/docs/ tells of the API beside its schema: how to begin, and an example of everything.
+"""Adds to the API's schema what /api/docs/ shows beside it: an introduction and examples.
 
-The parts of the API are described where they are written; the examples stand together, because
-they speak of the same product, of its demo catalog and of one search.
+Fields are described where they are defined. The examples are together here because all of them
+are about one product of the demo catalog and one search.
 """
 
 from collections.abc import Iterator
@@ -17,25 +17,25 @@ curl -F file=@photo.jpg http://127.0.0.1:8000/api/search/
 curl "http://127.0.0.1:8000/api/search/?query=product-11&threshold=0.5"
 ```
 
-The answer's `query.id` is good for an hour: ask again with it, with other options and without the
-photo. Reading needs no key. Who writes is staff and sends `Authorization: Token …`, which
-`manage.py drf_create_token NAME` makes.
+The answer's `query.id` is valid for an hour: repeat the search with it, with other options and
+without the photo. Reading needs no key. Only staff may write, with `Authorization: Token …`; make a
+token with `manage.py drf_create_token NAME`.
 
-What is refused is answered with a status of 400 or above and JSON: one sentence as `detail`, or a
-list of sentences for each field that is wrong.
+A refused request gets a status of 400 or above and JSON: one sentence as `detail`, or a list of
+sentences for each wrong field.
 """
 TAGS = {
     "search": "Find products by a photo, by the address of one, or by a product.",
-    "products": "The catalog: everybody reads, staff keep it in step with the shop.",
-    "categories": "What products are sorted into.",
-    "map": "All products placed by likeness.",
+    "products": "The catalog: everybody may read it, staff keep it up to date.",
+    "categories": "The categories of the products.",
+    "map": "All products, placed so that similar ones are close together.",
 }
 
-CHOICES = ("SearchRequest",)  # whose fields are not all sent at once
+CHOICES = ("SearchRequest",)  # a request sends only some of its fields
 PICTURE = "https://shop.example/media/pictures/a0/a01eda1d.jpg"
 PHOTO = "https://shop.example/photo.jpg"
 NUMBERS = "12,15"
-# By the name of a field or parameter, or by its component's name and its own where that differs.
+# By the name of the field or parameter; with its component's name where names have two meanings.
 EXAMPLES: dict[str, Any] = {
     "id": 11,
     "sku": "court-sneaker-chalk",
@@ -66,7 +66,7 @@ EXAMPLES: dict[str, Any] = {
     "more": NUMBERS,
     "less": NUMBERS,
     "search": "sneaker chalk",
-    # what a search answers
+    # the answer to a search
     "score": 0.885755,
     "match": "very close",
     "count": 2,
@@ -86,7 +86,7 @@ EXAMPLES: dict[str, Any] = {
     "embed": 9.78,
     "rank": 2.94,
     "total": 18.41,
-    # why a product matches, with two regions of its 49, and the map
+    # why a product matches (two of the 49 regions), and the map
     "look": 0.871204,
     "colour": 0.613342,
     "regions": [[0.012071, 0.020414]],
@@ -109,7 +109,7 @@ EXAMPLES: dict[str, Any] = {
 
 
 def describe(result: Schema, **_: Any) -> Schema:
-    """The schema with an introduction, its tags told, and an example for all that has none."""
+    """The schema with an introduction, descriptions of its tags, and examples."""
     result["info"]["description"] = INTRODUCTION
     result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     for name, component in result["components"]["schemas"].items():
@@ -130,7 +130,7 @@ def _parameters(result: Schema) -> Iterator[tuple[str, Schema]]:
 
 
 def _exemplify(place: str, told: Schema, schema: Schema, *, is_tried: bool) -> None:
-    """Give an example; in words where Swagger UI would fill in more than one wants to send."""
+    """Add an example; as text in the description where Swagger UI would otherwise send it."""
     example = EXAMPLES.get(place, EXAMPLES.get(place.rpartition(".")[2], schema.get("example")))
     if example is None:
         return

@@ -1,6 +1,6 @@
-"""The ASGI application. `visualsearch.front` does not stand before it: a proxy has to, then.
+"""The ASGI application. It has no `visualsearch.front`, so a proxy in front has to limit uploads.
 
-The way to serve the shop is WSGI, with `gunicorn --config python:visualsearch.gunicorn`.
+The shop is normally served over WSGI, with `gunicorn --config python:visualsearch.gunicorn`.
 """
 
 import logging
@@ -12,5 +12,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visualsearch.settings")
 
 application = get_asgi_application()
 logging.getLogger(__name__).warning(
-    "MAX_BODY_MB does not hold over ASGI; let the server in front bound what is uploaded."
+    "MAX_BODY_MB has no effect over ASGI; let the server in front limit uploads."
 )

@@ -18,18 +18,18 @@ app.autodiscover_tasks()
 
 @signals.setup_logging.connect
 def log_as_the_shop_does(**_: Any) -> None:
-    """Keep Celery from setting up logs of its own."""
+    """Use the shop's logging instead of Celery's own."""
     logging.config.dictConfig(settings.LOGGING)
 
 
 @signals.before_task_publish.connect
 def send_request_id(headers: dict[str, Any], **_: Any) -> None:
-    """Have the worker log under the id of the request that asks for the task."""
+    """Send along the id of the request that queues the task, for the worker's log."""
     headers["request_id"] = request_id()
 
 
 @signals.task_prerun.connect
 def take_request_id(task: Task, task_id: str, **_: Any) -> None:
-    """Log under that id, or under the task's own where no request asked for it."""
+    """Log under that id, or under the task's own if no request queued it."""
     if not task.request.is_eager:
         adopt(task.request.get("request_id") or task_id)

@@ -1,7 +1,7 @@
-"""What stands before Django: a body comes in whole and of bounded size, or is refused.
+"""Stands before Django: receives a body whole and within a size limit, or refuses the request.
 
-Django takes a body without Content-Length for an empty one, keeps files of any size on the disk,
-and fails on character sets that are none. Behind this door no view sees half an upload.
+Django takes a body without Content-Length for an empty one, stores files of any size, and fails on
+unknown character sets. Behind this no view sees half an upload.
 """
 
 import json
@@ -16,14 +16,14 @@ from typing import IO, Any
 
 from django.utils.http import parse_header_parameters
 
-from visualsearch.observing import count
+from visualsearch.observing import count_request
 
 logger = logging.getLogger(__name__)
 
-IN_MEMORY = 2**20  # bytes of a body; a longer one waits on the disk
-BLOCK = 64 * 1024
-SILENCE = 10  # seconds without a byte, after which nobody waits for more
-LINGER = 5  # seconds that a refused body is read on: many clients listen only when all is sent
+IN_MEMORY = 2**20  # bytes of a body; a longer one is stored on disk
+BLOCK = 64 * 1024  # bytes read at a time
+SILENCE = 10  # seconds without a byte, after which an upload is given up
+LINGER = 5  # seconds that a refused body is read on: many clients first send all, then listen
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 BROKEN_OFF = "The upload broke off."
 
@@ -33,7 +33,7 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class Refused(Exception):
-    """The request does not get to Django; the message is a sentence for who sent it."""
+    """The request does not reach Django; the message is a sentence for its sender."""
 
     def __init__(self, status: HTTPStatus, sentence: str) -> None:
         super().__init__(sentence)
@@ -41,44 +41,42 @@ class Refused(Exception):
 
 
 class Front:
-    """A WSGI application before another one, which gets no body of more than `most` bytes."""
+    """A WSGI application that hands requests to another one, with bodies of up to `max_bytes`."""
 
-    def __init__(self, application: Application, *, most: int) -> None:
+    def __init__(self, application: Application, *, max_bytes: int) -> None:
         self._application = application
-        self._most = most
+        self._max_bytes = max_bytes
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
             _check_head(environ)
-            body = self._received(environ)
+            announced = _announced(environ)
+            body = self._received(environ, announced) if announced else None
         except Refused as refused:
             return _answer(refused, environ, start_response)
         if body is None:
             return self._application(environ, start_response)
         return self._hand_on(body, environ, start_response)
 
-    def _received(self, environ: Environ) -> IO[bytes] | None:
-        announced = _announced(environ)
-        if announced == 0:
-            return None
-        if self._most < announced < inf:
-            raise self._too_large()
+    def _received(self, environ: Environ, announced: float) -> IO[bytes]:
+        """The whole body. Raises Refused."""
+        sentence = f"The request is too large; the maximum is {self._max_bytes / 2**20:g} MB."
+        too_large = Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
+        if self._max_bytes < announced < inf:
+            raise too_large
         body = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # open until all is answered
         try:
-            with _waiting(environ, SILENCE):
-                self._fill(body, environ["wsgi.input"], announced)
+            with _timeout(environ, SILENCE):
+                _store(body, _blocks(environ["wsgi.input"], min(announced, self._max_bytes + 1)))
+            if body.tell() > self._max_bytes:
+                raise too_large
+            if body.tell() < announced < inf:
+                raise Refused(HTTPStatus.BAD_REQUEST, BROKEN_OFF)
         except Refused:
-            with suppress(OSError):  # a full disk is told of once more
+            with suppress(OSError):  # closing flushes, and fails on a full disk once more
                 body.close()
             raise
         return body
-
-    def _fill(self, body: IO[bytes], source: IO[bytes], announced: float) -> None:
-        _store(body, _blocks(source, min(announced, self._most + 1)))
-        if body.tell() > self._most:
-            raise self._too_large()
-        if body.tell() < announced < inf:
-            raise Refused(HTTPStatus.BAD_REQUEST, BROKEN_OFF)
 
     def _hand_on(
         self, body: IO[bytes], environ: Environ, start_response: StartResponse
@@ -93,16 +91,12 @@ class Front:
                 if hasattr(answer, "close"):
                     answer.close()
 
-    def _too_large(self) -> Refused:
-        sentence = f"The request is too large; {self._most / 2**20:g} MB are the most."
-        return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
-
 
 def _check_head(environ: Environ) -> None:
     if "\0" in environ.get("PATH_INFO", ""):
         raise Refused(HTTPStatus.BAD_REQUEST, "The address has a NUL byte.")
     content_type = environ.get("CONTENT_TYPE", "")
-    # An asterisk marks parameters that bring their own character set (RFC 2231).
+    # An asterisk marks a parameter that names its own character set (RFC 2231).
     plain = "*" not in content_type
     charset = parse_header_parameters(content_type)[1].get("charset", "utf-8") if plain else ""
     if charset.lower() not in CHARSETS:
@@ -112,7 +106,7 @@ def _check_head(environ: Environ) -> None:
 
 
 def _announced(environ: Environ) -> float:
-    """How many bytes are to come; `inf` for a body in chunks, which ends where it ends."""
+    """The number of bytes to come, `inf` for a body in chunks. Raises Refused."""
     if "HTTP_TRANSFER_ENCODING" in environ:
         if environ.get("wsgi.input_terminated"):
             return inf
@@ -124,7 +118,7 @@ def _announced(environ: Environ) -> float:
 
 
 def _blocks(source: IO[bytes], most: float) -> Iterator[bytes]:
-    """The next bytes that the client sends, `most` at most."""
+    """Up to `most` of the bytes that the client sends. Raises Refused."""
     try:
         while most > 0 and (block := source.read(int(min(BLOCK, most)))):
             most -= len(block)
@@ -136,6 +130,7 @@ def _blocks(source: IO[bytes], most: float) -> Iterator[bytes]:
 
 
 def _store(body: IO[bytes], blocks: Iterator[bytes]) -> None:
+    """Write the blocks. Raises Refused."""
     try:
         for block in blocks:  # writelines() would hold them all in memory before Python 3.12
             body.write(block)
@@ -147,8 +142,8 @@ def _store(body: IO[bytes], blocks: Iterator[bytes]) -> None:
 
 
 @contextmanager
-def _waiting(environ: Environ, seconds: float) -> Iterator[None]:
-    """Wait so long for a client's next bytes; gunicorn by itself waits for ever."""
+def _timeout(environ: Environ, seconds: float) -> Iterator[None]:
+    """Limit how long each read waits for the client; gunicorn itself waits for ever."""
     connection = environ.get("gunicorn.socket")
     if connection is None:
         yield
@@ -161,7 +156,8 @@ def _waiting(environ: Environ, seconds: float) -> Iterator[None]:
 
 
 def _answer(refused: Refused, environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
-    count("front", environ.get("REQUEST_METHOD"), refused.status)
+    """Answer a refused request at once, then read on for a while what its client still sends."""
+    count_request("front", environ.get("REQUEST_METHOD"), refused.status)
     body = json.dumps({"detail": str(refused)}).encode()
     headers = [
         ("Content-Type", "application/json"),
@@ -171,13 +167,10 @@ def _answer(refused: Refused, environ: Environ, start_response: StartResponse) -
     ]
     start_response(f"{refused.status.value} {refused.status.phrase}", headers)
     yield body
-    if refused.status != HTTPStatus.REQUEST_TIMEOUT:
-        _read_on(environ)
-
-
-def _read_on(environ: Environ) -> None:
+    if refused.status == HTTPStatus.REQUEST_TIMEOUT:
+        return
     end = monotonic() + LINGER
-    with suppress(Refused), _waiting(environ, LINGER):
+    with suppress(Refused), _timeout(environ, LINGER):
         for _ in _blocks(environ["wsgi.input"], _announced(environ)):
             if monotonic() > end:
                 break

@@ -1,7 +1,7 @@
-"""How gunicorn runs the shop: `gunicorn --config python:visualsearch.gunicorn`.
+"""Configures gunicorn: `gunicorn --config python:visualsearch.gunicorn`.
 
-`--bind` or PORT says where it listens, WEB_CONCURRENCY how many processes it has. On SIGHUP it
-starts new processes, with the code as it is then, and lets the old ones finish what they began.
+`--bind` or PORT sets where it listens, WEB_CONCURRENCY the number of processes. SIGHUP starts new
+processes with the current code, and lets the old ones finish their requests.
 """
 
 import os
@@ -9,16 +9,17 @@ import shutil
 from tempfile import mkdtemp
 from typing import Any
 
-# NumPy's threads spin for a while after each product, and keep the network from the cores: with one
-# for each request, `benchmarks/serving.py` counted 36 answers a second instead of 26.
+# NumPy's threads spin for a while after each matrix product, which takes processor time from the
+# network: with one thread for each request, `benchmarks/serving.py` counted 36 answers a second
+# instead of 26.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-METRICS = "PROMETHEUS_MULTIPROC_DIR"  # where the processes count, in files that all can read
+METRICS = "PROMETHEUS_MULTIPROC_DIR"  # a folder in which all processes count
 
 wsgi_app = "visualsearch.wsgi"
 threads = 32
 control_socket_disable = True
-forwarder_headers = ""  # no proxy of ours sends SCRIPT_NAME, and a false one would be answered 500
+forwarder_headers = ""  # our proxies send no SCRIPT_NAME, and a forged one would cause a 500
 
 if os.environ.get("LOG_FORMAT") == "json":
     logconfig_dict = {
@@ -29,10 +30,10 @@ if os.environ.get("LOG_FORMAT") == "json":
 
 
 def on_starting(server: Any) -> None:
-    """Before the processes start, and with them the client that reads where to count."""
+    """Make the folder before a process imports prometheus_client, which reads where it is."""
     os.environ[METRICS] = mkdtemp(prefix="visualsearch-metrics-")
 
 
 def on_exit(server: Any) -> None:
-    """They have all ended."""
+    """Remove it when all processes have ended."""
     shutil.rmtree(os.environ[METRICS], ignore_errors=True)

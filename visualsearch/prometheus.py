@@ -1,4 +1,4 @@
-"""/metrics, for Prometheus: what all processes of this server counted, and how the shop is now."""
+"""Serves /metrics to Prometheus: counts of all processes, and the shop's present state."""
 
 import os
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from search.health import examine
 
-PROXIES = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")  # what they add to a request
-NOT_FOR_ALL = "Ask from this machine itself, or with METRICS_TOKEN.\n"
+PROXIES = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")  # headers that they add
+REFUSAL = "Send METRICS_TOKEN, or send the request from this machine itself.\n"
 
 
 class Shop(Collector):
-    """What the database and the index of this process say at the moment they are asked."""
+    """Gauges that are read from the database and the index at each request."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         health = examine()
@@ -40,12 +40,12 @@ class Shop(Collector):
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Counts since the start, of all processes together; gauges as they are now."""
+    """Counts of all processes since the start, and gauges as they are now."""
     if not _may_see(request):
-        return HttpResponse(NOT_FOR_ALL, content_type="text/plain", status=403)
+        return HttpResponse(REFUSAL, content_type="text/plain", status=403)
     registry = CollectorRegistry()
     registry.register(Shop())
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # see visualsearch.gunicorn
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # visualsearch.gunicorn sets it
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     else:
         registry.register(REGISTRY)
@@ -53,9 +53,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _may_see(request: HttpRequest) -> bool:
-    """Whoever has the token; without one who asks from this machine, and through no proxy.
+    """Whether the request has the token; if none is set, whether it is local and unproxied.
 
-    Behind a proxy, strangers have an address of this machine or of its network, too.
+    Behind a proxy, every request seems to come from this machine or its network.
     """
     if settings.METRICS_TOKEN:
         given = request.headers.get("Authorization", "")

@@ -15,12 +15,12 @@ from environs import Env
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env()
-if "PYTEST_VERSION" not in os.environ:  # tests shall not touch the shop that .env speaks of
+if "PYTEST_VERSION" not in os.environ:  # tests must not touch the shop that .env configures
     env.read_env(BASE_DIR / ".env", recurse=False)
 
 
 def names(setting: str) -> list[str]:
-    """A list with commas between, spaces or not."""
+    """A list separated by commas, with or without spaces."""
     return [name.strip() for name in env.str(setting, "").split(",") if name.strip()]
 
 
@@ -33,15 +33,20 @@ SECRET_KEY = env.str("SECRET_KEY", "")
 if not SECRET_KEY:
     if ALLOWED_HOSTS != LOCAL_HOSTS:
         raise ImproperlyConfigured("Set SECRET_KEY: ALLOWED_HOSTS names hosts beyond this machine.")
-    SECRET_KEY = get_random_secret_key()  # good for this process; `make run` keeps one in .env
+    SECRET_KEY = get_random_secret_key()  # for this process only; `make run` stores one in .env
 
-# Behind a proxy that ends TLS: cookies for https only, and every address redirected to https.
+# Behind a proxy that terminates TLS: cookies only over https, and http is redirected to https.
 HTTPS = env.bool("HTTPS", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked past the proxy
+SECURE_REDIRECT_EXEMPT = [
+    r"^healthz$",
+    r"^readyz$",
+    r"^metrics$",
+]  # they bypass the proxy
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0)
-# Both bind every host of the domain, for years: for its owner to choose, and not to be urged on.
+# Both affect every host of the domain, for years. This is the owner's decision, so the checks that
+# recommend them are silenced.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool("HSTS_WHOLE_DOMAIN", False)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
@@ -119,7 +124,7 @@ TEMPLATES = [
     },
 ]
 
-# What the running system keeps lives in one folder; the clone itself stays as it was.
+# Everything that the running system stores is in one folder; the clone itself is not changed.
 VAR_DIR = Path(env.str("VAR_DIR", "") or BASE_DIR / "var").resolve()
 try:
     VAR_DIR.mkdir(parents=True, exist_ok=True)
@@ -129,8 +134,8 @@ except OSError as error:
 DATABASE_URL = env.str("DATABASE_URL", "") or f"sqlite:///{VAR_DIR}/db.sqlite3"
 DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    DATABASES["default"]["CONN_MAX_AGE"] = 60  # seconds; to open the file takes longer than to ask
-    # Several writers share the file: readers never wait, writers queue up instead of failing.
+    DATABASES["default"]["CONN_MAX_AGE"] = 60  # seconds; opening the file takes longer than a query
+    # Several processes write to the file: readers never wait, and writers wait instead of failing.
     DATABASES["default"]["OPTIONS"] = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         "transaction_mode": "IMMEDIATE",
@@ -138,13 +143,13 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# On disk unless told otherwise, so that all processes of one machine share it.
+# On disk by default, so that all processes of one machine share it.
 CACHE_URL = env.str("CACHE_URL", "")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
-        # A search goes on without its cache, so it shall not wait for one that hangs.
+        # A search works without the cache, so it must not wait for one that hangs.
         "OPTIONS": {"socket_connect_timeout": 0.4, "socket_timeout": 0.5},
     }
     if CACHE_URL
@@ -154,7 +159,7 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 2000},
     }
 }
-# The photos that were searched with and their vectors, as long as a search can be asked again.
+# Shoppers' photos and their vectors, for as long as a search can be repeated.
 CACHES["pictures"] = (
     CACHES["default"]
     if CACHE_URL
@@ -180,7 +185,7 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 
-WHITENOISE_USE_FINDERS = True  # static files are served from where they are: nothing to collect
+WHITENOISE_USE_FINDERS = True  # static files are served from their sources: no collectstatic
 STATIC_URL = "static/"
 STATIC_ROOT = env.str("STATIC_ROOT", "") or None
 STATICFILES_DIRS = [BASE_DIR / "static", ("demo", BASE_DIR / "fixtures" / "queries")]
@@ -195,36 +200,37 @@ STORAGES = {
     if MEDIA_STORAGE
     else {
         "BACKEND": "catalog.pictures.storage.WholeFileStorage",
-        "OPTIONS": {"allow_overwrite": True},  # a file's name tells its contents
+        "OPTIONS": {"allow_overwrite": True},  # a file's name is a digest of its contents
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
-# Celery: without a broker a task runs at once, in the process that asks for it. The database is the
-# queue and messages only hasten it, so whatever goes wrong with one, the tasks below make good.
+# Celery: without a broker, a task runs at once, in the process that queues it. The database is the
+# queue and messages only speed it up, so the scheduled tasks below make up for any lost message.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or "memory://localhost"
 CELERY_TASK_ALWAYS_EAGER = CELERY_BROKER_URL == "memory://localhost"
 CELERY_TASK_IGNORE_RESULT = True
-# A killed worker's message comes back; a picture that kills is given up by `catalog.embedding`.
+# The message of a killed worker is delivered again; `catalog.embedding` gives up on a picture that
+# kills workers.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT = 25
-CELERY_TASK_TIME_LIMIT = 30  # seconds, for a hundred pictures or two
+CELERY_TASK_TIME_LIMIT = 30  # seconds; enough for one or two hundred pictures
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as long as it takes
-# Who publishes waits half a second for the broker, once: on its default, kombu tries for six.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker indefinitely
+# Publishing waits half a second for the broker, once; by default kombu tries for six seconds.
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "max_retries": 0,
     "socket_connect_timeout": 0.4,
     "socket_timeout": 0.5,
     "visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT,
-    "unacked_restore_interval": 2,  # seconds between two looks for a dead worker's messages
+    "unacked_restore_interval": 2,  # seconds between two checks for a dead worker's messages
     "unacked_restore_throttle": 1,
 }
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # remembers nothing, so it needs no file
-# Those that were not begun when the next ones are due expire: none pile up behind a busy worker.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps its state in memory, so it needs no file
+# A task that has not started when the next one is due expires: none pile up behind a busy worker.
 CELERY_BEAT_SCHEDULE = {
     task.rpartition(".")[2]: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
     for task, seconds in {
@@ -251,21 +257,21 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "") or "INFO"},
     "loggers": {
         "tensorflow": {"level": "WARNING"},
-        # A worker tells of every task; where tasks run at once that is noise.
+        # Celery logs every task, which is noise where tasks run at once.
         "celery": {"level": "WARNING" if CELERY_TASK_ALWAYS_EAGER else "INFO"},
-        # They name the addresses that shoppers give.
+        # Both log the addresses that shoppers give.
         "requests_hardened": {"level": "ERROR"},
         "urllib3": {"level": "ERROR"},
-        # As JSON each request has a line, and Django says nothing new of what was refused.
+        # As JSON each request has a line, so Django's own line about a refused one adds nothing.
         "visualsearch.observing": {"level": "INFO" if LOG_FORMAT == "json" else "WARNING"},
         "django.request": {"level": "ERROR" if LOG_FORMAT == "json" else "WARNING"},
     },
 }
 
-# Who may ask for /metrics; without it, this machine alone.
+# Gives access to /metrics. Without one, only local, unproxied requests are answered.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
-# So many proxies of ours append to X-Forwarded-For; what else stands there anybody can write.
+# The number of our proxies that append to X-Forwarded-For; the rest of it can be forged.
 NUM_PROXIES = env.int("NUM_PROXIES", 0)
 
 REST_FRAMEWORK = {
@@ -275,7 +281,7 @@ REST_FRAMEWORK = {
         "catalog.api.parsers.BoundedFormParser",
         "catalog.api.parsers.UploadParser",
     ],
-    # The token comes first: it makes a refusal a 401 that says how to come back.
+    # The token comes first, so that a refusal is a 401 that says how to authenticate.
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
@@ -300,14 +306,14 @@ SPECTACULAR_SETTINGS = {
         "catalog.api.schema.public",
         "visualsearch.api_docs.describe",
     ],
-    "COMPONENT_SPLIT_REQUEST": True,  # a file is bytes when it comes, an address when it goes
+    "COMPONENT_SPLIT_REQUEST": True,  # a file is bytes in a request, an address in an answer
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
 # visualsearch
 EMBEDDER = env.str("EMBEDDER", "") or "mobilenet_v2"
-EMBEDDER_CHOSEN = bool(os.environ.get("EMBEDDER"))  # `make run` may only change what nobody chose
+EMBEDDER_CHOSEN = bool(os.environ.get("EMBEDDER"))  # else `make run` may choose
 MODEL_DIR = Path(env.str("MODEL_DIR", "") or VAR_DIR / "models")
 MOBILENET_V2_WEIGHTS = Path(path) if (path := env.str("MOBILENET_V2_WEIGHTS", "")) else None
 FETCH_ALLOWED_HOSTS = names("FETCH_ALLOWED_HOSTS")

@@ -14,15 +14,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visualsearch.settings")
 
 
 class Request(WSGIRequest):
-    """A request whose upload is refused, and no error of ours, where Django stumbles over it."""
+    """A request whose upload is refused where Django's parser would fail with a server error."""
 
     def parse_file_upload(self, META: Any, post_data: Any) -> Any:  # noqa: N803, Django's name
         try:
             return super().parse_file_upload(META, post_data)
-        except TypeError as error:  # of a parameter in parts, given twice: x*1=a; x*=b
+        except TypeError as error:  # a parameter given whole and in parts: x*1=a; x*=b
             raise MultiPartParserError("The upload can't be read.") from error
 
 
 handler = get_wsgi_application()
 handler.request_class = Request
-application = Front(handler, most=int(settings.MAX_BODY_MB * 2**20))
+application = Front(handler, max_bytes=int(settings.MAX_BODY_MB * 2**20))

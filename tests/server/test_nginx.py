@@ -54,7 +54,7 @@ def test_hundred_megabytes_are_refused_and_leave_nothing_behind(
 ) -> None:
     body = bytes(100 * 2**20)
     status, text = answer_of(in_chunks(nginx, body)) if chunked else nginx.search(body)
-    assert (status, text) == (413, '{"detail": "The request is too large; 32 MB are the most."}')
+    assert (status, text) == (413, '{"detail": "The request is too large; the maximum is 32 MB."}')
     assert [*nginx.bodies.iterdir(), *(folder / "tmp").rglob("tmp*")] == []
 
 
@@ -119,7 +119,7 @@ def test_limit_is_that_of_the_settings() -> None:
     example = (ROOT / ".env.example").read_text()
     most = re.findall(r"client_max_body_size (\d+)m;", conf)
     assert most == re.findall(r"#MAX_BODY_MB=(\d+)", example) != []
-    assert f"{most[0]} MB are the most" in conf
+    assert f"the maximum is {most[0]} MB" in conf
 
 
 def in_chunks(nginx: Nginx, photo: bytes) -> requests.Response:

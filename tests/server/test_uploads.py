@@ -13,7 +13,7 @@ from tests.conftest import jpeg
 from tests.server.servers import FORM, HEAD, Gunicorn, answer_of, heard, reset, stall
 
 PHOTO = jpeg(1)
-TOO_LARGE = '{"detail": "The request is too large; 32 MB are the most."}'
+TOO_LARGE = '{"detail": "The request is too large; the maximum is 32 MB."}'
 NOT_ONE = '{"non_field_errors":["Give one of file, image_url and product."]}'
 UNREADABLE = '{"file":["This is not a picture we can read. Use JPEG, PNG, WebP, GIF or AVIF."]}'
 
