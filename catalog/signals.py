@@ -13,9 +13,6 @@ embedding_wanted = Signal()
 """Sent after commit. Arguments: sender (the model), ids (list of primary keys)."""
 picture_wanted = Signal()
 """The same, for rows whose picture is still behind its address."""
-pictures_saved = Signal()
-"""Sent after commit, when somebody has given pictures in the admin. Arguments: sender (Product),
-request, pictures (list of rows: products and photos)."""
 vector_written = Signal()
 """Sent before commit. Arguments: sender (the model), claim, identity, vector (dim,)."""
 

@@ -155,6 +155,19 @@ def test_catalog_names_no_address_of_search() -> None:
         assert not used & names, path
 
 
+def test_admin_templates_of_the_catalog_know_nothing_of_search() -> None:
+    """What search adds to the admin is in templates that `search.admin` names."""
+    tags = {path.stem for path in (ROOT / "search/templatetags").glob("*.py")}
+    urls = set(re.findall(r'name="([\w-]+)"', (ROOT / "search/urls.py").read_text()))
+    folder = ROOT / "templates/admin"
+    for path in (*folder.glob("*.html"), *folder.glob("catalog/**/*.html")):
+        text = path.read_text()
+        loaded = {tag for line in re.findall(r"{% load ([^%]+)%}", text) for tag in line.split()}
+        assert not loaded & tags, path
+        assert not set(re.findall(r'{% url "([\w-]+)"', text)) & urls, path
+        assert "admin/search/" not in text, path
+
+
 @pytest.mark.parametrize("top", ["catalog", "search"])
 def test_few_modules_stand_alone(top: str) -> None:
     modules = [path for path in (ROOT / top).glob("*.py") if path.name != "__init__.py"]

@@ -1,11 +1,10 @@
 """The admin: what a shop's people see and do."""
 
-from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db import models, transaction
+from django.db import models
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -17,7 +16,6 @@ from catalog.admin.lists import BoundedLists
 from catalog.admin.pictures import ShowsPictures
 from catalog.embedding.progress import measure_progress
 from catalog.models import Category, Product, ProductPhoto
-from catalog.signals import pictures_saved
 
 admin.site.site_header = admin.site.site_title = "visualsearch"
 admin.site.index_title = "Catalog"
@@ -63,16 +61,6 @@ class ProductAdmin(BoundedLists, ProductFiles, ShowsPictures, admin.ModelAdmin):
     @admin.display(description="price", ordering="price")
     def cost(self, product: Product) -> str:
         return f"{product.price}\N{NO-BREAK SPACE}{product.currency}"
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Say which pictures are new, once they are committed."""
-        super().save_related(request, form, formsets, change)
-        pictures = [form.instance] if "image" in form.changed_data else []
-        for formset in formsets:
-            changed = (row for row, names in formset.changed_objects if "image" in names)
-            pictures += [*formset.new_objects, *changed]
-        send = partial(pictures_saved.send, Product, request=request, pictures=pictures)
-        transaction.on_commit(send, robust=True)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.progress_view)

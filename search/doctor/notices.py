@@ -1,12 +1,10 @@
-"""What is said at once of a picture that somebody gave in the admin."""
+"""Tells staff at once what is wrong with pictures that they have just saved."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-from django.contrib import messages
-from django.core.files.storage import default_storage
-from django.dispatch import receiver
-from django.http import HttpRequest
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -14,70 +12,83 @@ from django.utils.translation import gettext as _
 
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedders.runtime import Embedder
+from catalog.embedding.batches import embed_pictures
 from catalog.models import EmbeddedPicture, Product, ProductPhoto
-from catalog.pictures.gate import InvalidImage, open_image
-from catalog.pictures.limits import image_limits
 from catalog.serving import serving_embedder
-from catalog.signals import pictures_saved
+from catalog.vectors import from_bytes
 from search.doctor.facts import QUALITY, load_qualities
 from search.doctor.judging import SAME, faults, normal_sharpness
 from search.doctor.models import Finding
 from search.doctor.qualities import are_alike, measure_stored, row_of
 from search.engines import Scope, get_engine
-from search.ranking.bounds import Vectors
+from search.index.segments import Vector
 
-MOST_NAMED = 3  # products that have the picture, too
-
-
-@receiver(pictures_saved)
-def tell(request: HttpRequest, pictures: list[EmbeddedPicture], **_options: object) -> None:
-    """Say which of the pictures other products have, and which should be taken again."""
-    for picture in pictures:
-        for notice in notices(picture):
-            messages.warning(request, notice)
+MAX_NAMED = 3  # products with the same picture
 
 
-def notices(picture: EmbeddedPicture) -> Iterator[SafeString | str]:
-    """What is to be said of a row's picture, as sentences; nothing where it can't be read.
+def notices(pictures: Iterable[EmbeddedPicture]) -> Iterator[SafeString | str]:
+    """Sentences about the pictures of rows that are committed.
 
-    The picture is looked at here and now: its vector may still wait for a worker.
+    They name other products that have the same picture, and say what is poor about it. A picture
+    that no worker has embedded yet is embedded here, by the same claims, so that nobody embeds it
+    twice. If a worker is at it right now, only products with the very same file are found.
     """
-    name = str(picture.image)
+    pictures = [picture for picture in pictures if picture.image]
+    if not pictures:
+        return
     try:
         embedder = serving_embedder()
-        with default_storage.open(name) as file:
-            opened = open_image(file.read(), limits=image_limits(), at_least=embedder.detail)
-    except (EmbedderUnavailable, InvalidImage, OSError, ValueError):
+    except EmbedderUnavailable:
         return
-    vector = embedder.embed(embedder.pixels(opened)[np.newaxis])
-    for product in _also_on(_product_of(picture), name, vector, embedder):
-        link = reverse("admin:catalog_product_change", args=(product.pk,))
-        sentence = _('This picture is already on “<a href="{}">{}</a>” ({}).')
-        yield format_html(sentence, link, product.name, product.sku)
-    yield from _poor(name, embedder)
+    vectors = _vectors(pictures, embedder)
+    for picture in pictures:
+        vector = vectors.get((type(picture), picture.pk))
+        for product in _products_with(picture, vector, embedder):
+            link = reverse("admin:catalog_product_change", args=(product.pk,))
+            sentence = _('This picture is already on “<a href="{}">{}</a>” ({}).')
+            yield format_html(sentence, link, product.name, product.sku)
+        quality = measure_stored(str(picture.image))
+        if quality is None:
+            continue
+        measured = np.array([row_of(quality)], QUALITY)
+        normal = normal_sharpness(load_qualities())
+        for kind, found, measures in faults(measured, normal, embedder.input_size):
+            if found[0]:
+                finding = Finding(kind=kind, measure=float(measures[0]))
+                yield _("Look at the new picture again. %(reason)s") % {"reason": finding.reason}
 
 
-def _product_of(picture: EmbeddedPicture) -> int:
-    return picture.product_id if isinstance(picture, ProductPhoto) else picture.pk
+def _vectors(
+    pictures: Iterable[EmbeddedPicture], embedder: Embedder
+) -> dict[tuple[type[EmbeddedPicture], int], Vector]:
+    """The vectors (dim,) of these rows by model and id, without those that have none yet."""
+    ids = defaultdict(list)
+    for picture in pictures:
+        ids[type(picture)].append(picture.pk)
+    vectors: dict[tuple[type[EmbeddedPicture], int], Vector] = {}
+    for model, keys in ids.items():
+        rows = model.objects.filter(pk__in=keys)
+        list(embed_pictures(rows.due(), embedder))
+        stored = rows.searchable(embedder.identity).values_list("pk", "embedding")
+        vectors |= {(model, pk): from_bytes(data, embedder.dim) for pk, data in stored}
+    return vectors
 
 
-def _also_on(own: int, picture: str, vector: Vectors, embedder: Embedder) -> Iterator[Product]:
-    corpus = get_engine().candidates(embedder.identity, vector[0], Scope(SAME))
-    others = corpus.rank(vector[0], MOST_NAMED, threshold=SAME, mask=corpus.products != own)
+def _products_with(
+    picture: EmbeddedPicture, vector: Vector | None, embedder: Embedder
+) -> Iterator[Product]:
+    """Other products that shoppers see with this picture, a few at most."""
+    own = picture.product_id if isinstance(picture, ProductPhoto) else picture.pk
+    name = str(picture.image)
+    if vector is None:
+        same_file = Q(image=name) | Q(photos__image=name)
+        products = Product.objects.filter(same_file, active=True).exclude(pk=own)
+        yield from products.distinct()[:MAX_NAMED]
+        return
+    corpus = get_engine().candidates(embedder.identity, vector, Scope(SAME))
+    others = corpus.rank(vector, MAX_NAMED, threshold=SAME, mask=corpus.products != own)
     found = Product.objects.filter(pk__in=corpus.products[others.items].tolist())
     for product in found.prefetch_related("photos"):
         theirs = (str(row.image) for row in (product, *product.photos.all()))
-        if any(name == picture or are_alike(name, picture) for name in theirs):
+        if any(other == name or are_alike(other, name) for other in theirs):
             yield product
-
-
-def _poor(name: str, embedder: Embedder) -> Iterator[str]:
-    quality = measure_stored(name)
-    if quality is None:
-        return
-    measured = np.array([row_of(quality)], QUALITY)
-    normal = normal_sharpness(load_qualities())
-    for kind, found, measures in faults(measured, normal, embedder.input_size):
-        if found[0]:
-            finding = Finding(kind=kind, measure=float(measures[0]))
-            yield _("Look at the new picture again. %(reason)s") % {"reason": finding.reason}

@@ -4,7 +4,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from catalog.models import Category, Product, ProductPhoto
+from catalog import tasks
+from catalog.embedders.runtime import Embedder
+from catalog.embedding.claims import claim
+from catalog.models import Category, EmbeddingStatus, Product, ProductPhoto
 from tests.conftest import MakeProduct
 from tests.search.doctor.conftest import Examine, blurred, demo, encoded, tiny
 
@@ -71,6 +74,51 @@ def test_says_that_a_picture_is_blurred_beside_the_others(
     look()
     page = give(admin_client, ADD, image=upload(encoded(blurred(demo(30)))))
     assert "as sharp as pictures of this catalog usually are" in page
+
+
+@pytest.fixture
+def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of pictures in each batch that is embedded."""
+    batches = []
+    embed = Embedder.embed
+
+    def count(embedder: Embedder, pixels: Any) -> Any:
+        batches.append(len(pixels))
+        return embed(embedder, pixels)
+
+    monkeypatch.setattr(Embedder, "embed", count)
+    return batches
+
+
+def test_picture_is_embedded_once(mug: Product, admin_client: Client, embedded: list[int]) -> None:
+    page = give(admin_client, ADD, image=upload(encoded(demo(0).reduce(2))))
+    assert "This picture is already on" in page
+    assert embedded == [1]
+
+
+def test_picture_that_waits_for_a_worker_is_embedded_once_for_both(
+    mug: Product, admin_client: Client, embedded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages: list[tuple[str, list[int]]] = []  # to a worker that is slow
+    monkeypatch.setattr(tasks.embed, "delay", lambda *message: messages.append(message))
+    page = give(admin_client, ADD, image=upload(encoded(demo(0).reduce(2))))
+    assert "This picture is already on" in page
+    for message in messages:
+        tasks.embed(*message)
+    assert (len(messages), embedded) == (1, [1])
+
+
+def test_tells_of_the_same_file_while_a_worker_has_the_picture(
+    mug: Product, admin_client: Client, embedded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def claim_it(model: str, ids: list[int]) -> None:
+        assert claim(Product.objects.get(pk=ids[0]))
+
+    monkeypatch.setattr(tasks.embed, "delay", claim_it)
+    page = give(admin_client, ADD, image=upload(encoded(demo(0))))
+    assert "This picture is already on" in page
+    assert embedded == []
+    assert Product.objects.get(sku="cup").embedding_status == EmbeddingStatus.PENDING
 
 
 def test_saves_without_a_network(mug: Product, admin_client: Client, settings: Any) -> None:
