@@ -13,12 +13,13 @@ from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures.fields import StoredPicture
 from search.bands import Bands, bands_of
 from search.engines import Corpus, Scan, Scope, get_engine
-from search.index.segments import image_key
+from search.index.segments import Vector, image_key
 from search.metrics import milliseconds
 from search.queries.query import Query
 from search.ranking import Mask, Positions, Ranking
 
 NEAREST = 4  # shown where nothing reaches the threshold
+UNREACHABLE = 2.0  # a threshold above every score
 
 
 class NothingToSearch(Exception):
@@ -103,12 +104,7 @@ class _Filters:
 def search(query: Query, options: Options) -> Answer:
     """The products most like the query. Raises NothingToSearch."""
     started = perf_counter()
-    corpus = get_engine().candidates(query.embedder, query.vector, _scope(options))
-    if not len(corpus):
-        raise NothingToSearch(
-            "There is nothing to search yet: no product's picture has been read. "
-            "Run: python manage.py build_embeddings"
-        )
+    corpus = _candidates(query.embedder, query.vector, _scope(options))
     filters = _filters(corpus, query, options)
     mask = filters.others & filters.category & filters.price
     wanted = min(options.page * options.limit, len(mask))
@@ -135,6 +131,22 @@ def match_of(query: Query, product_id: int) -> Match | None:
     items = np.flatnonzero((corpus.products == product_id) & corpus.live)
     scores, rows = corpus.score_items(query.vector, items)
     return next(iter(_matches(corpus, items, rows, scores)), None)
+
+
+def nearest_to(identity: str, vector: Vector) -> list[Match]:
+    """The products closest to a unit vector (dim,), however distant. Raises NothingToSearch."""
+    corpus = _candidates(identity, vector, Scope(threshold=UNREACHABLE))
+    return _nearest(corpus, corpus.scan(vector), corpus.live)
+
+
+def _candidates(identity: str, vector: Vector, scope: Scope) -> Corpus:
+    corpus = get_engine().candidates(identity, vector, scope)
+    if not len(corpus):
+        raise NothingToSearch(
+            "There is nothing to search yet: no product's picture has been read. "
+            "Run: python manage.py build_embeddings"
+        )
+    return corpus
 
 
 def _scope(options: Options) -> Scope:

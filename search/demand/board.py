@@ -11,14 +11,12 @@ from catalog.vectors import from_bytes
 from search.bands import bands_of
 from search.demand.groups import Group, groups
 from search.demand.models import Searched
-from search.queries.query import Query
-from search.service import Match, Options, search
+from search.service import Match, nearest_to
 
 MAX_SEARCHES = 4000  # the newest are grouped
 MAX_WISHES = 30
 # A wish of fewer searches is not shown: what a single shopper searched for is private.
 MIN_SEARCHES = 3
-CLOSEST = Options(threshold=2.0)  # which no score reaches, so that only the nearest are found
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,9 @@ def board(identity: str, dim: int) -> Board:
 
 def _wish(unmet: list[Searched], group: Group, dim: int) -> Wish:
     members, centre = [unmet[place] for place in group.members], unmet[group.centre]
-    query = Query("", centre.embedder, from_bytes(bytes(centre.vector), dim))
     return Wish(
         searches=len(members),
         best=median(member.best for member in members),
         last=max(member.day for member in members),
-        closest=search(query, CLOSEST).nearest,
+        closest=nearest_to(centre.embedder, from_bytes(bytes(centre.vector), dim)),
     )
