@@ -55,6 +55,6 @@ def hide(sku: str) -> None:
 
 def waiting() -> int:
     """How many pictures wait for a worker."""
-    from catalog.embedding.queue import measure_queue
+    from catalog.embedding.progress import measure_queue
 
     return measure_queue().waiting

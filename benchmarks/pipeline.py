@@ -61,10 +61,9 @@ def _varied(number: int) -> Image.Image:
 
 def _import(catalog: Path, products: int) -> None:
     from catalog.importers import import_products
-    from catalog.signals import embedding_wanted
-    from catalog.tasks import queue_embedding
+    from visualsearch.celery import app
 
-    embedding_wanted.disconnect(queue_embedding)  # workers would do that, not the import
+    app.conf.task_always_eager = False  # workers embed the pictures, not the import
     results = import_products(catalog)
     for done, seconds in _in_turns(results, products):
         print(f"import {done:7,}: {done / seconds:6.0f} a second, {_memory():5.0f} MiB")

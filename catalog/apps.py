@@ -5,5 +5,4 @@ class CatalogConfig(AppConfig):
     name = "catalog"
 
     def ready(self) -> None:
-        from catalog import checks, tasks  # noqa: F401, they register themselves
-        from catalog.pictures import references  # noqa: F401
+        from catalog import checks  # noqa: F401, importing it registers the checks

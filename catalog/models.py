@@ -1,173 +1,62 @@
-"""The catalog: categories and products, and what every embedded picture has in common."""
+"""The catalog: categories, products and their photos, and what saving a picture does."""
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any, Self
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
-from django.db import models, transaction
-from django.db.models import Q
-from django.urls import reverse
-from django.utils import timezone
+from django.db import models, router, transaction
+from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 
-from catalog.embedding.revisions import RevisedQuerySet, RevisionField
+from catalog.embedding.progress import STATES
+from catalog.embedding.rows import (
+    UNREADY,
+    EmbeddedPicture,
+    EmbeddedQuerySet,
+    EmbeddingStatus,
+    pending,
+)
 from catalog.fetching.remote import is_remote
-from catalog.pictures.fields import PictureField
-from catalog.signals import want_embedding, want_picture
+from catalog.pictures.references import discard_after_commit
+from catalog.tasks import hand_to_workers
+
+__all__ = [
+    "MAX_ID",
+    "Category",
+    "EmbeddedPicture",
+    "EmbeddedQuerySet",
+    "EmbeddingStatus",
+    "Invisible",
+    "Product",
+    "ProductPhoto",
+    "count_invisible",
+    "findable",
+    "invisible",
+]
+
+MAX_ID = 2**63 - 1  # of a BigAutoField
 
 
-class EmbeddingStatus(models.TextChoices):
-    PENDING = "pending", "pending"
-    READY = "ready", "ready"
-    FAILED = "failed", "failed"
+class CatalogPicture(EmbeddedPicture):
+    """An embedded picture whose file, vector and row are kept in step when it is saved."""
 
-
-AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
-CLOCKS_DIFFER = timedelta(seconds=5)  # what is due now is due on every machine
-# What a row says while a worker is at it; a worker that is killed leaves it behind.
-IN_WORK = "A worker is reading this picture."
-# What a picture says that is tried again only if somebody asks for it.
-STOPPED_WORKER = "Reading this picture stopped the worker three times."
-# As `catalog.fetching.remote.is_remote`, for the database.
-REMOTE = Q(image_url__istartswith="http://") | Q(image_url__istartswith="https://")
-
-
-def pending() -> dict[str, Any]:
-    """What a row is set to when it wants a vector, from now on."""
-    return {
-        "embedding_status": EmbeddingStatus.PENDING,
-        "embedding_error": "",
-        "embedding_attempts": 0,
-        "embedding_due_at": timezone.now() - CLOCKS_DIFFER,
-    }
-
-
-class EmbeddedQuerySet(RevisedQuerySet):
-    def searchable(self, identity: str) -> "EmbeddedQuerySet":
-        """Rows whose vector is current and of this embedder."""
-        return self.filter(embedding_status=EmbeddingStatus.READY, embedder=identity)
-
-    def unembedded(self, identity: str) -> "EmbeddedQuerySet":
-        """Rows with a picture and no current vector of this embedder, failed ones included."""
-        current = Q(embedding_status=EmbeddingStatus.READY, embedder=identity)
-        return self.exclude(image="").exclude(current).exclude(embedding_error=STOPPED_WORKER)
-
-    def due(self) -> "EmbeddedQuerySet":
-        """Rows with a picture and no current vector whose next attempt is due."""
-        waiting = self.exclude(image="").exclude(embedding_status=EmbeddingStatus.READY)
-        return waiting.filter(embedding_due_at__lte=timezone.now())
-
-    def unfetched(self) -> "EmbeddedQuerySet":
-        """Rows whose picture is still behind its address, failed ones included."""
-        return self.filter(REMOTE, image="").exclude(embedding_error=STOPPED_WORKER)
-
-    def fetch_due(self) -> "EmbeddedQuerySet":
-        """Rows whose picture is still behind its address and whose next attempt is due."""
-        return self.unfetched().filter(embedding_due_at__lte=timezone.now())
-
-    def ask_again(self) -> int:
-        """Make all these rows pending, as if they had just been saved; how many there were."""
-        return self.update(**pending())
-
-
-class EmbeddedManager(models.Manager.from_queryset(EmbeddedQuerySet)):  # type: ignore[misc]
-    """Leaves the vector in the database until it is asked for, so that lists stay cheap."""
-
-    def get_queryset(self) -> EmbeddedQuerySet:
-        queryset: EmbeddedQuerySet = super().get_queryset().defer("embedding")
-        return queryset
-
-
-UNREADY = ~Q(embedding_status=EmbeddingStatus.READY)  # few rows, looked for every few seconds
-
-
-class EmbeddedPicture(models.Model):
-    """A picture and its vector.
-
-    The embedding columns belong to `catalog.embedding`, which writes them by compare-and-swap:
-    saving an existing row leaves them alone, unless `update_fields` names them, and only marks
-    the row as pending when its picture is not the one the vector came from.
-
-    A row with an http(s) address and no picture waits for `catalog.embedding` to fetch it. Where
-    only the address changed, the picture that came from the old one is dropped.
-    """
-
-    EMBEDDING_COLUMNS = frozenset(
-        {
-            "embedding",
-            "embedder",
-            "embedding_digest",
-            "embedding_status",
-            "embedding_error",
-            "embedding_attempts",
-            "embedding_due_at",
-            "embedded_at",
-        }
-    )
-    PICTURE_COLUMNS = frozenset({"image", "image_source_digest"})
-
-    # Saving writes the picture only if it was set: who read the row before another replaced its
-    # picture would else bring the old one back, whose file is gone.
-    picture_was_set = False
-
-    image = PictureField("picture", blank=True)
-    image_source_digest = models.CharField(max_length=64, blank=True, editable=False)
-    image_url = models.CharField(
-        "picture's address",
-        max_length=2000,
-        blank=True,
-        help_text="Where the picture came from: an http(s) address or a path.",
-    )
-
-    embedding = models.BinaryField(null=True)  # little-endian float32, unit length
-    embedder = models.CharField(max_length=100, blank=True, editable=False)  # identity
-    embedding_digest = models.CharField(max_length=64, blank=True, editable=False)
-    embedding_status = models.CharField(
-        max_length=10,
-        choices=EmbeddingStatus,
-        default=EmbeddingStatus.PENDING,
-        editable=False,
-    )
-    embedding_error = models.CharField(max_length=500, blank=True, editable=False)
-    embedding_attempts = models.PositiveSmallIntegerField(default=0, editable=False)
-    embedding_due_at = models.DateTimeField(null=True, default=AT_ONCE, editable=False)
-    embedded_at = models.DateTimeField(null=True, editable=False)
-    revision = RevisionField()
-
-    objects = EmbeddedManager()
+    # The picture's name when the row was last read or saved; None if it was not read.
+    # Comparing with it tells a new picture from an old one in a stale instance.
+    stored_name: str | None = None
 
     class Meta:
         abstract = True
 
-    def save(
-        self,
-        force_insert: Any = False,
-        force_update: bool = False,
-        using: str | None = None,
-        update_fields: Iterable[str] | None = None,
-    ) -> None:
-        adding = self._state.adding or bool(force_insert)
-        if update_fields is not None:
-            update_fields = {*update_fields, "revision"}
-        elif not adding:
-            update_fields = self._own_fields()
-        with transaction.atomic(using):
-            changed = adding
-            if update_fields is not None and "image_url" in update_fields:
-                changed = self._leave_address(using) or adding
-            if update_fields is not None and self.picture_was_set:
-                update_fields = {*update_fields, *self.PICTURE_COLUMNS}
-                changed = True
-            super().save(
-                force_insert=force_insert,
-                force_update=force_update,
-                using=using,
-                update_fields=update_fields,
-            )
-            if changed:
-                self._mark_pending(using)
-        self.picture_was_set = False
+    @classmethod
+    def from_db(
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any
+    ) -> Self:
+        row = super().from_db(db, field_names, values, **options)
+        row.stored_name = row.__dict__.get("image")  # which the database gives as a string
+        return row
 
     def refresh_from_db(
         self,
@@ -176,37 +65,74 @@ class EmbeddedPicture(models.Model):
         from_queryset: models.QuerySet[Any] | None = None,
     ) -> None:
         super().refresh_from_db(using=using, fields=fields, from_queryset=from_queryset)
-        if fields is None or "image" in fields:
-            self.picture_was_set = False
+        if "image" in self.__dict__ and (fields is None or "image" in fields):
+            self.stored_name = self.image.name
 
-    def _own_fields(self) -> set[str]:
-        names = {field.name for field in self._meta.concrete_fields if not field.primary_key}
-        kept = frozenset() if self.picture_was_set else self.PICTURE_COLUMNS
-        return names - self.EMBEDDING_COLUMNS - kept - self.get_deferred_fields()
+    def save(
+        self,
+        force_insert: Any = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        """Save the row; after the commit, hand a new picture to workers and drop the old file.
 
-    def _leave_address(self, using: str | None) -> bool:
-        """Whether the row gets another http(s) address; the picture of the old one then goes."""
-        if not is_remote(self.image_url):
-            return False
-        row = type(self).objects.using(using).filter(pk=self.pk)
-        before = row.values_list("image_url", "image").first()
-        if before is None or before[0] == self.image_url:
-            return False
-        if not self.picture_was_set or self.image.name == before[1]:
-            self.image, self.image_source_digest = "", ""
-        return True
+        An existing row keeps its embedding columns unless `update_fields` names them, because
+        workers write them. It also keeps its picture unless this instance was given another one:
+        otherwise a stale instance would restore a replaced picture, whose file is gone.
+        """
+        using = using or router.db_for_write(type(self), instance=self)
+        adding = self._state.adding or bool(force_insert)
+        has_new_picture = False
+        if "image" in self.__dict__:  # otherwise it is deferred, and unchanged
+            self.image.store()
+            is_named_otherwise = (self.image.name or "") != self.stored_name
+            has_new_picture = not adding and (bool(self.image.in_hand) or is_named_otherwise)
 
-    def _mark_pending(self, using: str | None) -> None:
-        row = type(self).objects.using(using).filter(pk=self.pk)
-        current = Q(embedding_status=EmbeddingStatus.READY, embedding_digest=self.image.digest)
-        columns = pending()
-        if row.exclude(current).update(**columns):
-            for column, value in columns.items():
-                setattr(self, column, value)
-            if self.image:
-                want_embedding(self, using)
-            elif is_remote(self.image_url):
-                want_picture(self, using)
+        columns: set[str] | None = None  # None is every column
+        if update_fields is not None:
+            columns = {*update_fields, "revision"}
+        elif not adding:
+            columns = {field.name for field in self._meta.concrete_fields if not field.primary_key}
+            columns -= self.EMBEDDING_COLUMNS | self.PICTURE_COLUMNS | self.get_deferred_fields()
+        if columns is not None and has_new_picture:
+            columns |= self.PICTURE_COLUMNS
+
+        with transaction.atomic(using):
+            rows = type(self).objects.using(using)
+            sets_picture = columns is None or "image" in columns
+            may_move = columns is not None and "image_url" in columns and is_remote(self.image_url)
+            before = None
+            if self.pk is not None and (sets_picture or may_move):
+                # Locked: of two that replace the picture at the same time, the second waits and
+                # then discards the file of the first.
+                locked = rows.select_for_update().filter(pk=self.pk).order_by("pk")
+                before = locked.values_list("image", "image_url").first()
+            if may_move and before and before[1] != self.image_url and not has_new_picture:
+                # The picture came from the old address, so the new one is fetched instead.
+                self.image, self.image_source_digest = "", ""
+                columns = {*(columns or ()), *self.PICTURE_COLUMNS}
+                sets_picture = True
+
+            super().save(
+                force_insert=force_insert,
+                force_update=force_update,
+                using=using,
+                update_fields=columns,
+            )
+            if not sets_picture:
+                return
+            self.stored_name = self.image.name or ""
+            if before and before[0] != self.stored_name:
+                discard_after_commit(before[0], using)
+            self.image.confirm_after_commit(using)
+            current = Q(embedding_status=EmbeddingStatus.READY, embedding_digest=self.image.digest)
+            changes = pending()
+            if rows.filter(pk=self.pk).exclude(current).update(**changes):
+                for column, value in changes.items():
+                    setattr(self, column, value)
+                if self.image or is_remote(self.image_url):
+                    hand_to_workers(self, using=using)
 
 
 class Category(models.Model):
@@ -225,7 +151,7 @@ def default_currency() -> str:
     return currency
 
 
-class Product(EmbeddedPicture):
+class Product(CatalogPicture):
     sku = models.CharField("SKU", max_length=64, unique=True)
     name = models.CharField(max_length=200)
     category = models.ForeignKey(Category, models.PROTECT, related_name="products")
@@ -244,7 +170,7 @@ class Product(EmbeddedPicture):
             models.Index(fields=("active", "embedding_status", "embedder", "revision")),
             models.Index(fields=("id", "revision"), name="product_revision"),
             models.Index(fields=("category", "price")),
-            models.Index(fields=("image",)),  # who else has this file?
+            models.Index(fields=("image",)),  # which other rows share this file?
             models.Index(fields=("embedding_due_at",), condition=UNREADY, name="product_due"),
         )
         constraints = (
@@ -259,10 +185,11 @@ class Product(EmbeddedPicture):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("product", args=(self.pk,))
+        """The product's page in the shop; ABSOLUTE_URL_OVERRIDES names the one on this site."""
+        return self.link
 
 
-class ProductPhoto(EmbeddedPicture):
+class ProductPhoto(CatalogPicture):
     """A further photo of a product, beside `Product.image`."""
 
     product = models.ForeignKey(Product, models.CASCADE, related_name="photos")
@@ -286,5 +213,47 @@ class ProductPhoto(EmbeddedPicture):
         return f"Photo {self.position}"
 
 
-# Every model whose pictures are embedded.
-EMBEDDED_MODELS: tuple[type[EmbeddedPicture], ...] = (Product, ProductPhoto)
+@receiver(post_delete, sender=Product)
+@receiver(post_delete, sender=ProductPhoto)
+def discard_file(instance: CatalogPicture, using: str, **_: Any) -> None:
+    """Discard a deleted row's file; a signal, as cascades and querysets skip `Model.delete`."""
+    discard_after_commit(instance.image.name or "", using)
+
+
+def has_ready_photo() -> Exists:
+    """Products with a further photo that has a vector."""
+    ready = ProductPhoto.objects.filter(embedding_status=EmbeddingStatus.READY)
+    return Exists(ready.filter(product=OuterRef("pk")))
+
+
+def findable() -> Q:
+    """Products that search can find, by their own picture or by a further photo."""
+    return Q(active=True) & (Q(embedding_status=EmbeddingStatus.READY) | Q(has_ready_photo()))
+
+
+def invisible() -> Q:
+    """Active products that search can't find."""
+    # Spelled with IN, because SQLite uses no index for "not ready" or for a bare "active".
+    unready = (EmbeddingStatus.PENDING, EmbeddingStatus.FAILED)
+    return Q(~Q(has_ready_photo()), active__in=(True,), embedding_status__in=unready)
+
+
+@dataclass(frozen=True)
+class Invisible:
+    """The number of `invisible` products, by the state of their own picture."""
+
+    missing: int
+    failed: int
+    pending: int
+
+    @property
+    def total(self) -> int:
+        """Products that need somebody's attention; the pending ones will become visible."""
+        return self.missing + self.failed
+
+
+def count_invisible() -> Invisible:
+    """Count the products that search can't find, in one query."""
+    states = ("missing", "failed", "pending")
+    counts = {state: Count("pk", filter=STATES[state]) for state in states}
+    return Invisible(**Product.objects.filter(invisible()).aggregate(**counts))

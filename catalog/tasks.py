@@ -1,102 +1,46 @@
-"""Celery tasks: thin shells around `catalog.embedding.batches` and `catalog.embedding.remote`."""
+"""Celery tasks, and how rows get to them.
+
+The database is the queue (`catalog.embedding.claims`): messages only make workers start sooner.
+"""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
 from time import monotonic
 
 from celery import Task, shared_task
 from django.apps import apps
-from django.db.models import Model
-from django.dispatch import receiver
+from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedding.batches import embed_pictures
 from catalog.embedding.remote import fetch_pictures
-from catalog.models import EMBEDDED_MODELS, EmbeddedQuerySet
+from catalog.embedding.rows import EmbeddedPicture, embedded_models
 from catalog.serving import serving_embedder
-from catalog.signals import embedding_wanted, picture_wanted
 
 logger = logging.getLogger(__name__)
 
-PER_TASK = 100  # pictures; even a slow machine has done them before the time limit
-FETCHING = 10.0  # seconds in which a task begins to fetch pictures; one takes as long at most
-REST = 5.0  # seconds for which a broker that did not answer is not asked again
+TASK_ROWS = 100  # rows in one message; a slow machine finishes them before the time limit
+FETCH_SECONDS = 10.0  # for which a task starts fetching pictures; each takes as long at most
+BROKER_PAUSE = 5.0  # seconds without messages after the broker did not answer
 
-resting_until = float("-inf")  # by the monotonic clock
+# Module state, because it belongs to the process: each finds out for itself whether it reaches
+# the broker, and the shared cache may be the same Redis that is down.
+paused_until = float("-inf")  # by the monotonic clock
+
+Messages = dict[tuple[Task, type[EmbeddedPicture]], list[int]]  # ids of rows
+_batch: ContextVar[Messages | None] = ContextVar("batch", default=None)
 
 
 @shared_task
 def embed(model: str, ids: list[int]) -> None:
-    """Compute the vectors that these rows of a model ("catalog.Product") still want."""
-    _embed(apps.get_model(model)._default_manager.filter(pk__in=ids))
-
-
-@shared_task
-def fetch(model: str, ids: list[int]) -> None:
-    """Fetch the pictures that these rows of a model still lack, and ask for their vectors."""
-    rows = apps.get_model(model)._default_manager.filter(pk__in=ids)
-    fetched = []
-    for outcome in fetch_pictures(rows.fetch_due(), seconds=FETCHING):
-        if outcome.status == "fetched":
-            fetched.append(outcome.id)
-        elif outcome.reason:
-            logger.warning("%s %d has no picture: %s", model, outcome.id, outcome.reason)
-    queue_embedding(rows.model, fetched)
-
-
-@shared_task
-def embed_pending() -> None:
-    """Finish what is due, be it that no message was sent or that a worker died over it.
-
-    The rest waits for the next run.
-    """
-    for model in EMBEDDED_MODELS:
-        due = model.objects.due().order_by("embedding_due_at")
-        embed(model._meta.label, list(due.values_list("pk", flat=True)[:PER_TASK]))
-
-
-@shared_task
-def fetch_pending() -> None:
-    """Fetch pictures that are due, of one model, so that the time limit holds."""
-    for model in EMBEDDED_MODELS:
-        due = model.objects.fetch_due().order_by("embedding_due_at")
-        if ids := list(due.values_list("pk", flat=True)[:PER_TASK]):
-            fetch(model._meta.label, ids)
-            return
-
-
-@receiver(embedding_wanted)
-def queue_embedding(sender: type[Model], ids: list[int], **_: object) -> None:
-    """Hand rows to workers, for their vectors."""
-    _queue(embed, sender, ids)
-
-
-@receiver(picture_wanted)
-def queue_fetching(sender: type[Model], ids: list[int], **_: object) -> None:
-    """Hand rows to workers, for their pictures."""
-    _queue(fetch, sender, ids)
-
-
-def _queue(task: Task, model: type[Model], ids: list[int]) -> None:
-    """Send messages. While the broker is down the rows wait for the tasks that run of themselves.
-
-    A broker that keeps silent costs one caller half a second, and then nobody for a while.
-    """
-    global resting_until
-    if monotonic() < resting_until:
-        return
-    try:
-        for start in range(0, len(ids), PER_TASK):
-            task.delay(model._meta.label, ids[start : start + PER_TASK])
-    except OperationalError as error:
-        resting_until = monotonic() + REST
-        logger.warning("%d pictures stay pending, the broker is down: %s", len(ids), error)
-
-
-def _embed(rows: EmbeddedQuerySet) -> None:
-    due = rows.due()
+    """Compute the vectors that are due of these rows of a model ("catalog.Product")."""
+    due = apps.get_model(model)._default_manager.filter(pk__in=ids).due()
     if not due.exists():
-        return  # an idle worker needs no network
+        return  # without loading the network
     try:
         embedder = serving_embedder()
     except EmbedderUnavailable as error:
@@ -104,5 +48,77 @@ def _embed(rows: EmbeddedQuerySet) -> None:
         return
     for outcome in embed_pictures(due, embedder):
         if outcome.reason:
-            label = rows.model._meta.label
-            logger.warning("%s %d has no vector: %s", label, outcome.id, outcome.reason)
+            logger.warning("%s %d has no vector: %s", model, outcome.id, outcome.reason)
+
+
+@shared_task
+def fetch(model: str, ids: list[int]) -> None:
+    """Fetch the pictures that are due of these rows of a model, and have them embedded."""
+    rows = apps.get_model(model)._default_manager.filter(pk__in=ids)
+    fetched = []
+    for outcome in fetch_pictures(rows.fetch_due(), seconds=FETCH_SECONDS):
+        if outcome.status == "fetched":
+            fetched.append(outcome.id)
+        elif outcome.reason:
+            logger.warning("%s %d has no picture: %s", model, outcome.id, outcome.reason)
+    _send({(embed, rows.model): fetched})
+
+
+@shared_task
+def embed_pending() -> None:
+    """Embed rows that are due, whether a message was lost or a worker died over them.
+
+    Rows beyond the first hundred of each model wait for the next run.
+    """
+    for model in embedded_models():
+        due = model.objects.due().order_by("embedding_due_at")
+        embed(model._meta.label, list(due.values_list("pk", flat=True)[:TASK_ROWS]))
+
+
+@shared_task
+def fetch_pending() -> None:
+    """Fetch pictures that are due, of one model only, so that the time limit holds."""
+    for model in embedded_models():
+        due = model.objects.fetch_due().order_by("embedding_due_at")
+        if ids := list(due.values_list("pk", flat=True)[:TASK_ROWS]):
+            fetch(model._meta.label, ids)
+            return
+
+
+def hand_to_workers(row: EmbeddedPicture, *, using: str | None = None) -> None:
+    """After the commit, have the row's picture embedded or, where it has none yet, fetched."""
+    key = (embed if row.image else fetch, type(row))
+    batch = _batch.get()
+    if batch is None:
+        transaction.on_commit(partial(_send, {key: [row.pk]}), using=using)
+    else:
+        batch.setdefault(key, []).append(row.pk)
+
+
+@contextmanager
+def batched_messages() -> Iterator[None]:
+    """Hand the rows of the block to workers together, at its end; for bulk changes."""
+    batch: Messages = {}
+    token = _batch.set(batch)
+    try:
+        yield
+    finally:
+        _batch.reset(token)
+        transaction.on_commit(partial(_send, batch))
+
+
+def _send(messages: Messages) -> None:
+    """Send the messages. While the broker is down, rows wait for the periodic tasks.
+
+    A broker that does not answer delays one caller by half a second, and then no one for a while.
+    """
+    global paused_until
+    for (task, model), ids in messages.items():
+        if monotonic() < paused_until:
+            return
+        try:
+            for start in range(0, len(ids), TASK_ROWS):
+                task.delay(model._meta.label, ids[start : start + TASK_ROWS])
+        except OperationalError as error:
+            paused_until = monotonic() + BROKER_PAUSE
+            logger.warning("%d pictures stay pending, the broker is down: %s", len(ids), error)

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from catalog.embedders import EmbedderUnavailable
-from catalog.embedding.queue import Queue, measure_queue
+from catalog.embedding.progress import Queue, measure_queue
 from catalog.serving import serving_embedder
 from search.engines import Status, get_engine
 

@@ -5,7 +5,12 @@ first, from which every process goes on serving; the switch itself moves one lin
 """
 
 from catalog.embedders.runtime import Embedder
-from catalog.models import EMBEDDED_MODELS, EmbeddedPicture, EmbeddedQuerySet, EmbeddingStatus
+from catalog.embedding.rows import (
+    EmbeddedPicture,
+    EmbeddedQuerySet,
+    EmbeddingStatus,
+    embedded_models,
+)
 from catalog.serving import serve
 from search.engines import get_engine
 
@@ -17,7 +22,7 @@ def begin_switch(old: Embedder) -> None:
 
 def finish_switch(old: Embedder, new: Embedder) -> bool:
     """Search the new vectors from now on, if no picture waits for one; whether that was so."""
-    if any(_waiting(model, new.identity) for model in EMBEDDED_MODELS):
+    if any(_waiting(model, new.identity) for model in embedded_models()):
         return False
     get_engine().build(new.identity, new.dim)
     serve(new.identity)

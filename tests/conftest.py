@@ -1,6 +1,6 @@
 """Fixtures for all tests: a real network, a storage of their own, and an index without delay."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from celery import Task, signals
 from django.conf import settings as django_settings
 from django.core.cache import caches
 from django.core.files.base import ContentFile
@@ -22,6 +23,7 @@ from search.bands import read_bands
 from search.engines import load_engine
 
 MakeProduct = Callable[..., Product]
+Messages = list[tuple[str, str, list[int]]]  # task, model, ids of rows
 Picture = Callable[..., bytes]
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -58,7 +60,7 @@ def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     settings.COUNTERS_DIR = tmp_path / "counters"
     # The one that shops have takes a third of a second, on purpose.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    monkeypatch.setattr(tasks, "resting_until", 0.0)
+    monkeypatch.setattr(tasks, "paused_until", 0.0)
     for name in settings.CACHES:
         caches[name].clear()
     load_engine.cache_clear()
@@ -102,6 +104,19 @@ def jpeg(seed: int, size: tuple[int, int] = (320, 280)) -> bytes:
 def picture() -> Picture:
     """JPEG bytes by seed."""
     return jpeg
+
+
+@pytest.fixture
+def messages() -> Iterator[Messages]:
+    """The tasks that were sent to workers: their names, models and the ids of rows."""
+    sent: Messages = []
+
+    def note(task: Task, args: tuple[str, list[int]], **_: object) -> None:
+        sent.append((task.name.rpartition(".")[2], *args))
+
+    signals.task_prerun.connect(note, weak=False)
+    yield sent
+    signals.task_prerun.disconnect(note)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
+from django.urls import reverse
 from environs import Env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -179,6 +180,11 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+
+# The catalog knows no pages of search, so a product's page is named here.
+ABSOLUTE_URL_OVERRIDES = {
+    "catalog.product": lambda product: reverse("product", args=(product.pk,)),
+}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from catalog.embedding.states import STATES
+from catalog.embedding.progress import STATES
 from catalog.models import EmbeddedQuerySet, Product, ProductPhoto
-from catalog.signals import in_one_request, want_embedding, want_picture
+from catalog.tasks import batched_messages, hand_to_workers
 
 
 @admin.action(permissions=["change"], description="Retry: read the pictures that have no vector")
@@ -53,11 +53,10 @@ def _pictures(products: QuerySet[Product]) -> tuple[EmbeddedQuerySet, EmbeddedQu
 
 def _ask_again(rows: EmbeddedQuerySet) -> int:
     """Make the rows pending, and ask once, after the commit, for what they lack."""
-    with transaction.atomic(), in_one_request():
+    with transaction.atomic(), batched_messages():
         for row in rows.order_by("pk").only("pk", "image").iterator():
-            want = want_embedding if row.image else want_picture
-            want(row)
-        return rows.ask_again()
+            hand_to_workers(row)
+        return rows.make_pending()
 
 
 def _pictures_are(count: int) -> str:

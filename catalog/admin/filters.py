@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from catalog.embedding.states import FINDABLE, INVISIBLE, STATES, current_identity, outdated
-from catalog.models import Product
+from catalog.embedding.progress import STATES, current_identity, outdated
+from catalog.models import Product, findable, invisible
 
 Choices = list[tuple[str, str]]
 
@@ -35,9 +35,9 @@ class FoundFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product]:
         if self.value() == "yes":
-            return queryset.filter(FINDABLE)
+            return queryset.filter(findable())
         if self.value() == "no":
-            return queryset.filter(INVISIBLE)
+            return queryset.filter(invisible())
         return queryset.filter(active=False) if self.value() == "hidden" else queryset
 
 

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from catalog.embedding.states import current_identity, state_of
+from catalog.embedding.progress import current_identity, state_of
 from catalog.models import EmbeddedPicture
 
 

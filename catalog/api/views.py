@@ -30,7 +30,7 @@ from catalog.api.serializers import (
 )
 from catalog.importers.writer import CREATED, FAILED, ProductWriter, Values, WriteResult
 from catalog.models import Category, Product
-from catalog.signals import in_one_request
+from catalog.tasks import batched_messages
 
 WRITE_ERRORS = errors(400, 401, 403, 409, 413, 415, 503)
 MAX_SEARCH_WORDS = 20  # each is a condition of the query; databases take a few hundred
@@ -285,7 +285,7 @@ class ProductBatch(ProductView):
         upserts = [_validate(item) for item in batch.validated_data.get("products", ())]
         deletions = [_validate({"sku": sku}) for sku in batch.validated_data.get("delete", ())]
         skus = {item["sku"] for item in upserts + deletions if not isinstance(item, WriteResult)}
-        with in_one_request(), transaction.atomic():
+        with batched_messages(), transaction.atomic():
             writer = self.writer(*skus)
             results = [
                 item if isinstance(item, WriteResult) else writer.upsert(item) for item in upserts

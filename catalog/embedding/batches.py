@@ -1,4 +1,4 @@
-"""Computing the vectors of pictures, in batches."""
+"""Computes the vectors of pictures in batches."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,47 +11,49 @@ from numpy.typing import NDArray
 from catalog.embedders.runtime import Embedder
 from catalog.embedding.claims import (
     Claim,
-    Outcome,
+    PictureOutcome,
     claim,
     give_up,
     pages,
     write_failure,
     write_vector,
 )
-from catalog.models import EmbeddedPicture, EmbeddedQuerySet
+from catalog.embedding.rows import EmbeddedPicture, EmbeddedQuerySet
+from catalog.pictures.fields import image_limits
 from catalog.pictures.gate import InvalidImage, open_image
-from catalog.pictures.limits import image_limits
 
 BATCH_SIZE = 32
-DECODERS = 2  # threads; Pillow decodes outside the interpreter's lock
+DECODERS = 2  # threads; Pillow releases the interpreter's lock while it decodes
 
 
 @dataclass(frozen=True)
-class _Decoded:
+class Decoded:
     """A claimed picture's pixels, or why there are none."""
 
     claim: Claim
-    pixels: NDArray[np.uint8] | None = None
+    pixels: NDArray[np.uint8] | None = None  # as `Embedder.pixels` gives them
     reason: str = ""
     may_mend: bool = False
 
 
-Decoding = list[Future[_Decoded]]
+Decoding = list[Future[Decoded]]
 
 
 def embed_pictures(
     rows: EmbeddedQuerySet, embedder: Embedder, *, batch_size: int = BATCH_SIZE
-) -> Iterator[Outcome]:
-    """Embed these rows' pictures, each batch committed at once; an outcome for each picture.
+) -> Iterator[PictureOutcome]:
+    """Embed the pictures of these rows; yields an outcome for each once its batch is committed.
 
-    The next batch is decoded while the network works on the present one. A picture that was
-    tried before is worked on alone, so that one that kills its worker harms no other.
+    The next batch is decoded while the network works on the present one. A picture that was tried
+    before has a batch of its own, so that one that kills its worker harms no other.
     """
     give_up(rows)
     with ThreadPoolExecutor(DECODERS) as decoders:
 
         def decode(batch: list[EmbeddedPicture]) -> Decoding:
-            return [decoders.submit(_decode, taken, embedder) for taken in _claimed(batch)]
+            with transaction.atomic():
+                claims = [taken for row in batch if (taken := claim(row))]
+            return [decoders.submit(_decode, taken, embedder) for taken in claims]
 
         ahead: Decoding = []
         for page in pages(rows, batch_size):
@@ -66,29 +68,24 @@ def embed_pictures(
         yield from _finish(ahead, embedder)
 
 
-def _claimed(batch: list[EmbeddedPicture]) -> list[Claim]:
-    with transaction.atomic():
-        return [taken for row in batch if (taken := claim(row))]
-
-
-def _decode(claim: Claim, embedder: Embedder) -> _Decoded:
+def _decode(claim: Claim, embedder: Embedder) -> Decoded:
     image = claim.image
     try:
         with image.storage.open(str(image.name)) as file:
             picture = open_image(file.read(), limits=image_limits(), at_least=embedder.detail)
     except InvalidImage as error:
-        return _Decoded(claim, reason=str(error))
+        return Decoded(claim, reason=str(error))
     except FileNotFoundError:
         reason = "The picture's file is missing from the storage."
-        return _Decoded(claim, reason=reason, may_mend=True)
+        return Decoded(claim, reason=reason, may_mend=True)
     except OSError as error:
         reason = f"The picture's file can't be read: {error.strerror}."
-        return _Decoded(claim, reason=reason, may_mend=True)
-    return _Decoded(claim, embedder.pixels(picture))
+        return Decoded(claim, reason=reason, may_mend=True)
+    return Decoded(claim, embedder.pixels(picture))
 
 
-def _finish(decoding: Decoding, embedder: Embedder) -> list[Outcome]:
-    """Embed what was decoded, and write back every result, in one transaction."""
+def _finish(decoding: Decoding, embedder: Embedder) -> list[PictureOutcome]:
+    """Embed the decoded pictures, and write all results in one transaction."""
     batch = [future.result() for future in decoding]
     pixels = [decoded.pixels for decoded in batch if decoded.pixels is not None]
     vectors = iter(embedder.embed(np.stack(pixels)) if pixels else ())

@@ -1,13 +1,12 @@
-"""Who works on a picture, and what comes of it. The database is the queue.
+"""Which worker works on which picture, and what is written to its row. The database is the queue.
 
-Every write is a compare-and-swap on what was read, so that a picture that was replaced or deleted
-meanwhile, and a second worker with the same message, change nothing.
+Every write is a compare-and-swap on what was read. Therefore a picture that was meanwhile replaced
+or deleted, or a second worker with the same message, changes nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 import numpy as np
 from django.db import transaction
@@ -15,8 +14,8 @@ from django.db.models import F
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from catalog.models import (
-    AT_ONCE,
+from catalog.embedding.rows import (
+    ALWAYS_DUE,
     IN_WORK,
     STOPPED_WORKER,
     EmbeddedPicture,
@@ -25,15 +24,15 @@ from catalog.models import (
     pending,
 )
 from catalog.pictures.fields import NewPicture, StoredPicture
-from catalog.pictures.references import discard
+from catalog.pictures.references import discard_after_commit
 from catalog.signals import vector_written
 from catalog.vectors import InvalidVector, to_bytes
 
-STOPS = 3  # a picture that stops its worker so often is given up
-TRIES = 8  # and one that can't be read for other reasons than itself
+MAX_STOPS = 3  # attempts at a picture that stops its worker each time
+MAX_ATTEMPTS = 8  # attempts at a picture whose failure may be temporary
 FIRST_PAUSE = 8  # seconds; doubled with every attempt
 LONGEST_PAUSE = 300
-COLUMNS = (
+CLAIM_COLUMNS = (
     *("pk", "image", "image_url"),
     *("embedding_attempts", "embedding_due_at", "embedding_error"),
 )
@@ -51,7 +50,7 @@ class Claim:
     lapses: datetime  # when the next attempt is due
 
     def rows(self) -> EmbeddedQuerySet:
-        """The row, unless it was deleted or has another picture now; a name is its digest."""
+        """The row, unless it was deleted or has another picture now (names are digests)."""
         rows: EmbeddedQuerySet = self.model.objects.filter(
             pk=self.id, image=self.image.name, image_url=self.image_url
         )
@@ -59,10 +58,10 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PictureOutcome:
     """What became of a picture: "ready", "fetched", "failed" or "void".
 
-    Void: it was replaced or deleted meanwhile, or another worker has it.
+    "void" means that it was replaced or deleted meanwhile, or that another worker has it.
     """
 
     id: int
@@ -71,18 +70,18 @@ class Outcome:
 
 
 def pages(rows: EmbeddedQuerySet, size: int) -> Iterator[list[EmbeddedPicture]]:
-    """The rows, ready to be claimed, by rising id, each once, even where one waits again."""
+    """The rows by rising id, with the columns for `claim`. Each comes once, even if retried."""
     last = 0
-    while page := list(rows.filter(pk__gt=last).order_by("pk").only(*COLUMNS)[:size]):
+    while page := list(rows.filter(pk__gt=last).order_by("pk").only(*CLAIM_COLUMNS)[:size]):
         yield page
         last = page[-1].pk
 
 
 def claim(row: EmbeddedPicture, *, seconds: float = 0) -> Claim | None:
-    """Take the picture, unless another worker was first. The attempt counts from here.
+    """Claim the picture and count the attempt. Returns None if another worker was first.
 
-    A worker that dies leaves the claim behind; it lapses when the next attempt is due, and not
-    before so many seconds.
+    A worker that dies leaves its claim behind. The claim lapses when the next attempt is due, but
+    lasts for `seconds` at least.
     """
     attempt = row.embedding_attempts + 1
     lapses = timezone.now() + max(pause(attempt), timedelta(seconds=seconds))
@@ -92,21 +91,21 @@ def claim(row: EmbeddedPicture, *, seconds: float = 0) -> Claim | None:
         embedding_attempts=F("embedding_attempts") + 1,
         embedding_due_at=lapses,
         embedding_error=IN_WORK,
-        revision=F("revision"),  # nothing that search could show has changed
+        revision=F("revision"),  # unchanged, because search shows none of these columns
     )
     return claimed if taken else None
 
 
 def pause(attempt: int) -> timedelta:
-    """How long after this attempt the next one may come."""
+    """The time between this attempt and the next one."""
     return timedelta(seconds=min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE))
 
 
 def give_up(rows: EmbeddedQuerySet) -> int:
-    """Fail those of the rows that have stopped their worker too often; how many there were."""
+    """Fail the rows that have stopped their worker too often. Returns their number."""
     unready = rows.exclude(embedding_status=EmbeddingStatus.READY)
     lapsed = unready.filter(embedding_due_at__lte=timezone.now(), embedding_error=IN_WORK)
-    stopped = lapsed.filter(embedding_attempts__gte=STOPS)
+    stopped = lapsed.filter(embedding_attempts__gte=MAX_STOPS)
     return stopped.update(
         embedding_status=EmbeddingStatus.FAILED,
         embedding_error=STOPPED_WORKER,
@@ -114,57 +113,51 @@ def give_up(rows: EmbeddedQuerySet) -> int:
     )
 
 
-def write_picture(claim: Claim, picture: NewPicture) -> Outcome:
-    """Store a picture that was fetched; from here it waits for its vector."""
-    row = claim.model()  # one of its own, as the claim holds on to the old picture
+def write_picture(claim: Claim, picture: NewPicture) -> PictureOutcome:
+    """Store a fetched picture; the row then waits for its vector."""
+    row = claim.model()  # a new instance, because the claim still needs the old picture
     row.image.save(None, picture, save=False)
     columns = {"image": row.image.name, "image_source_digest": row.image_source_digest}
-    outcome = _compare_and_swap(claim, Outcome(claim.id, "fetched"), pending() | columns)
-    void = outcome.status == "void"
-    transaction.on_commit(partial(discard, str(row.image.name)) if void else row.image.confirm)
-    return outcome
+    if claim.rows().update(**pending() | columns):
+        row.image.confirm_after_commit()
+        return PictureOutcome(claim.id, "fetched")
+    discard_after_commit(str(row.image.name))
+    return PictureOutcome(claim.id, "void")
 
 
-def write_vector(claim: Claim, vector: NDArray[np.float32], identity: str) -> Outcome:
-    """Store a picture's vector (dim,), and tell `vector_written` within the same transaction."""
+def write_vector(claim: Claim, vector: NDArray[np.float32], identity: str) -> PictureOutcome:
+    """Store a picture's vector (dim,), and send `vector_written` within the same transaction."""
     try:
         embedding = to_bytes(vector)
     except InvalidVector as error:
         return write_failure(claim, str(error))
-    columns = {
-        "embedding": embedding,
-        "embedder": identity,
-        "embedding_digest": claim.image.digest,
-        "embedding_status": EmbeddingStatus.READY,
-        "embedding_error": "",
-        "embedding_attempts": 0,
-        "embedding_due_at": AT_ONCE,
-        "embedded_at": timezone.now(),
-    }
     with transaction.atomic():
-        outcome = _compare_and_swap(claim, Outcome(claim.id, EmbeddingStatus.READY), columns)
-        if outcome.status == EmbeddingStatus.READY:
+        written = claim.rows().update(
+            embedding=embedding,
+            embedder=identity,
+            embedding_digest=claim.image.digest,
+            embedding_status=EmbeddingStatus.READY,
+            embedding_error="",
+            embedding_attempts=0,
+            embedding_due_at=ALWAYS_DUE,
+            embedded_at=timezone.now(),
+        )
+        if written:
             vector_written.send(claim.model, claim=claim, identity=identity, vector=vector)
-    return outcome
+    return PictureOutcome(claim.id, "ready" if written else "void")
 
 
-def write_failure(claim: Claim, reason: str, *, may_mend: bool = False) -> Outcome:
-    """Store why a picture has no vector; where that may mend, it is tried some times more.
+def write_failure(claim: Claim, reason: str, *, may_mend: bool = False) -> PictureOutcome:
+    """Store why a picture has no vector. If that may be temporary, it is tried again some times.
 
-    A worker whose claim has lapsed has no say: another may have succeeded meanwhile.
+    A worker whose claim has lapsed writes nothing: another one may have succeeded meanwhile.
     """
-    failed = EmbeddingStatus.FAILED
-    columns: dict[str, object] = {"embedding_status": failed, "embedding_error": reason}
-    if not may_mend or claim.attempt >= TRIES:
+    columns: dict[str, object] = {
+        "embedding_status": EmbeddingStatus.FAILED,
+        "embedding_error": reason,
+    }
+    if not may_mend or claim.attempt >= MAX_ATTEMPTS:
         columns["embedding_due_at"] = None
-    held = claim.rows().filter(embedding_due_at=claim.lapses)
-    return Outcome(claim.id, failed, reason) if held.update(**columns) else _void(claim)
-
-
-def _compare_and_swap(claim: Claim, outcome: Outcome, columns: Mapping[str, object]) -> Outcome:
-    """Write only where the row still has the picture that was read."""
-    return outcome if claim.rows().update(**columns) else _void(claim)
-
-
-def _void(claim: Claim) -> Outcome:
-    return Outcome(claim.id, "void")
+    if claim.rows().filter(embedding_due_at=claim.lapses).update(**columns):
+        return PictureOutcome(claim.id, "failed", reason)
+    return PictureOutcome(claim.id, "void")

@@ -1,4 +1,4 @@
-"""How far the embedding of the catalog has come."""
+"""The states of pictures: of one row, in words; of all rows, counted."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,21 +7,105 @@ from datetime import timedelta
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
-from catalog.embedding.states import STATES, current_identity
-from catalog.models import EMBEDDED_MODELS, EmbeddedPicture, EmbeddingStatus, Product, ProductPhoto
+from catalog.embedders import EmbedderUnavailable
+from catalog.embedding.rows import (
+    ALWAYS_DUE,
+    REMOTE,
+    UNREADY,
+    EmbeddedPicture,
+    EmbeddingStatus,
+    embedded_models,
+)
+from catalog.fetching.remote import is_remote
+from catalog.serving import wanted_embedder
 
-RECENTLY = timedelta(minutes=1)
+MISSING = Q(image="") & ~REMOTE
+# Each row is in exactly one of these states.
+STATES = {
+    "ready": Q(embedding_status=EmbeddingStatus.READY) & ~MISSING,
+    "pending": Q(embedding_status=EmbeddingStatus.PENDING) & ~MISSING,
+    "failed": Q(embedding_status=EmbeddingStatus.FAILED) & ~MISSING,
+    "missing": MISSING,
+}
+RATE_PERIOD = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class State:
+    """One of STATES or "outdated", and a sentence that says why."""
+
+    name: str
+    reason: str
+
+
+def state_of(row: EmbeddedPicture, identity: str) -> State:
+    """The state of a row's picture, where `identity` is the present embedder's."""
+    if not row.image and not is_remote(row.image_url):
+        return State("missing", "There is no picture, so search can't find it.")
+    if row.embedding_status == EmbeddingStatus.FAILED:
+        again = " It will be tried again." if row.embedding_due_at else ""
+        return State("failed", f"{row.embedding_error}{again}")
+    if row.embedding_status == EmbeddingStatus.PENDING:
+        waits = "read" if row.image else "fetched from its address"
+        return State("pending", row.embedding_error or f"The picture waits to be {waits}.")
+    if identity and row.embedder != identity:
+        return State("outdated", f"The vector is {row.embedder}'s; run build_embeddings to renew.")
+    return State("ready", "Its vector is up to date.")
+
+
+def outdated(identity: str) -> Q:
+    """Rows whose vector is of another embedder than this one."""
+    return STATES["ready"] & ~Q(embedder=identity)
+
+
+def current_identity() -> str:
+    """The identity of the embedder that the settings name, or "" if it is not prepared."""
+    try:
+        return wanted_embedder().identity
+    except EmbedderUnavailable:
+        return ""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The number of pictures by state, and for how long the oldest waiting one has been due."""
+
+    states: dict[str, int]  # of STATES
+    oldest: timedelta
+
+    @property
+    def waiting(self) -> int:
+        """Pictures that wait for a worker or that a worker has."""
+        return self.states["pending"]
+
+
+def measure_queue() -> Queue:
+    """Count all pictures in two queries per model, which read only rows that are not ready."""
+    now = timezone.now()
+    states, since = Counter(dict.fromkeys(STATES, 0)), []
+    due = Q(embedding_due_at__gt=ALWAYS_DUE, embedding_due_at__lte=now) & ~MISSING
+    counts = {
+        state: Count("pk", filter=condition)
+        for state, condition in STATES.items()
+        if state != "ready"
+    }
+    for model in embedded_models():
+        unready = model.objects.filter(UNREADY)
+        found = unready.aggregate(since=Min("embedding_due_at", filter=due), **counts)
+        since.append(found.pop("since") or now)
+        states.update(found, ready=model.objects.count() - sum(found.values()))
+    return Queue(dict(states), now - min(since))
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Counts of pictures, and how fast they come to have the vectors that are wanted."""
+    """How many pictures have which state and which embedder's vector, and how fast that changes."""
 
-    wanted: str  # the present embedder's identity, "" while it is not prepared
-    products: dict[str, int]  # their own pictures, by state
-    photos: dict[str, int]  # their further photos
+    wanted: str  # the present embedder's identity, or "" if it is not prepared
+    products: dict[str, int]  # pictures of products by state
+    photos: dict[str, int]  # further photos by state
     embedders: dict[str, int]  # vectors by identity
-    rate: float  # pictures a second, over the last minute
+    rate: float  # pictures per second, over the last minute
 
     @property
     def states(self) -> list[tuple[str, int, int]]:
@@ -35,50 +119,29 @@ class Progress:
 
     @property
     def left(self) -> int:
-        """Pictures that wait for one; those that failed are not among them."""
+        """Pictures that wait for such a vector, without those that failed."""
         pending = self.products["pending"] + self.photos["pending"]
         return pending + sum(self.embedders.values()) - self.done
 
     @property
     def seconds_left(self) -> float | None:
-        """How long that takes at this rate; None while nothing moves."""
+        """How long that takes at this rate; None while the rate is 0."""
         return self.left / self.rate if self.rate else None
 
 
 def measure_progress() -> Progress:
-    """Count all pictures, in three queries for each model."""
-    return Progress(
-        wanted=current_identity(),
-        products=_count_states(Product),
-        photos=_count_states(ProductPhoto),
-        embedders=_count_embedders(),
-        rate=_rate(),
-    )
-
-
-def _count_states(model: type[EmbeddedPicture]) -> dict[str, int]:
-    counts = {name: Count("pk", filter=condition) for name, condition in STATES.items()}
-    found: dict[str, int] = model.objects.aggregate(**counts)
-    return found
-
-
-def _count_embedders() -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for model in EMBEDDED_MODELS:
-        ready = model.objects.filter(embedding_status=EmbeddingStatus.READY).order_by()
-        counts.update(dict(ready.values_list("embedder").annotate(Count("pk"))))
-    return dict(counts)
-
-
-def _rate() -> float:
-    """Pictures a second since the first of the last minute."""
+    """Count all pictures in three queries per model."""
     now = timezone.now()
-    recent = Q(embedded_at__gte=now - RECENTLY)
-    found = [
-        model.objects.filter(recent).aggregate(count=Count("pk"), first=Min("embedded_at"))
-        for model in EMBEDDED_MODELS
-    ]
-    first = min((row["first"] for row in found if row["first"]), default=now)
-    seconds = max(1.0, (now - first).total_seconds())
-    rate: float = sum(row["count"] for row in found) / seconds
-    return rate
+    counts = {name: Count("pk", filter=condition) for name, condition in STATES.items()}
+    products, photos = (model.objects.aggregate(**counts) for model in embedded_models())
+    embedders: Counter[str] = Counter()
+    recent, starts = 0, [now]
+    for model in embedded_models():
+        ready = model.objects.filter(embedding_status=EmbeddingStatus.READY).order_by()
+        embedders.update(dict(ready.values_list("embedder").annotate(Count("pk"))))
+        done = model.objects.filter(embedded_at__gte=now - RATE_PERIOD)
+        found = done.aggregate(count=Count("pk"), first=Min("embedded_at"))
+        recent += found["count"]
+        starts.append(found["first"] or now)
+    rate = recent / max(1.0, (now - min(starts)).total_seconds())
+    return Progress(current_identity(), products, photos, dict(embedders), rate)

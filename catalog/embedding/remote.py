@@ -1,4 +1,4 @@
-"""Fetching the pictures of rows that have only an address, a few at once."""
+"""Fetches the pictures of rows that have only an address, several at once."""
 
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -7,66 +7,59 @@ from time import monotonic
 
 from catalog.embedding.claims import (
     Claim,
-    Outcome,
+    PictureOutcome,
     claim,
     give_up,
     pages,
     write_failure,
     write_picture,
 )
+from catalog.embedding.rows import IN_WORK, EmbeddedQuerySet
 from catalog.fetching.fetcher import FetchError
 from catalog.fetching.remote import fetch_picture
-from catalog.models import IN_WORK, EmbeddedPicture, EmbeddedQuerySet
 from catalog.pictures.fields import NewPicture
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.storage import NotStored
 
-FETCHERS = 8  # threads, which do nothing but wait for servers
-LEASE = 30  # seconds that a claim lasts at least: a slow server, and those before it in line
+FETCHERS = 8  # threads, which only wait for servers
+MIN_LEASE = 30  # seconds that a claim lasts at least: one fetch, and the storing of those before it
 
 Fetching = dict[Future[bytes], Claim]
 
 
-def fetch_pictures(rows: EmbeddedQuerySet, *, seconds: float | None = None) -> Iterator[Outcome]:
-    """Fetch these rows' pictures, each committed at once; an outcome for each.
+def fetch_pictures(
+    rows: EmbeddedQuerySet, *, seconds: float | None = None
+) -> Iterator[PictureOutcome]:
+    """Fetch the pictures of these rows; yields an outcome for each once it is committed.
 
-    A picture that is "fetched" waits for its vector. After so many seconds no other is begun.
+    A picture that is "fetched" waits for its vector. After `seconds` no other fetch is started.
     """
     give_up(rows)
     end = inf if seconds is None else monotonic() + seconds
     fetching: Fetching = {}
-    # A claim is taken when a thread is free for it, so that none lapses in a line.
+    # A row is claimed only when a thread is free for it, so that no claim lapses while it waits.
     with ThreadPoolExecutor(FETCHERS, thread_name_prefix="picture") as fetchers:
-        for row in _each(rows):
-            suspect = row.embedding_error == IN_WORK  # it may have killed its worker: alone, then
+        for row in (row for page in pages(rows, FETCHERS) for row in page):
+            # A picture whose last attempt may have killed its worker is fetched alone.
+            suspect = row.embedding_error == IN_WORK
             yield from _finish(fetching, left=0 if suspect else FETCHERS - 1)
             if monotonic() > end:
                 break
-            if taken := claim(row, seconds=LEASE):
+            if taken := claim(row, seconds=MIN_LEASE):
                 fetching[fetchers.submit(fetch_picture, taken.image_url)] = taken
             yield from _finish(fetching, left=0 if suspect else FETCHERS)
         yield from _finish(fetching, left=0)
 
 
-def _each(rows: EmbeddedQuerySet) -> Iterator[EmbeddedPicture]:
-    for page in pages(rows, FETCHERS):
-        yield from page
-
-
-def _finish(fetching: Fetching, *, left: int) -> Iterator[Outcome]:
-    """Wait until no more than so many are left."""
+def _finish(fetching: Fetching, *, left: int) -> Iterator[PictureOutcome]:
+    """Wait for fetches and store their pictures, until at most `left` fetches are running."""
     while len(fetching) > left:
         for future in wait(fetching, return_when=FIRST_COMPLETED).done:
-            yield _store(future, fetching.pop(future))
-
-
-def _store(future: Future[bytes], claim: Claim) -> Outcome:
-    try:
-        # Through the gate one by one: opening a large picture may take 400 MB.
-        return write_picture(claim, NewPicture(future.result()))
-    except FetchError as error:
-        return write_failure(claim, str(error), may_mend=True)
-    except InvalidImage as error:
-        return write_failure(claim, str(error))
-    except NotStored as error:
-        return write_failure(claim, str(error), may_mend=True)
+            claim = fetching.pop(future)
+            try:
+                # One picture at a time: opening a large one may take 400 MB.
+                yield write_picture(claim, NewPicture(future.result()))
+            except InvalidImage as error:
+                yield write_failure(claim, str(error))
+            except (FetchError, NotStored) as error:
+                yield write_failure(claim, str(error), may_mend=True)

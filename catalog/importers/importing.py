@@ -18,7 +18,7 @@ from catalog.importers.rows import Row, sentence, with_local_picture
 from catalog.importers.writer import FAILED, UNCHANGED, ProductWriter, differing
 from catalog.models import EmbeddingStatus, Product
 from catalog.pictures.storage import NotStored
-from catalog.signals import in_one_request, want_picture
+from catalog.tasks import batched_messages, hand_to_workers
 
 CHUNK_ROWS = 100  # committed together, and embedded by one task
 DECODER_THREADS = 2  # Pillow decodes outside the interpreter's lock
@@ -106,7 +106,7 @@ def _import_chunk(
     results |= {row.line: RowResult(row.line, FAILED, row.error) for row in rows if row.error}
     left = [row for row in rows if row.line not in results]
     if left:
-        with transaction.atomic(), in_one_request():
+        with transaction.atomic(), batched_messages():
             writer = ProductWriter(row.sku for row in left)
             results |= {row.line: _write(writer, row) for row in left}
     return [results[row.line] for row in rows]
@@ -127,10 +127,10 @@ def _fetch_missing(products: Iterable[Product]) -> None:
     if not waiting:
         return
     rows = Product.objects.filter(pk__in=[product.pk for product in waiting]).unfetched()
-    with transaction.atomic(), in_one_request():
-        rows.filter(embedding_status=EmbeddingStatus.FAILED).ask_again()
+    with transaction.atomic(), batched_messages():
+        rows.filter(embedding_status=EmbeddingStatus.FAILED).make_pending()
         for product in waiting:
-            want_picture(product)
+            hand_to_workers(product)
 
 
 def _write(writer: ProductWriter, row: Row) -> RowResult:

@@ -25,7 +25,7 @@ from catalog.importers.rows import (
 from catalog.importers.writer import FAILED, UNCHANGED, ProductWriter, Values
 from catalog.models import EmbeddedQuerySet, Product
 from catalog.pictures.storage import NotStored
-from catalog.signals import in_one_request
+from catalog.tasks import batched_messages
 
 STYLED = re.compile(r'<(ins|del) style="[^"]*">')
 MAX_ROWS = 2000  # a person waits while a request imports them
@@ -86,7 +86,7 @@ class ProductResource(ModelResource):  # type: ignore[misc]
         return queryset.select_related("category").only(*columns)
 
     def import_data_inner(self, *args: Any, **options: Any) -> Result:
-        with in_one_request():
+        with batched_messages():
             return super().import_data_inner(*args, **options)
 
     def before_import(self, dataset: Dataset, user: Any = None, **_: Any) -> None:

@@ -13,9 +13,8 @@ from django.core.exceptions import ValidationError
 from catalog.fetching.remote import is_remote
 from catalog.importers.writer import Values
 from catalog.models import Product
-from catalog.pictures.fields import NewPicture, sha256
+from catalog.pictures.fields import NewPicture, image_limits, sha256
 from catalog.pictures.gate import InvalidImage
-from catalog.pictures.limits import image_limits
 
 COLUMNS = ("id", "name", "category", "image_url", "price")
 OPTIONAL = ("currency", "link", "active")

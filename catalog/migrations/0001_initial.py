@@ -6,7 +6,7 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
-import catalog.embedding.revisions
+import catalog.embedding.rows
 import catalog.models
 import catalog.pictures.fields
 
@@ -86,8 +86,8 @@ class Migration(migrations.Migration):
                 ("embedded_at", models.DateTimeField(editable=False, null=True)),
                 (
                     "revision",
-                    catalog.embedding.revisions.RevisionField(
-                        default=catalog.embedding.revisions.new_revision, editable=False
+                    catalog.embedding.rows.RevisionField(
+                        default=catalog.embedding.rows.new_revision, editable=False
                     ),
                 ),
                 ("sku", models.CharField(max_length=64, unique=True, verbose_name="SKU")),
@@ -187,8 +187,8 @@ class Migration(migrations.Migration):
                 ("embedded_at", models.DateTimeField(editable=False, null=True)),
                 (
                     "revision",
-                    catalog.embedding.revisions.RevisionField(
-                        default=catalog.embedding.revisions.new_revision, editable=False
+                    catalog.embedding.rows.RevisionField(
+                        default=catalog.embedding.rows.new_revision, editable=False
                     ),
                 ),
                 ("position", models.PositiveSmallIntegerField(default=0)),

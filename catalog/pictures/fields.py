@@ -1,49 +1,61 @@
-"""Stored pictures: each is kept once, re-encoded, under the digest of its bytes.
+"""The model field for pictures. Each is stored once, re-encoded, under the digest of its bytes.
 
-Rows with the same bytes share the file. `references` removes what no row refers to.
+Rows with the same bytes share the file. `references` removes files that no row refers to.
 """
 
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile, File
-from django.db import models
-from django.db.models.fields.files import FieldFile, FileDescriptor
+from django.db import models, transaction
+from django.db.models.fields.files import FieldFile
 from django.forms import ClearableFileInput, FileField
 
-from catalog.pictures.gate import InvalidImage, encode_image, open_image
-from catalog.pictures.limits import image_limits
-from catalog.pictures.storage import PICTURES, files_of, put
+from catalog.pictures.gate import ImageLimits, InvalidImage, encode_image, open_image
+from catalog.pictures.storage import PICTURES, files_of, put_all
 
-LONGEST_SIDE = 1200  # pixels; larger pictures are scaled down before they are kept
+FORMATS = ImageLimits().formats
+STORED_SIDE = 1200  # pixels; larger pictures are scaled down before they are stored
 THUMBNAIL_SIDE = 240
 DIGEST = re.compile(r"[0-9a-f]{64}")
-NOTHING: Mapping[str, bytes] = MappingProxyType({})
+NO_FILES: Mapping[str, bytes] = MappingProxyType({})
+
+
+def image_limits() -> ImageLimits:
+    """The limits of the settings. Raises ModuleNotFoundError where HEIF lacks its package."""
+    return ImageLimits(
+        bytes=int(settings.MAX_IMAGE_MB * 2**20),
+        pixels=int(settings.MAX_IMAGE_MEGAPIXELS * 1_000_000),
+        formats=(*FORMATS, "HEIF") if settings.HEIF else FORMATS,
+    )
 
 
 class NewPicture(ContentFile):
-    """A picture on its way into the storage, without anything but its pixels.
+    """A picture to be stored: only its pixels, re-encoded as a JPEG. Raises InvalidImage.
 
     `thumbnail` is the same picture as a small JPEG, `source_digest` the SHA-256 of the bytes as
-    they arrived. Raises InvalidImage.
+    they arrived.
     """
 
     def __init__(self, data: bytes) -> None:
-        picture = open_image(data, limits=image_limits(), at_least=LONGEST_SIDE)
+        picture = open_image(data, limits=image_limits(), at_least=STORED_SIDE)
         self.source_digest = sha256(data)
         self.thumbnail = encode_image(picture, longest_side=THUMBNAIL_SIDE, quality=80)
-        super().__init__(encode_image(picture, longest_side=LONGEST_SIDE), "picture.jpg")
+        super().__init__(encode_image(picture, longest_side=STORED_SIDE), "picture.jpg")
 
 
 class StoredPicture(FieldFile):
     """A picture in the media storage, and its thumbnail."""
 
-    in_hand: Mapping[str, bytes] = NOTHING  # files by name, until the row is committed
+    # Files by name that this picture brought, until the row that refers to them is saved.
+    in_hand: Mapping[str, bytes] = NO_FILES
 
     @property
     def digest(self) -> str:
@@ -61,77 +73,71 @@ class StoredPicture(FieldFile):
 
     @property
     def thumbnail_url(self) -> str:
-        """The small picture's address, "" where there is nothing to show.
+        """The thumbnail's address, or "" where there is nothing to show.
 
-        A picture that was put there by hand has no small one, and stands for itself.
+        A picture that somebody put into the media folder has no thumbnail and is shown itself.
         """
         if not self.name or self.name.endswith(".bin"):
             return ""
         return self.storage.url(files_of(self.name)[-1])
 
     def save(self, name: str | None, content: File, save: bool = True) -> None:
-        """Store the picture re-encoded; of the given name nothing remains.
+        """Store the picture, re-encoded, under a name made of its digest; `name` is not used.
 
-        Bytes that are no picture are kept as they came, are never shown, and fail when embedded.
+        Bytes that are no picture are stored unchanged. They are never shown, and embedding them
+        fails.
         """
         row: Any = self.instance
-        picture = _new_picture(content)
-        files = _files(picture)
-        stored = type(self)(row, self.field, next(iter(files)))
+        content.seek(0)
+        if not isinstance(content, NewPicture):
+            data = content.read()
+            try:
+                content = NewPicture(data)
+            except InvalidImage:
+                content = ContentFile(data)
+        data = content.read()
+        digest = sha256(data)
+        stem = f"{PICTURES}/{digest[:2]}/{digest}"
+        if isinstance(content, NewPicture):
+            files = dict(zip(files_of(f"{stem}.jpg"), (data, content.thumbnail), strict=True))
+            row.image_source_digest = content.source_digest
+        else:
+            files = {f"{stem}.bin": data}
+            row.image_source_digest = digest
+        put_all(self.storage, files)
+        stored = type(self)(row, self.field, next(iter(files)))  # the picture comes first
         stored.in_hand = files
-        stored.keep()
-        row.image_source_digest = getattr(picture, "source_digest", stored.digest)
         setattr(row, self.field.attname, stored)
         self.name = stored.name
         self._committed = True
         if save:
             row.save()
 
-    def keep(self) -> None:
-        """Store those of the files in hand that the storage lacks, or has but a part of."""
-        for name, data in self.in_hand.items():
-            put(self.storage, name, data)
+    def store(self) -> None:
+        """Store a picture that was only assigned to its row so far."""
+        if self.name and not self._committed:
+            self.save(None, self.file, save=False)
 
-    def confirm(self) -> None:
-        """Once the row is committed: make sure of the files, which may have been removed since."""
-        self.keep()
-        self.in_hand = NOTHING
+    def confirm_after_commit(self, using: str | None = None) -> None:
+        """After the commit, store the files again if somebody has removed them since."""
+        files, self.in_hand = self.in_hand, NO_FILES
+        if files:
+            transaction.on_commit(partial(put_all, self.storage, files), using, robust=True)
 
     def delete(self, save: bool = True) -> None:
-        """Take the picture off its row; the files go after the commit, if nobody needs them."""
+        """Take the picture off its row; saving the row discards files that no other row needs."""
         row: Any = self.instance
         setattr(row, self.field.attname, "")
         if save:
             row.save()
 
     def is_stored(self) -> bool:
-        """Whether the storage has the picture's file, and its thumbnail."""
+        """Whether the storage has the picture and its thumbnail."""
         return bool(self.name) and all(map(self.storage.exists, files_of(str(self.name))))
 
 
-def _new_picture(content: File) -> File:
-    content.seek(0)
-    if isinstance(content, NewPicture):
-        return content
-    data = content.read()
-    try:
-        return NewPicture(data)
-    except InvalidImage:
-        return ContentFile(data)
-
-
-def _files(picture: File) -> dict[str, bytes]:
-    """What to store, by name; the picture itself comes first."""
-    data = picture.read()
-    digest = sha256(data)
-    name = f"{PICTURES}/{digest[:2]}/{digest}"
-    if not isinstance(picture, NewPicture):
-        return {f"{name}.bin": data}
-    return dict(zip(files_of(f"{name}.jpg"), (data, picture.thumbnail), strict=True))
-
-
 class PictureFormField(FileField):
-    """An upload that passes the gate. Django's ImageField would let every parser of Pillow run."""
+    """An upload that passes the gate; Django's ImageField would run all of Pillow's parsers."""
 
     widget = ClearableFileInput(attrs={"accept": "image/*"})
 
@@ -140,27 +146,16 @@ class PictureFormField(FileField):
         if upload is None:
             return None
         try:
-            # One byte too many is for the gate to refuse.
+            # The gate refuses an upload of one byte more than the limit.
             return NewPicture(upload.read(image_limits().bytes + 1))
         except InvalidImage as error:
             raise ValidationError(str(error), code="invalid_image") from error
-
-
-class PictureDescriptor(FileDescriptor):
-    """Notes on a row that was read from the database when its picture is set."""
-
-    def __set__(self, instance: Any, value: Any) -> None:
-        same = value is instance.__dict__.get(self.field.attname)
-        if not (same or instance._state.adding):  # Django adds a row until it has read all of it
-            instance.picture_was_set = True
-        super().__set__(instance, value)
 
 
 class PictureField(models.FileField):
     """A model's picture: `StoredPicture` as its value, the gate on its form."""
 
     attr_class = StoredPicture
-    descriptor_class = PictureDescriptor
 
     if TYPE_CHECKING:
 

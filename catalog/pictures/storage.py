@@ -1,6 +1,7 @@
-"""Where pictures' files are: under names that tell their contents, whole or not at all."""
+"""Where the files of pictures are stored, under names made of the digest of their contents."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +16,42 @@ WITH_THUMBNAIL = re.compile(rf"{PICTURES}/([0-9a-f]{{2}}/[0-9a-f]{{64}}\.jpg)")
 
 
 class NotStored(Exception):
-    """The picture's file can't be written, as on a full disk; the message says why."""
+    """The picture's file can't be written, for example on a full disk; the message says why."""
 
 
 class WholeFileStorage(FileSystemStorage):
-    """Writes aside, then renames: a crash leaves no half file under a picture's name."""
+    """The media folder; a crash leaves no incomplete file under a picture's name."""
 
     def _save(self, name: str, content: Any) -> str:
         """Store the content under this name. Raises NotStored."""
         try:
-            # Not synced: after a power cut a file may be missing or short, and `put` sees that.
+            # Not synced: `put` replaces a file that a power cut left short.
             with replace_file(Path(self.path(name)), sync=False) as aside:
                 part = str(aside.relative_to(self.location))
                 super()._save(part, content)  # type: ignore[misc]  # the stubs leave it out
         except OSError as error:
-            reason = error.strerror or "its folder is no folder"  # Django gives that a path
+            # Django's own error, which has no strerror, says that the folder is not one.
+            reason = error.strerror or "its folder is no folder"
             raise NotStored(f"The picture can't be stored: {reason}.") from error
         return name
 
 
 def files_of(name: str) -> tuple[str, ...]:
-    """The names of a stored picture's files: its own and, where there is one, its thumbnail's."""
+    """The names of a picture's files: its own and that of its thumbnail, if it has one."""
     ours = WITH_THUMBNAIL.fullmatch(name)
     return (name, f"{THUMBNAILS}/{ours[1]}") if ours else (name,)
 
 
 def put(storage: Storage, name: str, data: bytes) -> None:
-    """Store a file whose name tells its contents, unless it is there, whole."""
+    """Store a file named after its digest, unless the storage has all of it."""
     if storage.exists(name):
         if storage.size(name) == len(data):
             return
         storage.delete(name)
     storage.save(name, ContentFile(data))
+
+
+def put_all(storage: Storage, files: Mapping[str, bytes]) -> None:
+    """Store files by name, except those that the storage has."""
+    for name, data in files.items():
+        put(storage, name, data)

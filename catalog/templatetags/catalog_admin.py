@@ -5,7 +5,7 @@ from typing import Any
 from django import template
 from django.template.context import RequestContext
 
-from catalog.embedding.states import count_invisible
+from catalog.models import count_invisible
 
 register = template.Library()
 

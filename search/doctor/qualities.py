@@ -6,8 +6,8 @@ from time import monotonic
 import numpy as np
 from django.core.files.storage import default_storage
 
+from catalog.pictures.fields import image_limits
 from catalog.pictures.gate import InvalidImage, open_image
-from catalog.pictures.limits import image_limits
 from search.doctor.facts import QUALITY, Qualities
 from search.doctor.gallery import Gallery
 from search.doctor.judging import AGREES

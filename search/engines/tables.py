@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 from django.db.utils import NotSupportedError, OperationalError, ProgrammingError
 
-from catalog.models import EMBEDDED_MODELS, EmbeddedPicture, Product
+from catalog.embedding.rows import EmbeddedPicture, embedded_models
+from catalog.models import Product
 from catalog.vectors import InvalidVector, from_bytes
 from search.engines import EngineUnavailable
 from search.index.segments import Vector
@@ -97,7 +98,7 @@ def store(model: type[EmbeddedPicture], identity: str, vectors: Iterable[Stored]
 
 def fill(identity: str, dim: int) -> None:
     """Write what is missing of an embedder's vectors."""
-    for model in EMBEDDED_MODELS:
+    for model in embedded_models():
         last = 0
         while rows := list(model.objects.raw(_for(model, MISSING), [identity, last, CHUNK])):
             store(model, identity, _usable(rows, dim))

@@ -18,8 +18,8 @@ from catalog.embedders.margins import within_margins
 from catalog.embedders.preprocessing import to_pixels
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
+from catalog.pictures.fields import image_limits
 from catalog.pictures.gate import encode_image, open_image
-from catalog.pictures.limits import image_limits
 from catalog.vectors import InvalidVector, from_bytes
 from search.metrics import milliseconds
 from search.queries import cache

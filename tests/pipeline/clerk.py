@@ -16,8 +16,7 @@ from catalog.models import Category, EmbeddingStatus, Product
 from catalog.pictures.fields import NewPicture, sha256
 from catalog.pictures.gate import open_image
 from catalog.serving import serving_embedder
-from catalog.signals import in_one_request
-from catalog.tasks import embed
+from catalog.tasks import batched_messages, embed
 from catalog.vectors import from_bytes
 from tests.conftest import jpeg
 from visualsearch.logs import identified
@@ -35,7 +34,7 @@ def stock(seeds: Iterable[int]) -> float:
     category, _ = Category.objects.get_or_create(name="Home")
     pictures = {seed: ContentFile(jpeg(seed), "photo.jpg") for seed in seeds}
     started = monotonic()
-    with in_one_request(), transaction.atomic():
+    with batched_messages(), transaction.atomic():
         for seed, picture in pictures.items():
             product = Product(sku=str(seed), name=f"Mug {seed}", category=category, price="9.99")
             product.image = picture

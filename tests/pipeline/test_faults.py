@@ -4,8 +4,8 @@ import os
 import signal
 from pathlib import Path
 
-from catalog.embedding.claims import STOPS
-from catalog.models import STOPPED_WORKER
+from catalog.embedding.claims import MAX_STOPS
+from catalog.embedding.rows import STOPPED_WORKER
 from tests.pipeline import clerk
 from tests.pipeline.processes import until
 from tests.pipeline.shop import Shop
@@ -114,11 +114,11 @@ def test_picture_that_kills_its_worker_is_given_up(shop: Shop) -> None:
     shop.start_worker()
     shop.order(3, "kill")
     shop.ask(clerk.stock, SEEDS)
-    for times in range(1, STOPS + 1):
+    for times in range(1, MAX_STOPS + 1):
         shop.wait_until_opened(3, times=times)
         shop.ask(clerk.end_pause, 3)
     shop.wait_until_well(gone=[3])
     states = shop.ask(clerk.states)
     assert states.pop("3") == ("failed", STOPPED_WORKER)
     assert set(states.values()) == {("ready", "")}
-    assert len(shop.opened(3)) == STOPS
+    assert len(shop.opened(3)) == MAX_STOPS

@@ -73,7 +73,7 @@ def test_readyz_tells_of_a_queue_that_stands_still_and_stays_ready(
     mug: Product, make_product: MakeProduct, picture: Picture, client: Client
 ) -> None:
     waiting = make_product(image=picture(2))
-    Product.objects.filter(pk=waiting.pk).ask_again()
+    Product.objects.filter(pk=waiting.pk).make_pending()
     since = timezone.now() - health.LATE - timedelta(seconds=1)
     Product.objects.filter(pk=waiting.pk).update(embedding_due_at=since)
     response = client.get("/readyz")

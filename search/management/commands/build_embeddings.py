@@ -11,9 +11,9 @@ from tqdm import tqdm
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedders.runtime import Embedder
 from catalog.embedding.batches import BATCH_SIZE, embed_pictures
-from catalog.embedding.claims import Outcome
+from catalog.embedding.claims import PictureOutcome
 from catalog.embedding.remote import fetch_pictures
-from catalog.models import EMBEDDED_MODELS, EmbeddedQuerySet
+from catalog.embedding.rows import EmbeddedQuerySet, embedded_models
 from catalog.serving import serving_embedder, wanted_embedder
 from search.calibration.calibrating import calibrate_if_due
 from search.catalog_map.maps import draw_map
@@ -93,7 +93,7 @@ class Command(BaseCommand):
         return counts["ready"]
 
     def _fetch(self, limit: int | None) -> None:
-        work = _together([model.objects.unfetched() for model in EMBEDDED_MODELS], limit)
+        work = _together([model.objects.unfetched() for model in embedded_models()], limit)
         if not _count(work):
             return
         self.stdout.write(f"{_count(work)} pictures to fetch")
@@ -102,7 +102,9 @@ class Command(BaseCommand):
 
 
 def _watch(
-    what: str, work: list[EmbeddedQuerySet], finish: Callable[[EmbeddedQuerySet], Iterator[Outcome]]
+    what: str,
+    work: list[EmbeddedQuerySet],
+    finish: Callable[[EmbeddedQuerySet], Iterator[PictureOutcome]],
 ) -> Counter[str]:
     """Do the work under a progress bar that tells of every failure; what came of it."""
     counts: Counter[str] = Counter()
@@ -121,7 +123,7 @@ def _watch(
 def _work(identity: str, *, everything: bool, limit: int | None) -> list[EmbeddedQuerySet]:
     """The rows to embed, of each model, together no more than the limit."""
     work = []
-    for model in EMBEDDED_MODELS:
+    for model in embedded_models():
         rows: EmbeddedQuerySet = model.objects.exclude(image="")
         work.append(rows if everything else rows.unembedded(identity))
     return _together(work, limit)

@@ -6,8 +6,7 @@ from django.core.files.base import ContentFile
 from django.test import Client
 
 from catalog.models import EmbeddingStatus, Product, ProductPhoto
-from catalog.signals import embedding_wanted
-from tests.conftest import MakeProduct, Picture
+from tests.conftest import MakeProduct, Messages, Picture
 
 LIST = "/admin/catalog/product/"
 FAILED = {"embedding_status": EmbeddingStatus.FAILED, "embedding_error": "It is torn."}
@@ -26,21 +25,8 @@ def act(admin_client: Client, django_capture_on_commit_callbacks: Any) -> Any:
     return act_on_all
 
 
-@pytest.fixture
-def asked() -> Any:
-    """What vectors are asked for, request by request."""
-    requests: list[tuple[type, list[int]]] = []
-
-    def note(sender: type, ids: list[int], **_: object) -> None:
-        requests.append((sender, ids))
-
-    embedding_wanted.connect(note)
-    yield requests
-    embedding_wanted.disconnect(note)
-
-
 def test_retry_reads_what_failed_or_waits_and_nothing_else(
-    act: Any, asked: Any, make_product: MakeProduct, picture: Picture
+    act: Any, messages: Messages, make_product: MakeProduct, picture: Picture
 ) -> None:
     torn, waits, _, bare = (
         *(make_product(image=picture(seed)) for seed in range(3)),
@@ -48,34 +34,34 @@ def test_retry_reads_what_failed_or_waits_and_nothing_else(
     )
     Product.objects.filter(pk=torn.pk).update(**FAILED, embedding_due_at=None)
     Product.objects.filter(pk=waits.pk).update(embedding_status=EmbeddingStatus.PENDING)
-    asked.clear()
+    messages.clear()
     assert "2 pictures are being read again." in act("retry")
-    assert asked == [(Product, [torn.pk, waits.pk])]
+    assert messages == [("embed", "catalog.Product", [torn.pk, waits.pk])]
     ready = Product.objects.filter(embedding_status=EmbeddingStatus.READY)
     assert set(Product.objects.all()) - set(ready) == {bare}
 
 
 def test_retry_reads_the_photos_too(
-    act: Any, asked: Any, make_product: MakeProduct, picture: Picture
+    act: Any, messages: Messages, make_product: MakeProduct, picture: Picture
 ) -> None:
     photo = ProductPhoto.objects.create(
         product=make_product(image=picture(1)), image=ContentFile(picture(2), "side.jpg")
     )
-    asked.clear()
+    messages.clear()
     assert "1 picture is being read again." in act("retry")
-    assert asked == [(ProductPhoto, [photo.pk])]
+    assert messages == [("embed", "catalog.ProductPhoto", [photo.pk])]
     photo.refresh_from_db()
     assert photo.embedding_status == EmbeddingStatus.READY
 
 
 def test_re_embed_reads_all_pictures_in_one_request(
-    act: Any, asked: Any, make_product: MakeProduct, picture: Picture
+    act: Any, messages: Messages, make_product: MakeProduct, picture: Picture
 ) -> None:
     products = [make_product(image=picture(seed)) for seed in range(2)]
     make_product("Bare")
-    asked.clear()
+    messages.clear()
     assert "2 pictures are being read again." in act("embed_again")
-    assert asked == [(Product, [product.pk for product in products])]
+    assert messages == [("embed", "catalog.Product", [product.pk for product in products])]
     for product in products:
         before = product.embedded_at
         product.refresh_from_db()

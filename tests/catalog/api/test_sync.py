@@ -6,9 +6,8 @@ from django.db.models.signals import post_init
 from django.test import Client
 
 from catalog.models import Category, Product
-from catalog.signals import picture_wanted
 from tests.catalog.conftest import LIST, MUG, Send
-from tests.conftest import MakeProduct, Picture
+from tests.conftest import MakeProduct, Messages, Picture
 
 BATCH = f"{LIST}batch/"
 
@@ -146,19 +145,15 @@ def test_batch_again_changes_nothing(send: Send) -> None:
 
 
 def test_batch_asks_for_all_pictures_at_once(
-    send: Send, make_product: MakeProduct, picture: Picture
+    send: Send, make_product: MakeProduct, picture: Picture, messages: Messages
 ) -> None:
     for i in range(3):
         make_product(sku=f"m{i}", image=picture(i))
-    asked: list[list[int]] = []
-
-    def note(sender: Any, ids: list[int], **_: Any) -> None:
-        asked.append(ids)
-
-    picture_wanted.connect(note)
+    messages.clear()
     products = [{"sku": f"m{i}", "image_url": f"http://127.0.0.1/{i}.jpg"} for i in range(3)]
     _, answer = send("POST", BATCH, {"products": products})
-    assert asked == [[result["id"] for result in answer["results"]]]
+    ids = [result["id"] for result in answer["results"]]
+    assert messages == [("fetch", "catalog.Product", ids)]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 from django.core.files.base import ContentFile
 
 from catalog.embedders.runtime import Embedder
-from catalog.embedding.batches import Outcome, embed_pictures
+from catalog.embedding.batches import embed_pictures
+from catalog.embedding.claims import PictureOutcome
 from catalog.models import EmbeddingStatus, Product
 from catalog.pictures.gate import open_image
 from catalog.vectors import from_bytes
@@ -34,7 +35,7 @@ def test_gives_every_picture_its_own_vector(
     pending: list[Product], embedder: Embedder, batch_size: int
 ) -> None:
     outcomes = list(embed_pictures(Product.objects.all(), embedder, batch_size=batch_size))
-    assert outcomes == [Outcome(product.pk, "ready") for product in pending]
+    assert outcomes == [PictureOutcome(product.pk, "ready") for product in pending]
     for product in pending:
         product.refresh_from_db()
         stored = from_bytes(product.embedding, embedder.dim)
@@ -76,7 +77,7 @@ def test_vector_of_a_picture_replaced_meanwhile_is_void(
 
     first: Any = Product.objects.filter(pk=pending[0].pk)
     assert list(embed_pictures(first, Meanwhile(embedder, replace))) == [  # type: ignore[arg-type]
-        Outcome(pending[0].pk, "void")
+        PictureOutcome(pending[0].pk, "void")
     ]
     assert first.get().embedding_status == EmbeddingStatus.PENDING
 

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from catalog.embedding.claims import (
     LONGEST_PAUSE,
-    STOPS,
-    TRIES,
+    MAX_ATTEMPTS,
+    MAX_STOPS,
     Claim,
     claim,
     give_up,
@@ -21,7 +21,8 @@ from catalog.embedding.claims import (
     write_failure,
     write_vector,
 )
-from catalog.models import IN_WORK, STOPPED_WORKER, EmbeddingStatus, Product
+from catalog.embedding.rows import IN_WORK, STOPPED_WORKER
+from catalog.models import EmbeddingStatus, Product
 from tests.conftest import MakeProduct, Picture
 
 UNIT = np.eye(1, 1280, dtype=np.float32)[0]
@@ -31,7 +32,7 @@ UNIT = np.eye(1, 1280, dtype=np.float32)[0]
 def waiting(make_product: MakeProduct, picture: Picture) -> Product:
     """A product whose picture nobody has claimed yet."""
     product = make_product(image=picture(1))
-    Product.objects.filter(pk=product.pk).ask_again()
+    Product.objects.filter(pk=product.pk).make_pending()
     return Product.objects.get()
 
 
@@ -100,7 +101,7 @@ def test_claim_lapses_when_the_next_attempt_is_due(waiting: Product) -> None:
 
 
 def test_pauses_grow_up_to_a_bound() -> None:
-    seconds = [pause(attempt).total_seconds() for attempt in range(1, TRIES + 1)]
+    seconds = [pause(attempt).total_seconds() for attempt in range(1, MAX_ATTEMPTS + 1)]
     assert seconds[:3] == [8, 16, 32]
     assert seconds == sorted(seconds)
     assert max(seconds) == LONGEST_PAUSE
@@ -108,7 +109,7 @@ def test_pauses_grow_up_to_a_bound() -> None:
 
 def test_last_pause_is_longer_than_a_task_may_run(settings: Any) -> None:
     """Else a picture could be given up while its third worker is still at it."""
-    assert pause(STOPS) > timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT)
+    assert pause(MAX_STOPS) > timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT)
 
 
 def test_picture_that_stopped_three_workers_is_given_up(waiting: Product) -> None:
@@ -134,11 +135,11 @@ def test_picture_is_not_given_up_while_its_third_worker_may_live(waiting: Produc
 
 
 def test_failure_that_may_mend_is_tried_again_but_not_for_ever(waiting: Product) -> None:
-    for attempt in range(1, TRIES + 1):
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         write_failure(claimed(let_lapse()), "The file is missing.", may_mend=True)
         row = Product.objects.get()
         assert (row.embedding_status, row.embedding_error) == ("failed", "The file is missing.")
-        assert (row.embedding_due_at is None) == (attempt == TRIES)
+        assert (row.embedding_due_at is None) == (attempt == MAX_ATTEMPTS)
     assert give_up(Product.objects.all()) == 0
 
 
@@ -158,7 +159,7 @@ def test_vector_ends_the_attempts(waiting: Product) -> None:
 def test_asking_again_forgets_what_was(waiting: Product) -> None:
     stop_worker(times=3)
     give_up(Product.objects.all())
-    assert Product.objects.all().ask_again() == 1
+    assert Product.objects.all().make_pending() == 1
     assert claimed(Product.objects.due().get()).attempt == 1
 
 
@@ -175,7 +176,7 @@ def test_worker_whose_claim_has_lapsed_can_not_fail_what_another_has_done(
 
 def test_picture_with_a_vector_is_not_given_up(waiting: Product) -> None:
     write_vector(claimed(waiting), UNIT, "net-1")
-    stop_worker(STOPS)
+    stop_worker(MAX_STOPS)
     assert give_up(Product.objects.all()) == 0
 
 

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from catalog import tasks
 from catalog.embedding import remote
-from catalog.embedding.claims import Outcome
+from catalog.embedding.claims import PictureOutcome
 from catalog.embedding.remote import fetch_pictures
-from catalog.models import IN_WORK, STOPPED_WORKER, EmbeddingStatus, Product, ProductPhoto
+from catalog.embedding.rows import IN_WORK, STOPPED_WORKER
+from catalog.models import EmbeddingStatus, Product, ProductPhoto
 from catalog.pictures.fields import NewPicture, sha256
 from tests.catalog.local_servers import LocalServer, Serve, http, running_servers
 from tests.conftest import MakeProduct, Picture
@@ -51,7 +52,7 @@ def later(product: Product) -> None:
     Product.objects.filter(pk=product.pk).update(embedding_due_at=timezone.now())
 
 
-def fetch(product: Product) -> list[Outcome]:
+def fetch(product: Product) -> list[PictureOutcome]:
     return list(fetch_pictures(Product.objects.filter(pk=product.pk).fetch_due()))
 
 
@@ -183,7 +184,7 @@ def test_picture_of_an_address_replaced_meanwhile_is_void(
         current.save()
 
     meanwhile(replace)
-    assert fetch(product) == [Outcome(product.pk, "void")]
+    assert fetch(product) == [PictureOutcome(product.pk, "void")]
     assert not Product.objects.get().image
     meanwhile(lambda: None)
     tasks.fetch_pending()
@@ -203,7 +204,7 @@ def test_picture_uploaded_meanwhile_is_kept(
         current.save()
 
     meanwhile(upload)
-    assert fetch(product) == [Outcome(product.pk, "void")]
+    assert fetch(product) == [PictureOutcome(product.pk, "void")]
     assert Product.objects.get().image_source_digest == sha256(picture(3))
 
 
@@ -218,7 +219,7 @@ def test_picture_of_a_product_deleted_meanwhile_leaves_no_file(
     product = waiting(serve(http(picture(1))).url)
     meanwhile(Product.objects.all().delete)
     with django_capture_on_commit_callbacks(execute=True):
-        assert fetch(product) == [Outcome(product.pk, "void")]
+        assert fetch(product) == [PictureOutcome(product.pk, "void")]
     assert not [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
 
 
@@ -226,9 +227,9 @@ def test_picture_is_fetched_by_one_worker_only(
     waiting: Any, picture: Picture, serve: Serve, meanwhile: Any
 ) -> None:
     product = waiting(serve(http(picture(1))).url)
-    again: list[list[Outcome]] = []
+    again: list[list[PictureOutcome]] = []
     meanwhile(lambda: again.append(fetch(product)))
-    assert fetch(product) == [Outcome(product.pk, "fetched")]
+    assert fetch(product) == [PictureOutcome(product.pk, "fetched")]
     assert again == [[]]
 
 
@@ -252,7 +253,7 @@ def test_disk_that_is_full_is_tried_again(
 
     monkeypatch.setattr(Path, "replace", fill_up)
     reason = "The picture can't be stored: No space left on device."
-    assert fetch(product) == [Outcome(product.pk, "failed", reason)]
+    assert fetch(product) == [PictureOutcome(product.pk, "failed", reason)]
     assert Product.objects.get().embedding_due_at
 
 

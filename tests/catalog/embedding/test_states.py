@@ -3,15 +3,17 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 
-from catalog.embedding.states import (
-    FINDABLE,
-    INVISIBLE,
-    STATES,
+from catalog.embedding.progress import STATES, state_of
+from catalog.embedding.rows import ALWAYS_DUE, embedded_models
+from catalog.models import (
+    EmbeddingStatus,
     Invisible,
+    Product,
+    ProductPhoto,
     count_invisible,
-    state_of,
+    findable,
+    invisible,
 )
-from catalog.models import AT_ONCE, EMBEDDED_MODELS, EmbeddingStatus, Product, ProductPhoto
 from tests.conftest import MakeProduct, Picture
 
 FAILED = {"embedding_status": EmbeddingStatus.FAILED, "embedding_error": "It is torn."}
@@ -41,7 +43,7 @@ def test_ready_picture_is_ready(ready: Product) -> None:
         (PENDING | {"image": "", "image_url": "https://a.example/"}, "pending", "fetched"),
         (PENDING, "pending", "waits to be read"),
         (PENDING | {"embedding_error": "A worker is at it."}, "pending", "A worker is at it."),
-        (FAILED | {"embedding_due_at": AT_ONCE}, "failed", "It is torn. It will be tried again."),
+        (FAILED | {"embedding_due_at": ALWAYS_DUE}, "failed", "torn. It will be tried again."),
         (FAILED | {"embedding_due_at": None}, "failed", "It is torn."),
         ({"embedder": "old-1"}, "outdated", "old-1"),
     ],
@@ -59,7 +61,7 @@ def test_each_row_is_in_one_state(make_product: MakeProduct, picture: Picture) -
         make_product(image=picture(seed))
     for columns in (PENDING, FAILED, PENDING | {"image": ""}):
         changed(Product.objects.filter(STATES["ready"])[0], **columns)
-    for model in EMBEDDED_MODELS:
+    for model in embedded_models():
         counts = [model.objects.filter(condition).count() for condition in STATES.values()]
         assert sum(counts) == model.objects.count()
         assert max(counts) <= 1
@@ -72,8 +74,8 @@ def test_photo_with_a_vector_makes_its_product_findable(
     assert count_invisible().failed == 1
     with django_capture_on_commit_callbacks(execute=True):
         ProductPhoto.objects.create(product=ready, image=ContentFile(picture(2), "side.jpg"))
-    assert Product.objects.filter(FINDABLE).get() == ready
-    assert not Product.objects.filter(INVISIBLE).exists()
+    assert Product.objects.filter(findable()).get() == ready
+    assert not Product.objects.filter(invisible()).exists()
 
 
 def test_counts_products_that_search_cannot_find_in_one_query(

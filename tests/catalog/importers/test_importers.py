@@ -1,6 +1,5 @@
 import csv
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ from catalog.importers import (
     summarize,
 )
 from catalog.models import Category, EmbeddingStatus, Product
-from catalog.signals import embedding_wanted
 from tests.catalog.local_servers import hosts, http, running_servers
-from tests.conftest import Picture
+from tests.conftest import Messages, Picture
 
 HEADER = ["id", "name", "category", "image_url", "price"]
 
@@ -48,23 +46,17 @@ def run(path: Path) -> ImportReport:
     return summarize(import_products(path))
 
 
-def _note(asked: list[list[int]], ids: list[int], **_: object) -> None:
-    asked.append(ids)
-
-
 def test_creates_products_with_pictures_and_vectors(
-    write: Any, photo: str, django_capture_on_commit_callbacks: Any
+    write: Any, photo: str, messages: Messages, django_capture_on_commit_callbacks: Any
 ) -> None:
-    asked: list[list[int]] = []
-    ask = partial(_note, asked)
-    embedding_wanted.connect(ask)
     with django_capture_on_commit_callbacks(execute=True):
         report = run(write(["m1", "Mug", "Home", photo, "9.99"], ["m2", "Cup", "Home", photo, "5"]))
     assert report.counts == {"created": 2}
     mug = Product.objects.get(sku="m1")
     assert (mug.name, mug.category.name, mug.price) == ("Mug", "Home", Decimal("9.99"))
     assert mug.embedding_status == EmbeddingStatus.READY
-    assert asked == [list(Product.objects.values_list("pk", flat=True))], "at once for a chunk"
+    ids = list(Product.objects.values_list("pk", flat=True))
+    assert messages == [("embed", "catalog.Product", ids)], "one message for a chunk"
 
 
 def test_second_run_changes_nothing(write: Any, photo: str) -> None:

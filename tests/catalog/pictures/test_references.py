@@ -12,6 +12,7 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import transaction
 
+from catalog import tasks
 from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures import references
 from catalog.pictures.references import discard, unused_pictures
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _unread(monkeypatch: pytest.MonkeyPatch) -> None:
     """No vectors here: they change nothing about files."""
-    monkeypatch.setattr("catalog.signals.embedding_wanted.send", lambda *_, **__: None)
+    monkeypatch.setattr(tasks.embed, "delay", lambda *_: None)
 
 
 def product(seed: int | None = None, sku: str = "a") -> Product:

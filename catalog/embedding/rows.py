@@ -1,0 +1,156 @@
+"""What every row with an embedded picture has: its columns, its states and its revision.
+
+The concrete models are in `catalog.models`, which says what saving one of them does.
+"""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from catalog.pictures.fields import PictureField
+
+
+class EmbeddingStatus(models.TextChoices):
+    PENDING = "pending", "pending"
+    READY = "ready", "ready"
+    FAILED = "failed", "failed"
+
+
+ALWAYS_DUE = datetime(1970, 1, 1, tzinfo=UTC)  # of rows that have not waited for a worker
+CLOCK_SKEW = timedelta(seconds=5)  # between two machines that share the database
+# The error of a row while a worker has it. A worker that is killed leaves it behind.
+IN_WORK = "A worker is reading this picture."
+# The error of a picture that is tried again only on request.
+STOPPED_WORKER = "Reading this picture stopped the worker three times."
+# The same condition as `catalog.fetching.remote.is_remote`.
+REMOTE = Q(image_url__istartswith="http://") | Q(image_url__istartswith="https://")
+UNREADY = ~Q(embedding_status=EmbeddingStatus.READY)
+REVISION_BITS = 40  # the sum over a million rows still fits into a 64-bit integer of the database
+
+
+def pending() -> dict[str, Any]:
+    """The columns of a row that needs a vector from now on."""
+    return {
+        "embedding_status": EmbeddingStatus.PENDING,
+        "embedding_error": "",
+        "embedding_attempts": 0,
+        "embedding_due_at": timezone.now() - CLOCK_SKEW,  # due on every machine
+    }
+
+
+def new_revision() -> int:
+    """A random number; two changes share one with a probability of 2**-40."""
+    return secrets.randbits(REVISION_BITS)
+
+
+class RevisionField(models.BigIntegerField):
+    """A number that every save and every update draws anew, so that readers notice the change."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"default": new_revision, "editable": False, **options})
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> int:
+        revision = new_revision()
+        setattr(model_instance, self.attname, revision)
+        return revision
+
+
+class EmbeddedQuerySet(models.QuerySet[Any]):
+    def update(self, **values: Any) -> int:
+        """Update the rows and their revision, unless `values` has a revision of its own."""
+        return super().update(**({"revision": new_revision()} | values))
+
+    def searchable(self, identity: str) -> "EmbeddedQuerySet":
+        """Rows whose vector is current and of this embedder."""
+        return self.filter(embedding_status=EmbeddingStatus.READY, embedder=identity)
+
+    def unembedded(self, identity: str) -> "EmbeddedQuerySet":
+        """Rows with a picture and no current vector of this embedder, failed ones included."""
+        current = Q(embedding_status=EmbeddingStatus.READY, embedder=identity)
+        return self.exclude(image="").exclude(current).exclude(embedding_error=STOPPED_WORKER)
+
+    def due(self) -> "EmbeddedQuerySet":
+        """Rows with a picture and no current vector whose next attempt is due."""
+        waiting = self.exclude(image="").exclude(embedding_status=EmbeddingStatus.READY)
+        return waiting.filter(embedding_due_at__lte=timezone.now())
+
+    def unfetched(self) -> "EmbeddedQuerySet":
+        """Rows whose picture has not been fetched from its address, failed ones included."""
+        return self.filter(REMOTE, image="").exclude(embedding_error=STOPPED_WORKER)
+
+    def fetch_due(self) -> "EmbeddedQuerySet":
+        """Rows whose picture has not been fetched and whose next attempt is due."""
+        return self.unfetched().filter(embedding_due_at__lte=timezone.now())
+
+    def make_pending(self) -> int:
+        """Make all these rows pending, as if they had just been saved. Returns their number."""
+        return self.update(**pending())
+
+
+class EmbeddedManager(models.Manager.from_queryset(EmbeddedQuerySet)):  # type: ignore[misc]
+    """Defers the vector, so that lists stay cheap."""
+
+    def get_queryset(self) -> EmbeddedQuerySet:
+        queryset: EmbeddedQuerySet = super().get_queryset().defer("embedding")
+        return queryset
+
+
+class EmbeddedPicture(models.Model):
+    """A picture and its vector.
+
+    Workers write the embedding columns by compare-and-swap (`catalog.embedding.claims`). A row
+    with an http(s) address and no picture waits for a worker to fetch it.
+    """
+
+    EMBEDDING_COLUMNS = frozenset(
+        {
+            "embedding",
+            "embedder",
+            "embedding_digest",
+            "embedding_status",
+            "embedding_error",
+            "embedding_attempts",
+            "embedding_due_at",
+            "embedded_at",
+        }
+    )
+    PICTURE_COLUMNS = frozenset({"image", "image_source_digest"})
+
+    image = PictureField("picture", blank=True)
+    image_source_digest = models.CharField(max_length=64, blank=True, editable=False)
+    image_url = models.CharField(
+        "picture's address",
+        max_length=2000,
+        blank=True,
+        help_text="Where the picture came from: an http(s) address or a path.",
+    )
+
+    embedding = models.BinaryField(null=True)  # little-endian float32, unit length
+    embedder = models.CharField(max_length=100, blank=True, editable=False)  # identity
+    embedding_digest = models.CharField(max_length=64, blank=True, editable=False)
+    embedding_status = models.CharField(
+        max_length=10,
+        choices=EmbeddingStatus,
+        default=EmbeddingStatus.PENDING,
+        editable=False,
+    )
+    embedding_error = models.CharField(max_length=500, blank=True, editable=False)
+    embedding_attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    embedding_due_at = models.DateTimeField(null=True, default=ALWAYS_DUE, editable=False)
+    embedded_at = models.DateTimeField(null=True, editable=False)
+    revision = RevisionField()
+
+    objects = EmbeddedManager()
+
+    class Meta:
+        abstract = True
+
+
+def embedded_models() -> list[type[EmbeddedPicture]]:
+    """The concrete models in the order of their definition: products, then further photos."""
+    return [model for model in apps.get_models() if issubclass(model, EmbeddedPicture)]
