@@ -131,7 +131,7 @@ def test_board_shows_what_was_looked_for_in_vain(mugs: list[Product], admin_clie
     assert (wish.searches, wish.last) == (4, localdate())
     assert wish.best == pytest.approx(0.315)
     assert len(wish.closest) == 3
-    assert "4 searches that are alike" in response.content.decode()
+    assert "4 similar searches" in response.content.decode()
 
 
 def test_board_has_a_page_for_an_empty_catalog(admin_client: Client, embedder: Any) -> None:
