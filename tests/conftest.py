@@ -32,16 +32,6 @@ look = Embedder._look
 features: dict[tuple[str, bytes], NDArray[np.float32]] = {}  # by embedder and square
 
 
-def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Each test has an id of its own: of two with one id, processes that share them run only one.
-
-    Schemathesis gives the tests of all operations the id of their function.
-    """
-    for item in items:
-        item._id = item.parent.id.child(item.name)
-    assert len({item.nodeid for item in items}) == len(items)
-
-
 @pytest.fixture(autouse=True)
 def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `.env` may say, and what earlier tests left, has no effect."""

@@ -230,7 +230,10 @@ class ProductBySKU(ProductView):
     @extend_schema(
         request=UpsertSerializer,
         parameters=[LOCATION],
-        responses={200: StaffProductSerializer, 201: StaffProductSerializer} | WRITE_ERRORS,
+        # 404: the URL pattern matches no SKU with a line break in it.
+        responses={200: StaffProductSerializer, 201: StaffProductSerializer}
+        | WRITE_ERRORS
+        | errors(404),
     )
     def put(self, request: Request, sku: str) -> Response:
         """Create the product with this SKU, or change it.
