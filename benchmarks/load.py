@@ -28,7 +28,8 @@ import clerk
 import requests
 from shop import ROOT, clerks, free_port, manage, memory, new_shop, run, serve
 
-from tests.pipeline.processes import Broker, until
+from tests.pipeline.processes import Broker
+from tests.waiting import until
 
 SAVE_EVERY, KILL_EVERY, WEIGH_EVERY = 0.7, 20.0, 2.0  # seconds
 GROWTH = 1.1  # of the memory from the second quarter to the last, at most
@@ -74,7 +75,7 @@ def _opened(stack: ExitStack) -> Shop:
     web = stack.enter_context(serve(environment))
     base = f"http://127.0.0.1:{web.port}"
     for _ in range(20):  # so that either process has its network and its index
-        until(partial(_is_ready, base), bool, 60)
+        until(partial(_is_ready, base), bool)
     return Shop(environment, staff, base, web.pid)
 
 
@@ -112,7 +113,7 @@ def _worker(environment: dict[str, str]) -> AbstractContextManager[int]:
 def _embed_all(environment: dict[str, str], staff: ProcessPoolExecutor) -> None:
     """Have a worker embed what waits."""
     with _worker(environment):
-        until(lambda: staff.submit(clerk.waiting).result(), lambda left: not left, 120)
+        until(lambda: staff.submit(clerk.waiting).result(), lambda left: not left)
 
 
 @contextmanager

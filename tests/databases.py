@@ -31,5 +31,5 @@ def new_database() -> Iterator[str]:
 def ask(environment: Mapping[str, str], query: str) -> list[Any]:
     """The rows that a query gives in the database of the shop that has this environment."""
     url, file = environment["DATABASE_URL"], Path(environment["VAR_DIR"], "db.sqlite3")
-    with closing(psycopg.connect(url) if url else sqlite3.connect(file, timeout=20)) as connection:
+    with closing(psycopg.connect(url) if url else sqlite3.connect(file, timeout=100)) as connection:
         return connection.execute(query).fetchall()

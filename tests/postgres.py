@@ -20,7 +20,7 @@ from time import monotonic, sleep
 from urllib.parse import quote
 
 NOBODY = "nobody"  # PostgreSQL does not run as root
-STARTS_WITHIN = 60  # seconds
+STARTS_WITHIN = 300  # seconds
 # What a crash would cost does not matter here, and in a container /dev/shm may be small.
 OPTIONS = {
     "listen_addresses": "",
@@ -67,7 +67,7 @@ def postgres() -> Iterator[str]:
             yield f"postgres://postgres@{quote(name, safe='')}/postgres"
         finally:
             server.send_signal(signal.SIGINT)  # which ends its sessions
-            server.wait(30)
+            server.wait(STARTS_WITHIN)
 
 
 def _programs(folder: Path) -> Path:

@@ -60,7 +60,7 @@ def test_tells_of_index_pictures_and_queue(mug: Product, client: Client) -> None
     }
     index = client.get("/readyz").json()["index"]
     assert values["visualsearch_index_generation"] == index["generation"]
-    assert 0 <= values["visualsearch_index_lag_seconds"] < 5
+    assert 0 <= values["visualsearch_index_lag_seconds"] < 60
 
 
 def test_counts_searches_by_stage_and_what_they_find(

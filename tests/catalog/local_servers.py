@@ -11,7 +11,7 @@ import pytest
 from catalog.fetching.fetcher import FetchError, FetchLimits, fetch
 
 PICTURE = bytes(range(256)) * 400
-LIMITS = FetchLimits(seconds=5, max_bytes=1_000_000)
+LIMITS = FetchLimits(seconds=100, max_bytes=1_000_000)
 
 Reply = Callable[["LocalServer", socket.socket], None]
 Serve = Callable[[bytes | Reply], "LocalServer"]
@@ -60,7 +60,7 @@ class LocalServer:
                 self._threads[-1].start()
 
     def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(10)
+        connection.settimeout(100)
         with suppress(OSError), connection:  # the client left early
             if self.tls:
                 connection = self.tls.wrap_socket(connection, server_side=True)

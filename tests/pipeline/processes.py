@@ -6,28 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from time import monotonic, sleep
-from typing import TypeVar
 
 import django
 import redis
 
+from tests.waiting import until
+
 ROOT = Path(__file__).parents[2]
 # The development packages bring a server where they can; otherwise it is the system's.
 REDIS = shutil.which("redis-server", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-
-Seen = TypeVar("Seen")
-
-
-def until(look: Callable[[], Seen], wanted: Callable[[Seen], bool], seconds: float) -> Seen:
-    """What `look` sees as soon as it is what is wanted; an AssertionError after so many seconds."""
-    deadline = monotonic() + seconds
-    while not wanted(seen := look()):
-        assert monotonic() < deadline, f"still so after {seconds} seconds: {seen}"
-        sleep(0.1)
-    return seen
 
 
 def enter(environment: dict[str, str]) -> None:
@@ -58,7 +46,7 @@ class Broker:
         command = [str(REDIS), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         with self._log.open("a") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
-        until(self._answers, bool, 10)
+        until(self._answers)
 
     def stop(self) -> None:
         self.thaw()

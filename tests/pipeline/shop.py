@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from tests.pipeline import clerk
-from tests.pipeline.processes import Broker, Worker, until
+from tests.pipeline.processes import Broker, Worker
+from tests.waiting import PATIENCE, until
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
-
-RECOVERY = 20  # seconds after which all is well again
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Shop:
         **options: Arguments.kwargs,
     ) -> Answer:
         """Have the clerk do something."""
-        return self.clerks.submit(act, *args, **options).result(60)
+        return self.clerks.submit(act, *args, **options).result(PATIENCE)
 
     def start_worker(self, *, concurrency: int = 2) -> Worker:
         worker = Worker(self.environment, self.log, concurrency=concurrency)
@@ -63,7 +62,7 @@ class Shop:
 
     def wait_until_opened(self, seed: int, *, times: int = 1) -> int:
         """The id of the process that is working on the picture."""
-        return until(lambda: self.opened(seed), lambda pids: len(pids) >= times, 20)[-1]
+        return until(lambda: self.opened(seed), lambda pids: len(pids) >= times)[-1]
 
     def wait_until_well(self, *, gone: Collection[int] = (), ask_for: int = 20) -> None:
         """Until every picture has its vector or says why not, and search finds just those."""
@@ -71,4 +70,4 @@ class Shop:
         def complaints() -> list[str]:
             return self.ask(clerk.complaints, gone, ask_for=ask_for)
 
-        until(complaints, lambda wrong: not wrong, RECOVERY)
+        until(complaints, lambda wrong: not wrong)

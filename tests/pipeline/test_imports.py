@@ -5,13 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import jpeg
 from tests.pipeline.processes import ROOT
 from tests.pipeline.shop import Shop
+from tests.waiting import PATIENCE
 
-PROCESSES, ROWS = 3, 200
+PROCESSES, ROWS = 3, 120  # an import commits a hundred rows at a time
 
 
 def write_catalog(folder: Path, number: int) -> Path:
@@ -27,7 +26,6 @@ def write_catalog(folder: Path, number: int) -> Path:
     return file
 
 
-@pytest.mark.alone
 def test_three_processes_import_at_once(shop: Shop, tmp_path: Path) -> None:
     catalogs = [write_catalog(tmp_path, number) for number in range(PROCESSES)]
     shop.start_worker()
@@ -42,7 +40,7 @@ def test_three_processes_import_at_once(shop: Shop, tmp_path: Path) -> None:
         )
         for catalog in catalogs
     ]
-    said = [importer.communicate(timeout=60)[0] for importer in importers]
+    said = [importer.communicate(timeout=PATIENCE)[0] for importer in importers]
     assert [importer.returncode for importer in importers] == [0] * PROCESSES, said
     assert all(f"{ROWS} created, 0 updated, 0 unchanged, 0 failed" in text for text in said), said
     shop.wait_until_well(ask_for=5)

@@ -3,8 +3,9 @@
 import json
 
 from tests.pipeline import clerk
-from tests.pipeline.processes import Worker, until
+from tests.pipeline.processes import Worker
 from tests.pipeline.shop import Shop
+from tests.waiting import until
 
 ID = "7f3a9c2e-request"
 
@@ -20,6 +21,6 @@ def test_worker_logs_under_the_id_of_the_request(shop: Shop) -> None:
     def complaints() -> list[str]:
         return [line for line in shop.log.read_text().splitlines() if "has no vector" in line]
 
-    complaint = json.loads(until(complaints, bool, 20)[0])
+    complaint = json.loads(until(complaints)[0])
     assert complaint["message"].endswith("The picture's file is missing from the storage.")
     assert complaint["request_id"] == ID

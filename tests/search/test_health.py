@@ -31,7 +31,7 @@ def test_readyz_tells_embedder_index_and_queue(mug: Product, client: Client) -> 
     assert ready["embedder"] == mug.embedder
     assert ready["index"]["products"] == 1
     assert ready["index"]["generation"] > 0
-    assert 0 <= ready["index"]["lag_seconds"] < 5
+    assert 0 <= ready["index"]["lag_seconds"] < 60
     assert ready["queue"] == {"waiting": 0, "oldest_seconds": 0}
 
 

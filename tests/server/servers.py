@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import requests
 
-from tests.pipeline.processes import until
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -46,20 +46,20 @@ class Server:
             self.process = subprocess.Popen(  # noqa: S603
                 command, cwd=ROOT, env=environment, stdout=log, stderr=log, preexec_fn=limit_files
             )
-        until(self._answers, bool, 60)
+        until(self._answers)
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
 
     def search(self, photo: bytes, name: str = "photo.jpg", kind: str = "image/jpeg") -> Answer:
         """Upload a photo."""
         files = {"file": (name, photo, kind)}
-        return answer_of(requests.post(f"{self.base}/api/search/", files=files, timeout=60))
+        return answer_of(requests.post(f"{self.base}/api/search/", files=files, timeout=PATIENCE))
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
         """A connection from an address of this machine, all of 127.0.0.0/8."""
-        return socket.create_connection(("127.0.0.1", self.port), 30, (source, 0))
+        return socket.create_connection(("127.0.0.1", self.port), PATIENCE, (source, 0))
 
     def say(self, *words: str) -> Answer:
         """The answer to these bytes."""
@@ -69,7 +69,7 @@ class Server:
 
     def _answers(self) -> bool:
         try:
-            return requests.get(f"{self.base}/healthz", timeout=30).status_code < 600
+            return requests.get(f"{self.base}/healthz", timeout=PATIENCE).status_code < 600
         except requests.ConnectionError:
             assert self.process.poll() is None, self.log.read_text()
             return False

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import jpeg
 from tests.server.conftest import PRODUCTS, open_shop
 from tests.server.servers import ROOT, Gunicorn
+from tests.waiting import PATIENCE
 
 NEW = range(PRODUCTS, PRODUCTS + 40)
 
@@ -23,7 +24,7 @@ def command(environment: dict[str, str], *words: object) -> "subprocess.Popen[st
 def restored(environment: dict[str, str], copy: Path) -> dict[str, str]:
     """The settings of a shop that has the copy for its own."""
     restored = environment | {"VAR_DIR": str(copy)}
-    assert command(restored, "migrate", "-v0").wait(60) == 0
+    assert command(restored, "migrate", "-v0").wait(PATIENCE) == 0
     return restored
 
 
@@ -49,7 +50,7 @@ def test_copy_of_a_shop_that_imports_is_a_shop(shop: dict[str, str], tmp_path: P
     second = tmp_path / "second"
     importing = command(shop, "import_products", write_products(tmp_path))
     while importing.poll() is None:
-        assert command(shop, "backup", second).wait(60) == 0
+        assert command(shop, "backup", second).wait(PATIENCE) == 0
     assert importing.returncode == 0
     with closing(sqlite3.connect(second / "db.sqlite3")) as database:
         rows = database.execute("SELECT sku, image FROM catalog_product").fetchall()

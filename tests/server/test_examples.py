@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.servers import ROOT, Gunicorn
+from tests.waiting import PATIENCE
 
 NODE = shutil.which("node")
 PROGRAMS = {"search.py": sys.executable, "search.js": NODE}
@@ -40,5 +41,5 @@ def test_tells_what_is_wrong(command: list[str], gunicorn: Gunicorn, folder: Pat
 def run(command: list[str], photo: Path, server: Gunicorn) -> subprocess.CompletedProcess[str]:
     given = [*command, str(photo), server.base]
     return subprocess.run(  # noqa: S603
-        given, capture_output=True, text=True, timeout=60, check=False
+        given, capture_output=True, text=True, timeout=PATIENCE, check=False
     )

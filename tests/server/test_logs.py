@@ -9,6 +9,7 @@ import requests
 
 from tests.conftest import jpeg
 from tests.server.servers import FORM, HEAD, Gunicorn
+from tests.waiting import PATIENCE
 
 ID = "7f3a9c2e-request"
 VISITOR = "203.0.113.77"
@@ -28,20 +29,20 @@ def lines(environment: dict[str, str], folder: Path) -> list[dict[str, Any]]:
     with requests.Session() as visitor:
         visitor.headers.update(headers)
         photo = {"file": ("holiday.jpg", jpeg(1), "image/jpeg")}
-        found = visitor.post(search, files=photo, timeout=60)
+        found = visitor.post(search, files=photo, timeout=PATIENCE)
         query = found.json()["query"]["id"]
-        visitor.post(search, files={"file": ("holiday.gif", b"grandma")}, timeout=60)
+        visitor.post(search, files={"file": ("holiday.gif", b"grandma")}, timeout=PATIENCE)
         for url in (
             "http://192.0.2.1/topsecret.jpg",
             "http://127.0.0.1/topsecret.jpg",
             "topsecret",
         ):
-            visitor.post(search, data={"image_url": url}, timeout=60)
+            visitor.post(search, data={"image_url": url}, timeout=PATIENCE)
         for path in (f"/?query={query}&crop=topsecret", "/topsecret/", "/media/topsecret.jpg"):
-            visitor.get(f"{server.base}{path}", timeout=60)
+            visitor.get(f"{server.base}{path}", timeout=PATIENCE)
         for product in (1, 999):
-            visitor.get(f"{search}{query}/explain/{product}/", timeout=60)
-        visitor.post(f"{server.base}/admin/login/?next=topsecret", timeout=60)
+            visitor.get(f"{search}{query}/explain/{product}/", timeout=PATIENCE)
+        visitor.post(f"{server.base}/admin/login/?next=topsecret", timeout=PATIENCE)
     server.say(f"{HEAD}{FORM}X-Forwarded-For: {VISITOR}\r\nContent-Length: x\r\n\r\n")
     server.say(f"topsecret {VISITOR}\r\n\r\n")
     server.stop()

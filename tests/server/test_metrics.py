@@ -8,8 +8,8 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families as families
 
 from tests.conftest import jpeg
-from tests.pipeline.processes import until
 from tests.server.servers import Gunicorn
+from tests.waiting import PATIENCE, until
 
 SEARCHES = 12
 COUNTED = "visualsearch_http_requests_total", "POST 200 api-search"
@@ -25,7 +25,7 @@ def many(environment: dict[str, str], folder: Path) -> Iterator[Gunicorn]:
 
 
 def scrape(server: Gunicorn) -> dict[tuple[str, str], float]:
-    text = requests.get(f"{server.base}/metrics", timeout=30).text
+    text = requests.get(f"{server.base}/metrics", timeout=PATIENCE).text
     samples = (sample for family in families(text) for sample in family.samples)
     return {(sample.name, " ".join(sample.labels.values())): sample.value for sample in samples}
 
@@ -44,6 +44,6 @@ def test_counts_outlive_the_process_that_counted(many: Gunicorn) -> None:
     before = scrape(many)[COUNTED]
     old = many.children()
     many.reload()
-    until(many.children, lambda now: len(now) == 3 and not now & old, 60)
+    until(many.children, lambda now: len(now) == 3 and not now & old)
     assert many.search(jpeg(1)).status == 200
     assert scrape(many)[COUNTED] == before + 1

@@ -9,8 +9,9 @@ import pytest
 import requests
 
 from tests.conftest import jpeg
-from tests.pipeline.processes import until
 from tests.server.servers import FORM, HEAD, ROOT, Nginx, answer_of, heard, stall
+from tests.waiting import PATIENCE, until
+from visualsearch.front import SILENCE
 
 STRANGERS = tuple(f"127.0.0.{number}" for number in range(3, 7))
 HALF_A_HEAD = "POST /api/search/ HTTP/1.1\r\nHost: loc"
@@ -30,8 +31,8 @@ def test_photo_is_searched_while_128_uploads_stall(nginx: Nginx) -> None:
             started = monotonic()
             status, text = nginx.search(jpeg(seed))
             assert (status, f'"sku":"{seed}"' in text) == (200, True)
-            assert monotonic() - started < 2
-        assert requests.get(f"{nginx.base}/healthz", timeout=2).text == "ok\n"
+            assert monotonic() - started < SILENCE, "gunicorn would be held up as long as that"
+        assert requests.get(f"{nginx.base}/healthz", timeout=PATIENCE).text == "ok\n"
 
 
 def test_one_address_has_32_requests_at_a_time(nginx: Nginx) -> None:
@@ -63,7 +64,7 @@ def test_forged_address_does_not_renew_what_a_client_may_do(nginx: Nginx) -> Non
         headers = {"X-Forwarded-For": forged}
         fields = {"image_url": "http://127.0.0.1/"}
         url = f"{nginx.base}/api/search/"
-        return requests.post(url, fields, headers=headers, timeout=30).status_code
+        return requests.post(url, fields, headers=headers, timeout=PATIENCE).status_code
 
     # Two a minute: five can't all get through, even where one minute ends and the next begins.
     assert 429 in [fetch(f"198.51.100.{number}") for number in range(5)]
@@ -71,7 +72,7 @@ def test_forged_address_does_not_renew_what_a_client_may_do(nginx: Nginx) -> Non
 
 def test_pictures_are_served_with_a_fixed_type_and_for_ever(nginx: Nginx, folder: Path) -> None:
     picture = next((folder / "media/pictures").rglob("*.jpg"))
-    response = requests.get(f"{nginx.base}/{picture.relative_to(folder)}", timeout=5)
+    response = requests.get(f"{nginx.base}/{picture.relative_to(folder)}", timeout=PATIENCE)
     assert (response.status_code, response.content) == (200, picture.read_bytes())
     assert response.headers["Content-Type"] == "image/jpeg"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
@@ -107,7 +108,7 @@ def test_styles_are_compressed_and_pages_are_not(nginx: Nginx) -> None:
 def test_shop_that_is_away_is_said_to_be(folder: Path, tmp_path: Path, nginx: Nginx) -> None:
     alone = Nginx(tmp_path, folder / "media", gunicorn_port=9)
     try:
-        response = requests.get(f"{alone.base}/", timeout=5)
+        response = requests.get(f"{alone.base}/", timeout=PATIENCE)
     finally:
         alone.stop()
     assert (response.status_code, response.headers["Retry-After"]) == (503, "10")
@@ -127,22 +128,22 @@ def in_chunks(nginx: Nginx, photo: bytes) -> requests.Response:
     form = requests.Request("POST", nginx.base, files={"file": photo}).prepare()
     body, kind = bytes(form.body or b""), {"Content-Type": form.headers["Content-Type"]}
     blocks = (body[place : place + 65536] for place in range(0, len(body), 65536))
-    return requests.post(f"{nginx.base}/api/search/", blocks, headers=kind, timeout=60)
+    return requests.post(f"{nginx.base}/api/search/", blocks, headers=kind, timeout=PATIENCE)
 
 
 def encoding(nginx: Nginx, path: str) -> str | None:
-    response = requests.get(nginx.base + path, timeout=5)
+    response = requests.get(nginx.base + path, timeout=PATIENCE)
     assert response.status_code == 200
     return response.headers.get("Content-Encoding")
 
 
 def test_metrics_are_not_passed_on(nginx: Nginx) -> None:
-    assert requests.get(f"{nginx.base}/metrics", timeout=5).status_code == 404
+    assert requests.get(f"{nginx.base}/metrics", timeout=PATIENCE).status_code == 404
 
 
 def test_log_has_the_id_of_the_answer_and_not_who_asked_for_what(nginx: Nginx) -> None:
-    answer = requests.get(f"{nginx.base}/products/?search=secret", timeout=30)
+    answer = requests.get(f"{nginx.base}/products/?search=secret", timeout=PATIENCE)
     log = nginx.log.with_name("access.log")
-    line = until(log.read_text, lambda text: answer.headers["X-Request-ID"] in text, 5)
+    line = until(log.read_text, lambda text: answer.headers["X-Request-ID"] in text)
     assert "127.0.0." not in line
     assert "secret" not in line

@@ -6,8 +6,8 @@ from threading import Event
 import requests
 
 from tests.conftest import jpeg
-from tests.pipeline.processes import until
 from tests.server.servers import Gunicorn
+from tests.waiting import until
 
 CLIENTS = 4
 
@@ -29,8 +29,8 @@ def test_reload_fails_no_request(gunicorn: Gunicorn) -> None:
             for _ in range(2):
                 old, enough = gunicorn.children(), len(seen) + 4 * CLIENTS
                 gunicorn.reload()
-                until(gunicorn.children, lambda now, old=old: bool(now) and not now & old, 60)
-                until(lambda: len(seen), lambda times, enough=enough: times >= enough, 60)
+                until(gunicorn.children, lambda now, old=old: bool(now) and not now & old)
+                until(lambda: len(seen), lambda times, enough=enough: times >= enough)
         finally:
             end.set()
     assert set(seen) == {200}

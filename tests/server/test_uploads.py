@@ -11,6 +11,8 @@ import requests
 
 from tests.conftest import jpeg
 from tests.server.servers import FORM, HEAD, Gunicorn, answer_of, heard, reset, stall
+from tests.waiting import PATIENCE
+from visualsearch.front import SILENCE
 
 PHOTO = jpeg(1)
 TOO_LARGE = '{"detail": "The request is too large; the maximum is 32 MB."}'
@@ -56,7 +58,7 @@ def test_sender_of_a_body_that_is_too_large_gets_to_see_why(
 def test_chunks_without_end_are_refused(gunicorn: Gunicorn, folder: Path) -> None:
     blocks = (bytes(2**20) for _ in range(100))
     url = f"{gunicorn.base}/api/search/"
-    response = requests.post(url, blocks, headers={"Content-Type": "image/jpeg"}, timeout=60)
+    response = requests.post(url, blocks, headers={"Content-Type": "image/jpeg"}, timeout=PATIENCE)
     assert answer_of(response) == (413, TOO_LARGE)
     assert list((folder / "tmp").glob("tmp*")) == []
 
@@ -109,7 +111,7 @@ def test_name_leads_nowhere(gunicorn: Gunicorn, folder: Path, name: str, status:
 def test_file_and_address_both_or_neither_are_refused(
     gunicorn: Gunicorn, fields: dict[str, str], files: dict[str, bytes]
 ) -> None:
-    response = requests.post(f"{gunicorn.base}/api/search/", fields, files=files, timeout=30)
+    response = requests.post(f"{gunicorn.base}/api/search/", fields, files=files, timeout=PATIENCE)
     assert answer_of(response) == (400, NOT_ONE)
 
 
@@ -175,7 +177,7 @@ def test_uploads_that_stall_are_let_go(gunicorn: Gunicorn) -> None:
         first.sendall(head.encode())
         with stall(gunicorn, head, sources=("127.0.0.1",), times=31):
             assert gunicorn.search(PHOTO).status == 200
-        assert 9 < monotonic() - started < 15
+        assert monotonic() - started > SILENCE - 1, "there was no thread before"
         assert heard(first) == (408, '{"detail": "The upload stalled."}')
 
 

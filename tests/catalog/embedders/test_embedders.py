@@ -10,6 +10,7 @@ import pytest
 from catalog.embedders import EmbedderUnavailable, get_embedder, get_network
 from catalog.embedders.export import known_picture
 from catalog.embedders.runtime import Embedder
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 # A process where importing takes a while, as OpenVINO does when it is first asked.
@@ -66,7 +67,7 @@ def test_is_safe_to_share_between_threads(embedder: Embedder) -> None:
 
 def test_answers_two_threads_that_ask_first(embedder: Embedder, model_dir: Path) -> None:
     command = [sys.executable, "-c", TWO_ASK_FIRST, embedder.identity, str(model_dir)]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=60)  # noqa: S603
+    subprocess.run(command, cwd=ROOT, check=True, timeout=PATIENCE)  # noqa: S603
 
 
 def test_regions_of_a_picture_make_up_its_vector(embedder: Embedder) -> None:

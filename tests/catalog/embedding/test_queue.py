@@ -37,7 +37,7 @@ def test_picture_is_due_from_the_moment_it_is_wanted(
     assert measure_queue().oldest == timedelta(0)
     Product.objects.make_pending()
     assert Product.objects.due().count() == 1
-    assert CLOCK_SKEW <= measure_queue().oldest < CLOCK_SKEW + timedelta(seconds=5)
+    assert CLOCK_SKEW <= measure_queue().oldest < CLOCK_SKEW + timedelta(seconds=60)
 
 
 def test_nobody_waits_for_a_product_without_picture_or_for_a_later_attempt(

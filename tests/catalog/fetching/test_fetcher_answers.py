@@ -26,8 +26,9 @@ from tests.catalog.local_servers import (
     running_servers,
 )
 
-HURRIED = FetchLimits(seconds=1, max_bytes=1_000_000)
-TOO_SLOW = "The server took too long (over 1 s)."
+HURRIED = FetchLimits(seconds=0.5, max_bytes=1_000_000)
+LATE = 10  # seconds: what ignores the deadline takes far longer
+TOO_SLOW = "The server took too long (over 0.5 s)."
 TOO_LARGE = "The file at this address is over 1 MB."
 
 
@@ -174,17 +175,17 @@ def test_ends_a_drip_at_the_deadline(serve: Serve, before: bytes, piece: bytes) 
     server = serve(drip(before, piece))
     began = time.monotonic()
     assert refusal_of(server, limits=HURRIED) == TOO_SLOW
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < LATE
 
 
 def test_counts_redirects_into_the_deadline(serve: Serve) -> None:
     def reply(server: LocalServer, connection: socket.socket) -> None:
-        server.stopping.wait(0.4)
+        server.stopping.wait(0.2)
         connection.sendall(redirect("/picture.png"))
 
     began = time.monotonic()
     assert refusal_of(serve(reply), limits=HURRIED) == TOO_SLOW
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < LATE
 
 
 @pytest.mark.parametrize("allowed_hosts", [(), ("shop.test",)])
@@ -194,21 +195,21 @@ def test_counts_the_look_up_into_the_deadline(
     given_up = threading.Event()
 
     def stall(*_args: object, **_options: object) -> None:
-        given_up.wait(10)
+        given_up.wait(60)
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", stall)
     began = time.monotonic()
     assert refusal("http://shop.test/", limits=HURRIED, allowed_hosts=allowed_hosts) == TOO_SLOW
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < LATE
     given_up.set()
 
 
 def then_silence(server: LocalServer, connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\n")
-    server.stopping.wait(1.2)
+    server.stopping.wait(0.7)
     connection.sendall(b"X: 1\r\n")
-    server.stopping.wait(10)
+    server.stopping.wait(60)
 
 
 def flood(server: LocalServer, connection: socket.socket) -> None:
@@ -222,8 +223,8 @@ def test_leaves_no_thread_behind_for_long(serve: Serve, reply: Reply) -> None:
     assert refusal_of(serve(reply), limits=HURRIED) == TOO_SLOW
     for thread in threading.enumerate():
         if thread.name.startswith("fetch"):
-            thread.join(timeout=5)
-    assert time.monotonic() - began < 2.2
+            thread.join(timeout=LATE)
+    assert time.monotonic() - began < LATE
 
 
 def test_serves_many_threads_at_once(serve: Serve) -> None:

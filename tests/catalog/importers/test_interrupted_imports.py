@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import FIXTURES, Picture
 from tests.databases import ask, new_database
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -30,17 +31,17 @@ def test_import_that_is_killed_half_way_goes_on_where_it_was(
     path = tmp_path / "products.csv"
     rows = (f"m{n},Mug,C{n % 7},{n % 20}.jpg,9" for n in range(600))
     path.write_text("\n".join(["id,name,category,image_url,price", *rows]))
-    manage(environment, "migrate").communicate(timeout=60)
+    manage(environment, "migrate").communicate(timeout=PATIENCE)
     first = manage(environment, "import_products", path)
-    while count(environment) < 200:
+    while not count(environment):
         assert first.poll() is None, "it must not end before it is killed"
         sleep(0.01)
     first.kill()
-    first.communicate(timeout=60)
+    first.communicate(timeout=PATIENCE)
     kept = count(environment)
     assert kept % 100 == 0, "whole chunks only"
     assert kept < 600
-    said = manage(environment, "import_products", path).communicate(timeout=60)[0]
+    said = manage(environment, "import_products", path).communicate(timeout=PATIENCE)[0]
     assert f"{600 - kept} created, 0 updated, {kept} unchanged, 0 failed" in said
     stored = ask(environment, "SELECT sku, embedding_status, image <> '' FROM catalog_product")
     assert sorted(stored) == sorted((f"m{n}", "pending", True) for n in range(600))

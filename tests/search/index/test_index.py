@@ -1,4 +1,3 @@
-from time import sleep
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from catalog.models import Product, ProductPhoto
 from catalog.tasks import embed_pending
 from search.index import IndexCorpus, LiveIndex
 from tests.conftest import MakeProduct, Picture
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -169,8 +169,7 @@ def test_looks_at_the_database_no_more_often_than_told(
     products[0].delete()
     assert index.corpus() is before
     settings.INDEX_REFRESH_SECONDS = 0.2
-    sleep(0.25)
-    assert len(index.corpus()) == 4
+    until(lambda: len(index.corpus()), lambda count: count == 4)
 
 
 def add_photo(product: Product, data: bytes, position: int = 0) -> ProductPhoto:

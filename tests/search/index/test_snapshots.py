@@ -17,6 +17,7 @@ from search.index.snapshots import InvalidSnapshot, load_snapshot, snapshot_in_u
 from search.ranking import bounds_of
 from tests.conftest import MakeProduct, Picture
 from tests.search.index.test_index import consistent, found_ids, found_rows
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -221,7 +222,7 @@ def test_writer_that_is_killed_leaves_the_snapshot_before(tmp_path: Path) -> Non
         env=os.environ | {"VAR_DIR": str(tmp_path), "PYTHONPATH": str(script.parents[3])},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,6 @@
 import os
 from pathlib import Path
-from time import monotonic, sleep, time
+from time import time
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ from django.core.management import call_command
 
 from search.queries import cache as query_cache
 from search.queries.cache import PhotoFiles
+from tests.waiting import until
 from visualsearch import settings as shop
 
 
@@ -61,10 +62,7 @@ def test_photo_that_nobody_comes_back_for_goes_by_itself(
     for _ in range(2):  # it goes on after it has once been through
         cache.set("one", b"photo", 0.3)
         (tmp_path / "left-over.part").write_bytes(b"\x80")
-        until = monotonic() + 50
-        while list(tmp_path.iterdir()) and monotonic() < until:
-            sleep(0.05)
-        assert not list(tmp_path.iterdir())
+        until(lambda: list(tmp_path.iterdir()), lambda files: not files)
 
 
 def test_keeps_the_newest_and_no_more_than_the_limit(tmp_path: Path) -> None:
