@@ -1,4 +1,4 @@
-"""Tasks of the search; a worker's beat asks for them."""
+"""Tasks of the search; a worker's beat schedules them."""
 
 from celery import shared_task
 
@@ -8,27 +8,27 @@ from search.demand.records import forget_old
 from search.doctor.examination import examine
 from search.engines import get_engine
 
-# All are taken from the queue at once: they take longer than a broker waits before it sends a
-# message to another worker.
+# These tasks are acknowledged at once: they take longer than a broker waits before it delivers a
+# message again to another worker.
 
 
 @shared_task(acks_late=False, reject_on_worker_lost=False, soft_time_limit=3300, time_limit=3600)
 def compact() -> None:
-    """Let the engine keep up with what has changed: minutes for a million products."""
+    """Let the engine take in what has changed; this takes minutes for a million products."""
     embedder = serving_embedder()
     get_engine().keep_up(embedder.identity, embedder.dim)
 
 
 @shared_task(acks_late=False, reject_on_worker_lost=False, soft_time_limit=600, time_limit=630)
 def draw_map() -> None:
-    """Draw the map anew if the catalog has changed, once an hour at most."""
+    """Draw the map again if the catalog has changed, at most once an hour."""
     embedder = serving_embedder()
     draw_map_seldom(embedder.identity, embedder.dim)
 
 
 @shared_task(acks_late=False, reject_on_worker_lost=False, soft_time_limit=3300, time_limit=3600)
 def examine_catalog() -> None:
-    """Look for what is wrong with the pictures of products that have changed."""
+    """Examine the pictures of products that have changed."""
     examine(serving_embedder())
 
 

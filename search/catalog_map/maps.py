@@ -1,4 +1,4 @@
-"""The map of the catalog: where each product is on it, in a file that all processes read."""
+"""The map of the catalog: the place of each product, in a file that all processes read."""
 
 import logging
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from zipfile import BadZipFile
 
 import numpy as np
 from django.conf import settings
-from numpy.typing import NDArray
 
 from catalog.files import replace_file
 from search.catalog_map.projection import Places, place_among, project
@@ -20,10 +19,10 @@ from search.ranking import Positions
 
 logger = logging.getLogger(__name__)
 
-LANDMARKS = 10_000  # products that are laid out; others are placed among them
-MOST = 30_000  # products on a map; of more, these are evenly spread over the catalog
-AT_ONCE = 4096  # products placed among the landmarks at a time
-SELDOM = 60 * 60  # seconds for which a worker leaves a map as it is
+MAX_LANDMARKS = 10_000  # products that are laid out; further ones are placed among them
+MAX_PRODUCTS = 30_000  # on a map; larger catalogs are sampled evenly
+BATCH_PRODUCTS = 4096  # placed among the landmarks at a time
+MIN_AGE = 60 * 60  # seconds before a worker replaces a map
 
 
 @dataclass(frozen=True)
@@ -37,30 +36,30 @@ class CatalogMap:
     places: Places  # (n, 2)
 
     def unit_places(self) -> Places:
-        """The places (n, 2) within 0 and 1, in the middle, their proportions kept."""
+        """The places (n, 2) scaled and centred to fit between 0 and 1."""
         low, high = self.places.min(axis=0), self.places.max(axis=0)
         unit: Places = 0.5 + (self.places - (low + high) / 2) / ((high - low).max() or 1)
         return unit
 
 
 def draw_map(identity: str, dim: int) -> bool:
-    """Draw the map of what is searched now, if there is none of it; whether that was so.
+    """Draw the map unless it shows the current catalog; return True if it was drawn.
 
     Raises OSError.
     """
     with exclusive(_file()):
-        corpus = corpus_for(identity, dim)
-        old = load_map()
-        if not len(corpus) or (old and _is_of(old, corpus)):
+        corpus, old = corpus_for(identity, dim), load_map()
+        is_current = old and (old.generation, old.identity) == (corpus.generation, identity)
+        if not len(corpus) or is_current:
             return False
         save_map(_drawn(corpus, old))
         return True
 
 
 def draw_map_seldom(identity: str, dim: int) -> None:
-    """Draw it, unless there is one that is less than an hour old. Raises OSError."""
+    """Draw it unless there is one that is less than an hour old. Raises OSError."""
     file = _file()
-    if not file.exists() or time() - file.stat().st_mtime > SELDOM:
+    if not file.exists() or time() - file.stat().st_mtime > MIN_AGE:
         draw_map(identity, dim)
 
 
@@ -71,60 +70,51 @@ def load_map() -> CatalogMap | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, BadZipFile):
-        logger.exception("The map can't be read; build_embeddings draws another.")
+        logger.exception("The map cannot be read. build_embeddings draws a new one.")
         return None
 
 
-def _is_of(old: CatalogMap, corpus: Corpus) -> bool:
-    return (old.generation, old.identity) == (corpus.generation, corpus.identity)
+def save_map(new: CatalogMap) -> None:
+    """Replace the stored map. Raises OSError."""
+    with replace_file(_file()) as aside, aside.open("wb") as file:
+        np.savez(file, **vars(new))
 
 
 def _drawn(corpus: Corpus, old: CatalogMap | None) -> CatalogMap:
-    items = _evenly(np.flatnonzero(corpus.live), MOST)
+    items = _evenly(np.flatnonzero(corpus.live), MAX_PRODUCTS)
     is_landmark = np.zeros(len(items), bool)
-    is_landmark[_evenly(np.arange(len(items)), LANDMARKS)] = True
-    landmarks = _vectors(corpus, items[is_landmark])
-    known = _known(corpus, items[is_landmark], old)
+    is_landmark[_evenly(np.arange(len(items)), MAX_LANDMARKS)] = True
+    first_rows = corpus.starts[items]  # a product is placed by its first picture
+    landmarks = corpus.vectors(first_rows[is_landmark])
     places = np.empty((len(items), 2))
+    known = _known(corpus.products[items[is_landmark]], corpus.identity, old)
     places[is_landmark] = project(landmarks, known)
     others = np.flatnonzero(~is_landmark)
-    for start in range(0, len(others), AT_ONCE):
-        some = others[start : start + AT_ONCE]
-        vectors = _vectors(corpus, items[some])
+    for start in range(0, len(others), BATCH_PRODUCTS):
+        some = others[start : start + BATCH_PRODUCTS]
+        vectors = corpus.vectors(first_rows[some])
         places[some] = place_among(vectors, landmarks, places[is_landmark])
     order = np.argsort(corpus.products[items])
     products = corpus.products[items][order]
     return CatalogMap(corpus.generation, corpus.identity, len(corpus), products, places[order])
 
 
-def _evenly(items: Positions, most: int) -> Positions:
-    """All items, or of more than that many as many, spread evenly."""
-    if len(items) <= most:
+def _evenly(items: Positions, count: int) -> Positions:
+    """At most `count` of the items, spread evenly."""
+    if len(items) <= count:
         return items
-    return items[np.linspace(0, len(items) - 1, most).astype(np.intp)]
+    return items[np.linspace(0, len(items) - 1, count).astype(np.intp)]
 
 
-def _vectors(corpus: Corpus, items: Positions) -> NDArray[np.float32]:
-    """The vectors (len(items), dim) of these products' first pictures."""
-    return corpus.vectors(corpus.starts[items])
-
-
-def _known(corpus: Corpus, items: Positions, old: CatalogMap | None) -> Places | None:
-    """Their places on the old map, NaN where it has none; None where it is of little use."""
-    if old is None or old.identity != corpus.identity:
+def _known(products: Ids, identity: str, old: CatalogMap | None) -> Places | None:
+    """The products' places on the old map, NaN for new ones; None if most of them are new."""
+    if old is None or old.identity != identity:
         return None
-    products = corpus.products[items]
     position = np.clip(np.searchsorted(old.products, products), 0, len(old.products) - 1)
     is_known = old.products[position] == products
-    if 2 * is_known.sum() < len(items):
+    if 2 * is_known.sum() < len(products):
         return None
     return np.where(is_known[:, np.newaxis], old.places[position], np.nan)
-
-
-def save_map(new: CatalogMap) -> None:
-    """Put the map in the place of the one before, in one step. Raises OSError."""
-    with replace_file(_file()) as aside, aside.open("wb") as file:
-        np.savez(file, **vars(new))
 
 
 @lru_cache(maxsize=1)

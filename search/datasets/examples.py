@@ -1,4 +1,4 @@
-"""What a catalog has to learn from: pictures of products whose categories are known."""
+"""Pictures of the catalog with the categories of their products."""
 
 from dataclasses import dataclass
 
@@ -9,34 +9,44 @@ from search.index.segments import Ids
 from search.ranking import Mask, Positions
 from search.ranking.bounds import Vectors
 
-MOST = 20_000  # pictures; of more, as many products as have about so many
+MAX_PICTURES = 20_000  # larger catalogs are sampled by product down to about this many
 SEED = 0
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Pictures, one product's after another's."""
+    """Pictures, product by product in the order of their ids."""
 
     rows: Vectors  # (n, dim), unit rows
     labels: Ids  # (n,), ids of categories
-    products: Ids  # (n,), ids
+    products: Ids  # (n,), ids, rising
 
     def only(self, which: Mask) -> "Examples":
-        """Those of the n that are marked."""
+        """The examples for which the mask (n,) is True."""
         return Examples(*(column[which] for column in vars(self).values()))
 
     @property
     def starts(self) -> Positions:
-        """Where each product's rows start."""
+        """The first row of each product."""
         return np.flatnonzero(np.diff(self.products, prepend=-1))
+
+    def some_products(self, count: int) -> list[int]:
+        """Ids of `count` products drawn at random, or of all if there are fewer."""
+        products = np.unique(self.products)
+        random = np.random.default_rng(SEED)
+        drawn: list[int] = random.choice(products, min(count, len(products)), False).tolist()
+        return drawn
 
 
 def examples_of(corpus: Corpus) -> Examples:
-    """The pictures that are searched, or of very many those of products drawn at random."""
+    """The pictures that can be found, of a random sample of products if there are very many."""
     items = np.flatnonzero(corpus.live)
-    if corpus.row_count > MOST:
-        count = len(items) * MOST // corpus.row_count
-        items = np.sort(np.random.default_rng(SEED).choice(items, count, replace=False))
-    rows, starts = corpus.rows_of(items)
-    owners = np.repeat(items, np.diff(starts, append=len(rows)))
+    if corpus.row_count > MAX_PICTURES:
+        count = len(items) * MAX_PICTURES // corpus.row_count
+        items = np.random.default_rng(SEED).choice(items, count, replace=False)
+    items = items[np.argsort(corpus.products[items])]
+    lengths = np.diff(corpus.starts, append=corpus.row_count)[items]
+    owners = np.repeat(items, lengths)
+    before = np.cumsum(lengths) - lengths  # the first row of each item among the examples
+    rows = np.arange(len(owners)) + np.repeat(corpus.starts[items] - before, lengths)
     return Examples(corpus.vectors(rows), corpus.categories[owners], corpus.products[owners])

@@ -1,6 +1,19 @@
-"""What is wrong with the catalog's pictures: looked for in the background, shown to staff.
+"""Finds what is wrong with the catalog's pictures, in the background, and shows it to staff.
 
-Facts (`facts`) are measured once for each picture and product, and kept in a file. Claims
-(`judging`) follow from all facts, anew each time, and become findings (`findings`) in the database,
-which staff dismiss, merge or mend. A finding goes when its cause does.
+`examination` measures pictures (`quality`) and looks up `neighbours` once, and keeps both in a file.
+`judging` derives suspicions from all measurements, anew each time; `findings` keeps them in the
+database, where staff dismiss or fix them (`views`, `merging`). A finding goes when its cause does.
 """
+
+__all__ = [
+    "examination",
+    "findings",
+    "gallery",
+    "judging",
+    "merging",
+    "models",
+    "neighbours",
+    "notices",
+    "quality",
+    "views",
+]

@@ -1,6 +1,5 @@
 """All pictures that search can show, product by product."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -13,9 +12,7 @@ from search.engines import Corpus
 from search.index.segments import Ids, image_key
 from search.ranking import Positions
 
-CHUNK = 500  # names to a query
-
-Found = tuple[Ids, NDArray[np.float64]]  # (<= k,) ids of products, best first, and their scores
+BATCH_NAMES = 500  # read by one query
 
 
 @dataclass(frozen=True)
@@ -36,15 +33,19 @@ class Gallery:
         return self.corpus.categories[self.items]
 
     @cached_property
+    def lengths(self) -> Positions:
+        """(n,), how many pictures each product has."""
+        return np.diff(self.corpus.starts, append=self.corpus.row_count)[self.items]
+
+    @cached_property
     def starts(self) -> Positions:
-        """(n,), where the pictures of each product start."""
-        lengths = self._lengths[self.items]
-        return np.cumsum(lengths) - lengths
+        """(n,), the first picture of each product."""
+        return np.cumsum(self.lengths) - self.lengths
 
     @cached_property
     def owners(self) -> Positions:
-        """(m,), whose picture each is."""
-        return np.repeat(np.arange(len(self.items)), self._lengths[self.items])
+        """(m,), the product that each picture belongs to."""
+        return np.repeat(np.arange(len(self.items)), self.lengths)
 
     @cached_property
     def rows(self) -> Positions:
@@ -70,51 +71,37 @@ class Gallery:
 
     def pictures(self, products: Positions) -> Positions:
         """The pictures of some products, one product after another."""
-        lengths = self._lengths[self.items[products]]
+        lengths = self.lengths[products]
         shifts = self.starts[products] - (np.cumsum(lengths) - lengths)
         pictures: Positions = np.arange(lengths.sum()) + np.repeat(shifts, lengths)
         return pictures
 
     def vectors(self, pictures: Positions) -> NDArray[np.float32]:
-        """Those of some pictures, (len(pictures), dim)."""
+        """Their vectors, (len(pictures), dim)."""
         return self.corpus.vectors(self.rows[pictures])
 
     def names(self, pictures: Positions) -> dict[int, str]:
-        """The stored names of these pictures, without those that were replaced meanwhile."""
+        """The stored names by picture; pictures that have been replaced meanwhile are left out."""
         own = pictures[self.photos[pictures] == 0]
         more = pictures[self.photos[pictures] != 0]
-        stored = _stored(Product, self.products[self.owners[own]], own)
-        stored |= _stored(ProductPhoto, self.photos[more], more)
+        names: dict[int, str] = {}
+        for model, ids, some in (
+            (Product, self.products[self.owners[own]], own),
+            (ProductPhoto, self.photos[more], more),
+        ):
+            by_id = dict(zip(ids.tolist(), some.tolist(), strict=True))
+            unread = iter(by_id)
+            while batch := list(islice(unread, BATCH_NAMES)):
+                rows = model.objects.filter(pk__in=batch).values_list("pk", "image")
+                names |= {by_id[pk]: image for pk, image in rows if image}
         return {
             picture: name
-            for picture, name in stored.items()
+            for picture, name in names.items()
             if image_key(name) == self.images[picture]
         }
-
-    @cached_property
-    def _lengths(self) -> Positions:
-        return np.diff(self.corpus.starts, append=self.corpus.row_count)
 
 
 def gallery_of(corpus: Corpus) -> Gallery:
     """The gallery of what can be found now."""
     items = np.flatnonzero(corpus.live)
     return Gallery(corpus, items[np.argsort(corpus.products[items])])
-
-
-def nearest(corpus: Corpus, vectors: NDArray[np.float32], k: int) -> Iterator[Found]:
-    """For each of the vectors (q, dim) the products most like it by plain cosine."""
-    for ranking in corpus.with_tuning(None).rank_many(vectors, k):
-        yield corpus.products[ranking.items], ranking.scores
-
-
-def _stored(
-    model: type[Product] | type[ProductPhoto], ids: Ids, pictures: Positions
-) -> dict[int, str]:
-    by_id = dict(zip(ids.tolist(), pictures.tolist(), strict=True))
-    names: dict[int, str] = {}
-    unread = iter(by_id)
-    while chunk := list(islice(unread, CHUNK)):
-        rows = model.objects.filter(pk__in=chunk).values_list("pk", "image")
-        names |= {by_id[pk]: image for pk, image in rows if image}
-    return names

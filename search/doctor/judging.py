@@ -1,75 +1,150 @@
-"""What follows from the facts. The limits were measured: `tests/search/doctor/test_precision.py`
-says what they find in a shop whose faults are known.
+"""What the measurements say about the catalog.
+
+`tests/search/doctor/test_precision.py` shows what the limits find in a shop with known faults.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import combinations
-from typing import NamedTuple
+from dataclasses import dataclass
+from itertools import combinations, groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.doctor.facts import Qualities
+from catalog.models import Product
 from search.doctor.gallery import Gallery
 from search.doctor.models import Kind
 from search.doctor.neighbours import NEAREST, NOBODY, Neighbours
-from search.doctor.pixels import Layouts, agreement
+from search.doctor.quality import AGREES, QUALITY, Layouts, Qualities, agreement
 from search.ranking import Mask, Positions
 
-# What the network and the layout must say of two pictures that are the same. Of 800 real photos
-# only two are beyond both, of one skirt, and of the demo's products none.
-SAME, AGREES = 0.92, 0.93
+SAME = 0.92  # cosine from which on two pictures may be the same; their layouts must agree, too
 
-MANY = 4  # products of unlike names that share a picture: then it shows none of them
-MOST_NAMES = 50  # of a cluster that are compared
-ALIKE = 0.25  # of the words of two products' names, the share that both have
+MIN_PLACEHOLDER = 4  # products with unlike names that share a picture
+MAX_NAMES = 50  # of a cluster, compared pair by pair
+MAX_SHARED_WORDS = 0.25  # mean share of common words up to which names are unlike
 
-BLANK = 5.0  # grey levels of 255; no real photo spreads over fewer than 12
-ENOUGH = 20  # pictures, before anything is said of what is normal
-UNUSUAL = 3.0  # deviations below what is normal
-LEAST_DEVIATION = 0.2  # of logarithms; in a catalog of one style all are equally sharp
+BLANK = 5.0  # spread of grey levels; no real photo has less than 12
+MIN_MEASURED = 20  # pictures, before any of them is called blurred
+UNUSUAL = 3.0  # deviations below the usual sharpness
+MIN_DEVIATION = 0.2  # of logarithms; where all pictures are in one style, all are equally sharp
 
-SHARE = 0.8  # of the neighbours that are of one other category, while none is of the product's own
-FEWEST = 10  # products of a category, before it is a wonder that no neighbour is of it
-
-Link = tuple[int, int, float]  # two pictures of the gallery, and their cosine
+MIN_SHARE = 0.8  # of the neighbours in one other category, with none in the product's own
+MIN_CATEGORY = 10  # products of a category, before missing neighbours from it mean anything
 
 
-class Cluster(NamedTuple):
-    """Pictures of different products that are nearly the same."""
+@dataclass(frozen=True)
+class Evidence:
+    """A product's picture that a suspicion is about."""
 
-    pictures: Positions  # of the gallery, one of each product
-    likeness: float  # the cosine of the two that are most alike
+    product: int
+    photo: int | None
+    image: str  # its stored name
 
-
-class Doubt(NamedTuple):
-    """A product whose neighbours are of another category."""
-
-    product: int  # its position in the gallery
-    category: int  # id
-    share: float  # of the neighbours
-
-
-class Normal(NamedTuple):
-    """The sharpness of a catalog's pictures."""
-
-    usual: float
-    limit: float  # of what is blurred
+    @property
+    def key(self) -> tuple[int, str]:
+        """The product and the stored name of the picture."""
+        return self.product, self.image
 
 
-class Fault(NamedTuple):
-    """What is wrong with some pictures."""
+@dataclass(frozen=True)
+class Suspicion:
+    """Something that is wrong with pictures, or with a product's category."""
 
     kind: Kind
-    found: Mask  # (n,), which pictures
-    measures: NDArray[np.float32]  # (n,), as `Finding.measure`
+    evidence: tuple[Evidence, ...]  # one picture of each product
+    measure: float  # as `Finding.measure`
+    category: int | None = None  # the one suggested
+
+    @property
+    def key(self) -> tuple[str, int | None, frozenset[tuple[int, str]]]:
+        """Equal for suspicions that say the same about the same pictures."""
+        return self.kind, self.category, frozenset(each.key for each in self.evidence)
 
 
-def clusters(gallery: Gallery, neighbours: Neighbours, qualities: Qualities) -> Iterator[Cluster]:
-    """Pictures of the gallery, with their qualities (m,), that are linked by being the same."""
-    links = list(_links(gallery, neighbours, qualities["layout"]))
-    labels = _linked(len(gallery.images), links)
+def suspicions(
+    gallery: Gallery, neighbours: Neighbours, measured: Qualities, *, input_size: int
+) -> list[Suspicion]:
+    """Everything that is wrong. Pictures smaller than the network's input are tiny."""
+    qualities = np.zeros(len(gallery.images), QUALITY)  # of the gallery's pictures; 0 if unknown
+    place = np.searchsorted(measured["image"], gallery.images)
+    is_known = np.append(measured["image"], 0)[place] == gallery.images
+    qualities[is_known] = measured[place[is_known]]
+    says_nothing = (qualities["side"] > 0) & (qualities["spread"] < BLANK)
+    # Kind, pictures (positions in the gallery), measure, suggested category
+    cases: list[tuple[Kind, Sequence[int], float, int | None]] = []
+
+    for pictures, likeness in _clusters(gallery, neighbours, qualities["layout"]):
+        is_blank = qualities["spread"][pictures] < BLANK
+        if len(pictures) >= MIN_PLACEHOLDER and _have_unlike_products(gallery, pictures):
+            cases.append((Kind.PLACEHOLDER, pictures.tolist(), len(pictures), None))
+            says_nothing[pictures] = True
+            qualities["side"][pictures] = 0  # no further fault is reported
+        elif not is_blank.any():
+            cases.append((Kind.DUPLICATE, pictures.tolist(), likeness, None))
+
+    for kind, is_faulty, measures in faults(qualities, qualities, input_size):
+        positions = np.flatnonzero(is_faulty)
+        by_image = positions[np.argsort(gallery.images[positions], kind="stable")].tolist()
+        for _, shared in groupby(by_image, lambda picture: gallery.images[picture]):
+            together = list(shared)
+            cases.append((kind, together, float(measures[together[0]]), None))
+
+    for product, category, share in _doubtful(gallery, neighbours):
+        own = int(gallery.starts[product])
+        if not says_nothing[own]:
+            cases.append((Kind.CATEGORY, [own], share, category))
+
+    names = gallery.names(np.unique([each for case in cases for each in case[1]]).astype(np.intp))
+    found = []
+    for kind, case, value, category in cases:
+        if names.keys() >= set(case):  # otherwise a picture has been replaced meanwhile
+            evidence: dict[int, Evidence] = {}
+            for picture in case:
+                pk = int(gallery.products[gallery.owners[picture]])
+                photo = int(gallery.photos[picture]) or None
+                evidence.setdefault(pk, Evidence(pk, photo, names[picture]))
+            found.append(Suspicion(kind, tuple(evidence.values()), value, category))
+    return found
+
+
+def faults(
+    qualities: Qualities, among: Qualities, input_size: int
+) -> Iterator[tuple[Kind, Mask, NDArray[np.float32]]]:
+    """Which pictures (n,) are blank, tiny or blurred, each of them one at most, and the measures.
+
+    Pictures smaller than the network's input are tiny. Blurred ones are far less sharp than usual
+    `among` these; deviations are those from the median (B. Iglewicz and D. Hoaglin, "How to Detect
+    and Handle Outliers", 1993), of logarithms.
+    """
+    usual, limit = 1.0, 0.0
+    others = among["sharpness"][among["spread"] >= BLANK]
+    if len(others) >= MIN_MEASURED:
+        logarithms = np.log(np.maximum(others, 1e-6))
+        median = np.median(logarithms)
+        deviation = max(1.4826 * float(np.median(np.abs(logarithms - median))), MIN_DEVIATION)
+        usual, limit = float(np.exp(median)), float(np.exp(median - UNUSUAL * deviation))
+    sharpness, is_known = qualities["sharpness"], qualities["side"] > 0
+    is_blank = is_known & (qualities["spread"] < BLANK)
+    is_tiny = is_known & ~is_blank & (qualities["side"] < input_size)
+    is_blurred = is_known & ~is_blank & ~is_tiny & (sharpness < limit)
+    yield Kind.BLANK, is_blank, qualities["spread"]
+    yield Kind.TINY, is_tiny, qualities["side"]
+    yield Kind.BLURRED, is_blurred, (sharpness / usual).astype(np.float32)
+
+
+def _clusters(
+    gallery: Gallery, neighbours: Neighbours, layouts: Layouts
+) -> Iterator[tuple[Positions, float]]:
+    """Pictures of different products that are the same, and the greatest cosine of two of them."""
+    links = list(_links(gallery, neighbours, layouts))
+    # The connected components: each picture gets the lowest number that it is linked with.
+    labels = np.arange(len(gallery.images))
+    ends = np.array([link[:2] for link in links], np.intp).reshape(-1, 2).T
+    while (labels[ends[0]] != labels[ends[1]]).any():
+        lowest = labels[ends].min(axis=0)
+        for end in ends:
+            np.minimum.at(labels, end, lowest)
     likeness: dict[int, float] = {}
     groups: dict[int, set[int]] = {}
     for one, other, score in links:
@@ -79,62 +154,13 @@ def clusters(gallery: Gallery, neighbours: Neighbours, qualities: Qualities) -> 
     for label, group in groups.items():
         pictures = np.array(sorted(group), np.intp)
         _, first = np.unique(gallery.owners[pictures], return_index=True)
-        yield Cluster(pictures[first], likeness[label])
+        yield pictures[first], likeness[label]
 
 
-def doubts(gallery: Gallery, neighbours: Neighbours) -> Iterator[Doubt]:
-    """Products none of whose neighbours is of their category, and most of one other."""
-    position = _positions(gallery, neighbours.products)
-    others = _positions(gallery, neighbours.others)
-    own, theirs = gallery.categories[position], gallery.categories[others]
-    is_there = (position >= 0) & (others >= 0).all(axis=1)
-    is_alone = is_there & (theirs != own[:, np.newaxis]).all(axis=1)
-    sizes = dict(zip(*np.unique(gallery.categories, return_counts=True), strict=True))
-    for row in np.flatnonzero(is_alone):
-        categories, counts = np.unique(theirs[row], return_counts=True)
-        share = counts.max() / NEAREST
-        if share >= SHARE and sizes[own[row]] >= FEWEST:
-            yield Doubt(int(position[row]), int(categories[counts.argmax()]), float(share))
-
-
-def normal_sharpness(qualities: Qualities) -> Normal:
-    """What is normal among these (n,); nothing is blurred where they are too few to say.
-
-    Deviations are those of the median, as B. Iglewicz and D. Hoaglin, "How to Detect and Handle
-    Outliers", 1993, have them, of logarithms.
-    """
-    sharpness = qualities["sharpness"][qualities["spread"] >= BLANK]
-    if len(sharpness) < ENOUGH:
-        return Normal(1.0, 0.0)
-    logarithms = np.log(np.maximum(sharpness, 1e-6))
-    usual = np.median(logarithms)
-    deviation = max(1.4826 * float(np.median(np.abs(logarithms - usual))), LEAST_DEVIATION)
-    return Normal(float(np.exp(usual)), float(np.exp(usual - UNUSUAL * deviation)))
-
-
-def faults(qualities: Qualities, normal: Normal, input_size: int) -> Iterator[Fault]:
-    """Which of the pictures (n,) are blank, tiny or blurred, none of them two at once.
-
-    Those smaller than the network's input are tiny.
-    """
-    sharpness, is_known = qualities["sharpness"], qualities["side"] > 0
-    is_blank = is_known & (qualities["spread"] < BLANK)
-    is_tiny = is_known & ~is_blank & (qualities["side"] < input_size)
-    is_blurred = is_known & ~is_blank & ~is_tiny & (sharpness < normal.limit)
-    yield Fault(Kind.BLANK, is_blank, qualities["spread"])
-    yield Fault(Kind.TINY, is_tiny, qualities["side"])
-    yield Fault(Kind.BLURRED, is_blurred, (sharpness / normal.usual).astype(np.float32))
-
-
-def are_unlike(names: Sequence[str]) -> bool:
-    """Whether hardly any two of these products' names have a word in common."""
-    words = [set(re.findall(r"[^\W\d_]{3,}", name.casefold())) for name in names]
-    shares = [len(one & two) / max(1, len(one | two)) for one, two in combinations(words, 2)]
-    return sum(shares) < ALIKE * len(shares)
-
-
-def _links(gallery: Gallery, neighbours: Neighbours, layouts: Layouts) -> Iterator[Link]:
-    """Of every two neighbours the pictures that are the same, if any are."""
+def _links(
+    gallery: Gallery, neighbours: Neighbours, layouts: Layouts
+) -> Iterator[tuple[int, int, float]]:
+    """For each two neighbours, the two pictures that are the same, if any, and their cosine."""
     row, column = np.nonzero(neighbours.scores >= SAME)
     ends = np.stack([neighbours.products[row], neighbours.others[row, column]])
     ends = np.sort(_positions(gallery, ends), axis=0)
@@ -147,19 +173,35 @@ def _links(gallery: Gallery, neighbours: Neighbours, layouts: Layouts) -> Iterat
                 break
 
 
-def _linked(count: int, links: Sequence[Link]) -> Positions:
-    """For each of so many pictures the first one that it is linked with, or itself."""
-    labels = np.arange(count)
-    ends = np.array([link[:2] for link in links], np.intp).reshape(-1, 2).T
-    while (labels[ends[0]] != labels[ends[1]]).any():
-        lowest = labels[ends].min(axis=0)
-        for end in ends:
-            np.minimum.at(labels, end, lowest)
-    return labels
+def _have_unlike_products(gallery: Gallery, pictures: Positions) -> bool:
+    """Whether the names of the products with these pictures have hardly a word in common."""
+    some = gallery.products[gallery.owners[pictures[:MAX_NAMES]]]
+    names = Product.objects.filter(pk__in=some.tolist()).values_list("name", flat=True)
+    words = [set(re.findall(r"[^\W\d_]{3,}", name.casefold())) for name in names]
+    shares = [len(one & two) / max(1, len(one | two)) for one, two in combinations(words, 2)]
+    return sum(shares) < MAX_SHARED_WORDS * len(shares)
+
+
+def _doubtful(gallery: Gallery, neighbours: Neighbours) -> Iterator[tuple[int, int, float]]:
+    """Products without a neighbour in their category and with most in one other.
+
+    Their positions in the gallery, the other category (id), and its share of the neighbours.
+    """
+    position = _positions(gallery, neighbours.products)
+    others = _positions(gallery, neighbours.others)
+    own, theirs = gallery.categories[position], gallery.categories[others]
+    is_there = (position >= 0) & (others >= 0).all(axis=1)
+    is_alone = is_there & (theirs != own[:, np.newaxis]).all(axis=1)
+    sizes = dict(zip(*np.unique(gallery.categories, return_counts=True), strict=True))
+    for row in np.flatnonzero(is_alone):
+        categories, counts = np.unique(theirs[row], return_counts=True)
+        share = counts.max() / NEAREST
+        if share >= MIN_SHARE and sizes[own[row]] >= MIN_CATEGORY:
+            yield int(position[row]), int(categories[counts.argmax()]), float(share)
 
 
 def _positions(gallery: Gallery, products: Positions) -> Positions:
-    """Where in the gallery products are, -1 for those that are gone; of the same shape."""
+    """The positions of products in the gallery, -1 for those that are gone; the same shape."""
     place = np.searchsorted(gallery.products, products)
     found = np.append(gallery.products, NOBODY)[place] == products
     return np.where(found, place, -1)

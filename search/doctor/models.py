@@ -1,4 +1,4 @@
-"""What staff are told of, and what they said to it."""
+"""Findings: what the doctor tells staff, and what they decided."""
 
 from typing import Any, ClassVar
 
@@ -21,10 +21,10 @@ class Kind(models.TextChoices):
 
 
 REASONS = {
-    Kind.DUPLICATE: _("The pictures are alike to %(share)d %%."),
-    Kind.PLACEHOLDER: _("%(number)d products of unlike names have this picture."),
-    Kind.BLANK: _("There is next to nothing to be seen."),
-    Kind.TINY: _("The shorter side has %(number)d pixels, fewer than the network looks at."),
+    Kind.DUPLICATE: _("The pictures are %(share)d %% alike."),
+    Kind.PLACEHOLDER: _("%(number)d products with unlike names have this picture."),
+    Kind.BLANK: _("The picture shows next to nothing."),
+    Kind.TINY: _("The shorter side has %(number)d pixels, fewer than the network needs."),
     Kind.BLURRED: _("It is %(share)d %% as sharp as pictures of this catalog usually are."),
     Kind.CATEGORY: _("Of the products that look most like it, %(share)d %% are in %(category)s."),
 }
@@ -36,13 +36,12 @@ class State(models.TextChoices):
 
 
 class Finding(models.Model):
-    """Something that may be wrong. What `measure` is depends on the kind: see `reason`."""
+    """Something that may be wrong. The meaning of `measure` depends on the kind: see `reason`."""
 
     kind = models.CharField(max_length=12, choices=Kind)
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     measure = models.FloatField()
     category = models.ForeignKey(Category, models.CASCADE, null=True, related_name="+")
-    found_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("-pk",)
@@ -69,7 +68,7 @@ class Finding(models.Model):
 
 class SubjectQuerySet(models.QuerySet[Any]):
     def outdated(self) -> "SubjectQuerySet":
-        """Subjects whose picture is another by now."""
+        """Subjects whose picture has been replaced since."""
         own = Q(photo=None) & ~Q(image=F("product__image"))
         return self.filter(own | (Q(photo__isnull=False) & ~Q(image=F("photo__image"))))
 
@@ -79,7 +78,7 @@ class SubjectQuerySet(models.QuerySet[Any]):
 
 
 class Subject(models.Model):
-    """A product that a finding is about, and which of its pictures."""
+    """A product that a finding is about, and one of its pictures."""
 
     finding = models.ForeignKey(Finding, models.CASCADE, related_name="subjects")
     product = models.ForeignKey(Product, models.CASCADE, related_name="+")

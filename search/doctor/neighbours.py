@@ -1,4 +1,4 @@
-"""The nearest other products of each product, looked up again only where they can have changed."""
+"""The nearest other products of each product, looked up again only where they may have changed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,15 +7,13 @@ from time import monotonic
 import numpy as np
 from numpy.typing import NDArray
 
-from search.doctor.gallery import Gallery, nearest
+from search.doctor.gallery import Gallery
 from search.index.segments import Ids
 from search.ranking import Mask, Positions
 
 NEAREST = 10
-AT_ONCE = 256  # products
-NOBODY = 0  # no product's id
-
-Scores = NDArray[np.float32]
+BATCH_PRODUCTS = 256  # looked up at a time
+NOBODY = 0  # no product has this id
 
 
 @dataclass(frozen=True)
@@ -23,88 +21,63 @@ class Neighbours:
     """The NEAREST products to each of some products, nearest first."""
 
     products: Ids  # (n,), rising
-    fingerprints: Ids  # (n,), of the pictures that were looked at
+    fingerprints: Ids  # (n,), of their pictures when they were looked up
     others: Ids  # (n, NEAREST), products; NOBODY where there are too few
-    scores: Scores  # (n, NEAREST), the cosine of the closest pictures
+    scores: NDArray[np.float32]  # (n, NEAREST), the cosine of the closest pictures
 
 
-def nothing_known() -> Neighbours:
-    """What is known before the first look."""
+def no_neighbours() -> Neighbours:
+    """The neighbours before the first look-up."""
     ids = np.empty(0, np.int64)
     table = (0, NEAREST)
     return Neighbours(ids, ids, np.empty(table, np.int64), np.empty(table, np.float32))
 
 
 def look_around(gallery: Gallery, before: Neighbours, *, until: float) -> Neighbours:
-    """The neighbours of the gallery's products, of as many as `until` (monotonic) allows.
+    """The neighbours of the gallery's products, as many as `until` (monotonic) allows.
 
-    What was known before counts where the pictures of a product and of all its neighbours are the
-    same. A product that comes nearer to another than one of its neighbours has that one looked at
-    again.
+    A list from before is still valid if the product and all its neighbours have the same pictures.
+    If a product turns out to be nearer to another one than some of its neighbours, that one is
+    looked up again.
     """
-    tables = _Tables(gallery, before)
-    while monotonic() < until and len(unknown := np.flatnonzero(~tables.known)):
-        tables.fill(unknown[:AT_ONCE])
-    return tables.filled()
+    others = np.full((len(gallery.products), NEAREST), NOBODY, np.int64)
+    scores = np.full(others.shape, -1.0, np.float32)
+    known, place = _still_known(gallery, before)
+    others[known], scores[known] = before.others[place], before.scores[place]
+    while monotonic() < until and len(unknown := np.flatnonzero(~known)):
+        some = unknown[:BATCH_PRODUCTS]
+        others[some], scores[some] = NOBODY, -1.0
+        for position, found in _nearest(gallery, some):
+            others[position, : len(found)] = [product for product, _ in found]
+            scores[position, : len(found)] = [score for _, score in found]
+        known[some] = True
+        # Forget the lists that lack one of these products.
+        theirs = np.searchsorted(gallery.products, others[some]) % len(known)
+        is_nearer = (others[some] != NOBODY) & (scores[some] > scores[theirs, -1])
+        us = gallery.products[some, np.newaxis, np.newaxis]
+        known[theirs[is_nearer & ~(others[theirs] == us).any(axis=2)]] = False
+    return Neighbours(
+        gallery.products[known], gallery.fingerprints[known], others[known], scores[known]
+    )
 
 
-class _Tables:
-    """What is found out about each product of the gallery, while it is."""
-
-    def __init__(self, gallery: Gallery, before: Neighbours) -> None:
-        self._gallery = gallery
-        self.others = np.full((len(gallery.products), NEAREST), NOBODY, np.int64)
-        self.scores = np.full(self.others.shape, -1.0, np.float32)
-        self.known, place = _still_known(gallery, before)
-        self.others[self.known] = before.others[place]
-        self.scores[self.known] = before.scores[place]
-
-    def fill(self, some: Positions) -> None:
-        """Rank all for some products, and forget the lists that lack one of these."""
-        for position, (others, scores) in zip(some, self._look(some), strict=True):
-            self.others[position] = NOBODY
-            self.others[position, : len(others)] = others
-            self.scores[position] = -1.0
-            self.scores[position, : len(others)] = scores
-        self.known[some] = True
-        self.known[self._lacking(some)] = False
-
-    def filled(self) -> Neighbours:
-        """The tables of those that were looked at."""
-        return Neighbours(
-            self._gallery.products[self.known],
-            self._gallery.fingerprints[self.known],
-            self.others[self.known],
-            self.scores[self.known],
-        )
-
-    def _look(self, some: Positions) -> Iterator[tuple[Ids, Scores]]:
-        pictures = self._gallery.pictures(some)
-        best: dict[int, dict[int, float]] = {int(position): {} for position in some}
-        found = nearest(self._gallery.corpus, self._gallery.vectors(pictures), NEAREST + 1)
-        for picture, (products, scores) in zip(pictures, found, strict=True):
-            of_owner = best[int(self._gallery.owners[picture])]
-            for product, score in zip(products.tolist(), scores.tolist(), strict=True):
-                of_owner[product] = max(score, of_owner.get(product, -1.0))
-        for position, others in best.items():
-            others.pop(int(self._gallery.products[position]), None)
-            ranked = sorted(others.items(), key=lambda pair: (-pair[1], pair[0]))[:NEAREST]
-            yield (
-                np.array([product for product, _ in ranked], np.int64),
-                np.array([score for _, score in ranked], np.float32),
-            )
-
-    def _lacking(self, some: Positions) -> Positions:
-        """Products whose list should have one of these, and has not."""
-        theirs = np.searchsorted(self._gallery.products, self.others[some]) % len(self.known)
-        nearer = (self.others[some] != NOBODY) & (self.scores[some] > self.scores[theirs, -1])
-        us = self._gallery.products[some, np.newaxis, np.newaxis]
-        lacking: Positions = theirs[nearer & ~(self.others[theirs] == us).any(axis=2)]
-        return lacking
+def _nearest(gallery: Gallery, some: Positions) -> Iterator[tuple[int, list[tuple[int, float]]]]:
+    """For each of some products, by its position, the nearest others and their scores."""
+    pictures, corpus = gallery.pictures(some), gallery.corpus.with_tuning(None)
+    best: dict[int, dict[int, float]] = {int(position): {} for position in some}
+    rankings = corpus.rank_many(gallery.vectors(pictures), NEAREST + 1)
+    for picture, ranking in zip(pictures, rankings, strict=True):
+        of_owner = best[int(gallery.owners[picture])]
+        products = corpus.products[ranking.items].tolist()
+        for product, score in zip(products, ranking.scores.tolist(), strict=True):
+            of_owner[product] = max(score, of_owner.get(product, -1.0))
+    for position, others in best.items():
+        others.pop(int(gallery.products[position]), None)
+        yield position, sorted(others.items(), key=lambda pair: (-pair[1], pair[0]))[:NEAREST]
 
 
 def _still_known(gallery: Gallery, before: Neighbours) -> tuple[Mask, Positions]:
-    """Of which products (n,) the lists hold, and where those are in the tables from before."""
+    """Which products (n,) have a valid list from before, and the positions of these lists."""
     place = np.searchsorted(before.products, gallery.products)
     is_same = np.zeros(len(place), bool)
     within = np.flatnonzero(place < len(before.products))

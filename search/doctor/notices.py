@@ -16,10 +16,10 @@ from catalog.embedding.batches import embed_pictures
 from catalog.models import EmbeddedPicture, Product, ProductPhoto
 from catalog.serving import serving_embedder
 from catalog.vectors import from_bytes
-from search.doctor.facts import QUALITY, load_qualities
-from search.doctor.judging import SAME, faults, normal_sharpness
+from search.doctor.examination import load_qualities
+from search.doctor.judging import SAME, faults
 from search.doctor.models import Finding
-from search.doctor.qualities import are_alike, measure_stored, row_of
+from search.doctor.quality import QUALITY, are_same_layout, measure_stored
 from search.engines import Scope, get_engine
 from search.index.segments import Vector
 
@@ -50,9 +50,8 @@ def notices(pictures: Iterable[EmbeddedPicture]) -> Iterator[SafeString | str]:
         quality = measure_stored(str(picture.image))
         if quality is None:
             continue
-        measured = np.array([row_of(quality)], QUALITY)
-        normal = normal_sharpness(load_qualities())
-        for kind, found, measures in faults(measured, normal, embedder.input_size):
+        measured = np.array([quality.row()], QUALITY)
+        for kind, found, measures in faults(measured, load_qualities(), embedder.input_size):
             if found[0]:
                 finding = Finding(kind=kind, measure=float(measures[0]))
                 yield _("Look at the new picture again. %(reason)s") % {"reason": finding.reason}
@@ -90,5 +89,5 @@ def _products_with(
     found = Product.objects.filter(pk__in=corpus.products[others.items].tolist())
     for product in found.prefetch_related("photos"):
         theirs = (str(row.image) for row in (product, *product.photos.all()))
-        if any(other == name or are_alike(other, name) for other in theirs):
+        if any(other == name or are_same_layout(other, name) for other in theirs):
             yield product

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Count, Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Count, Prefetch
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -17,27 +18,67 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
+from catalog.models import MAX_ID, Product
 from search.doctor.findings import count
-from search.doctor.forms import FilterForm, MergeForm, ids_of
 from search.doctor.merging import Merged, NotMerged, merge, mergeable
 from search.doctor.models import Finding, Kind, State, Subject
 
 PER_PAGE = 20
-MOST_SHOWN = 6  # products of a finding, in the list
+MAX_SHOWN = 6  # products of a finding, in the list
+
+
+class FilterForm(forms.Form):
+    """Which findings are listed. Invalid values are ignored."""
+
+    kind = forms.ChoiceField(choices=Kind.choices, required=False)
+    state = forms.ChoiceField(choices=State.choices, required=False)
+    product = forms.IntegerField(min_value=1, max_value=MAX_ID, required=False)
+
+
+class MergeForm(forms.Form):
+    """Which product to keep, and the revisions of all that were shown."""
+
+    revisions = forms.CharField(max_length=20_000, widget=forms.HiddenInput)
+
+    def __init__(self, products: Sequence[Product], data: QueryDict | None) -> None:
+        seen = ",".join(f"{product.pk}:{product.revision}" for product in products)
+        super().__init__(data, initial={"revisions": seen})
+        self.products = products
+        ids = [product.pk for product in products]
+        self.fields["keep"] = forms.ModelChoiceField(Product.objects.filter(pk__in=ids))
+
+    def clean_revisions(self) -> dict[int, int]:
+        """The revisions by product."""
+        try:
+            pairs = (pair.split(":") for pair in self.cleaned_data["revisions"].split(","))
+            return {int(pk): int(revision) for pk, revision in pairs}
+        except ValueError as error:
+            raise forms.ValidationError("This form is damaged. Open the page again.") from error
 
 
 @require_http_methods(("GET", "HEAD", "POST"))
 def findings_page(request: HttpRequest) -> HttpResponse:
-    """What was found, to be dismissed, merged or mended."""
+    """The findings, to be dismissed, merged or fixed."""
     if request.method == "POST":
         return _decide(request)
-    _allow(request, "catalog.view_product")
-    asked = FilterForm.read(request.GET)
-    page = Paginator(_findings(asked), PER_PAGE).get_page(request.GET.get("page"))
+    _require(request, "catalog.view_product")
+    form = FilterForm(request.GET)
+    form.full_clean()
+    asked = {name: form.cleaned_data.get(name) for name in form.fields}
+    asked["state"] = asked["state"] or State.OPEN
+    subjects = Subject.objects.select_related("product__category", "photo")
+    subjects = subjects.defer("product__embedding", "photo__embedding")
+    findings = Finding.objects.filter(state=asked["state"]).select_related("category")
+    if asked["kind"]:
+        findings = findings.filter(kind=asked["kind"])
+    if asked["product"]:
+        findings = findings.filter(pk__in=Subject.objects.of(asked["product"]))
+    shown = Prefetch("subjects", subjects[:MAX_SHOWN], to_attr="shown")
+    findings = findings.annotate(size=Count("subjects")).order_by("-pk").prefetch_related(shown)
     counts = count(asked["state"])
     context = {
         "title": _("Catalog doctor"),
-        "page": page,
+        "page": Paginator(findings, PER_PAGE).get_page(request.GET.get("page")),
         "asked": asked,
         "kinds": [(kind, counts.get(kind, 0)) for kind in Kind],
         "total": sum(counts.values()),
@@ -48,8 +89,8 @@ def findings_page(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(("GET", "HEAD", "POST"))
 def merge_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """What merging the products of a finding would do, and with POST the merging."""
-    _allow(request, "catalog.change_product")
+    """What merging the products of a finding would do; POST merges them."""
+    _require(request, "catalog.change_product")
     finding = get_object_or_404(Finding, pk=pk, kind=Kind.DUPLICATE, state=State.OPEN)
     form = MergeForm(mergeable(finding), request.POST or None)
     if form.is_valid():
@@ -59,30 +100,19 @@ def merge_page(request: HttpRequest, pk: int) -> HttpResponse:
         except NotMerged as error:
             messages.error(request, str(error))
             return redirect("doctor-merge", pk=pk)
-        _tell(request, merged)
+        _report(request, merged)
         return redirect("doctor")
     context = {"title": _("Merge products"), "finding": finding, "form": form}
     return _page(request, "admin/doctor/merge.html", context)
 
 
-def _findings(asked: dict[str, Any]) -> QuerySet[Finding]:
-    subjects = Subject.objects.select_related("product__category", "photo")
-    subjects = subjects.defer("product__embedding", "photo__embedding")
-    findings = Finding.objects.filter(state=asked["state"]).select_related("category")
-    if asked["kind"]:
-        findings = findings.filter(kind=asked["kind"])
-    if asked["product"]:
-        findings = findings.filter(pk__in=Subject.objects.of(asked["product"]))
-    shown = Prefetch("subjects", subjects[:MOST_SHOWN], to_attr="shown")
-    return findings.annotate(size=Count("subjects")).order_by("-pk").prefetch_related(shown)
-
-
 def _decide(request: HttpRequest) -> HttpResponse:
-    """Dismiss findings, or bring them up again: those chosen, all that were shown, or one."""
-    _allow(request, "catalog.change_product")
+    """Dismiss findings or open them again: the chosen ones, all that were shown, or one."""
+    _require(request, "catalog.change_product")
     which = request.POST.get("which", "")
     lists = {"chosen": "finding", "shown": "shown"}
-    ids = ids_of(request.POST.getlist(lists[which]) if which in lists else [which])
+    texts = request.POST.getlist(lists[which]) if which in lists else [which]
+    ids = [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) < 19]
     is_dismissed = request.POST.get("state") != State.OPEN
     state = State.DISMISSED if is_dismissed else State.OPEN
     changed = Finding.objects.filter(pk__in=ids).exclude(state=state).update(state=state)
@@ -95,10 +125,15 @@ def _decide(request: HttpRequest) -> HttpResponse:
     return redirect(request.get_full_path())
 
 
-def _tell(request: HttpRequest, merged: Merged) -> None:
-    """Say what was done, to who did it and in the history of the products."""
-    _log(request, [merged.kept], f"Merged with {_listed(merged.hidden)}.")
-    _log(request, merged.hidden, f"Hidden, as it was merged into {_listed([merged.kept])}.")
+def _report(request: HttpRequest, merged: Merged) -> None:
+    """Record a merge in the products' history, and show it to whoever made it."""
+    hidden, kept = (
+        ", ".join(f"{product.name} ({product.sku})" for product in products)
+        for products in (merged.hidden, [merged.kept])
+    )
+    log, user = LogEntry.objects.log_actions, int(str(request.user.pk))
+    log(user, [merged.kept], CHANGE, f"Merged with {hidden}.")
+    log(user, merged.hidden, CHANGE, f"Hidden because it was merged into {kept}.")
     messages.success(
         request,
         format_html(
@@ -106,20 +141,12 @@ def _tell(request: HttpRequest, merged: Merged) -> None:
             reverse("admin:catalog_product_change", args=(merged.kept.pk,)),
             merged.kept.name,
             merged.photos,
-            _listed(merged.hidden),
+            hidden,
         ),
     )
 
 
-def _log(request: HttpRequest, products: Sequence[Any], message: str) -> None:
-    LogEntry.objects.log_actions(int(str(request.user.pk)), products, CHANGE, message)
-
-
-def _listed(products: Sequence[Any]) -> str:
-    return ", ".join(f"{product.name} ({product.sku})" for product in products)
-
-
-def _allow(request: HttpRequest, permission: str) -> None:
+def _require(request: HttpRequest, permission: str) -> None:
     if not request.user.has_perm(permission):
         raise PermissionDenied
 

@@ -1,13 +1,10 @@
-"""Evaluations that were made: in the database, so that every machine's pages show them."""
+"""Stored evaluations, which the staff's page shows on every machine."""
 
 import json
-from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
 from django.db import models
-
-from search.evaluation.report import Report
 
 KEPT = 50
 
@@ -16,7 +13,7 @@ class Evaluation(models.Model):
     """A report, and when it was made."""
 
     created_at = models.DateTimeField(auto_now_add=True)
-    text = models.TextField()  # JSON; PostgreSQL's own JSON would not keep the order of keys
+    text = models.TextField()  # JSON; PostgreSQL's own JSON type would reorder the keys
 
     class Meta:
         ordering = ("-pk",)
@@ -45,13 +42,8 @@ class Evaluation(models.Model):
         return table["total"][measure]["mean"] if table else None
 
 
-def as_json(report: Report) -> str:
-    """The report as JSON."""
-    return json.dumps(asdict(report), indent=1, ensure_ascii=False)
-
-
-def keep(report: Report) -> None:
-    """Store the report; of all, the latest KEPT stay."""
-    Evaluation.objects.create(text=as_json(report))
+def keep(text: str) -> None:
+    """Store a report as JSON and delete all but the latest KEPT."""
+    Evaluation.objects.create(text=text)
     old = Evaluation.objects.values_list("pk", flat=True)[KEPT:]
     Evaluation.objects.filter(pk__in=list(old)).delete()

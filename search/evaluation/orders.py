@@ -1,68 +1,72 @@
-"""The orders that are compared: that of plain likeness, and the tuned one where it is on."""
+"""The orders that an evaluation compares: by score, and the tuned one where it is in use."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from search.datasets.copies import Copies
-from search.datasets.examples import Examples, examples_of
-from search.engines import Corpus
-from search.evaluation.outcomes import Orders
-from search.evaluation.same_product import Copy
+from search.datasets.examples import examples_of
+from search.engines import Corpus, Scope, get_engine
+from search.index.segments import Vector
 from search.ranking import Tuning
-from search.tuning.calibration import calibrated
-from search.tuning.learning import NotEnoughToLearn
+from search.tuning.learning import NotEnoughToLearn, scaled
 from search.tuning.validation import folds_of, temperature_of
 
 PLAIN, TUNED = "plain", "tuned"
 
+# By name: what orders the results for a product (id); None for the order by score.
+Tunings = Mapping[str, Callable[[int], Tuning | None]]
 
-@dataclass(frozen=True)
-class Comparison:
-    """The orders that can be measured; or a sentence on why the tuned one can't."""
 
-    orders: Orders
-    lack: str = ""
+class Orders:
+    """The engine's answers to a query in several orders."""
+
+    def __init__(self, identity: str, tunings: Tunings, *, lack: str = "") -> None:
+        self.identity = identity  # of the embedder
+        self.tunings = tunings
+        self.lack = lack  # a sentence if the tuned order cannot be measured
+        self._candidates: Corpus | None = None
+        self._reordered: dict[int, Corpus] = {}
+
+    def __len__(self) -> int:
+        return len(self.tunings)
+
+    def corpora(self, product: int, vector: Vector) -> dict[str, Corpus]:
+        """For each order, what a query vector for a product (id) is ranked among."""
+        candidates = get_engine().candidates(self.identity, vector, Scope())
+        if candidates is not self._candidates:
+            self._candidates, self._reordered = candidates, {}
+        corpora = {}
+        for name, tuning_for in self.tunings.items():
+            tuning = tuning_for(product)
+            if id(tuning) not in self._reordered:
+                self._reordered[id(tuning)] = candidates.with_tuning(tuning)
+            corpora[name] = self._reordered[id(tuning)]
+        return corpora
 
 
 def order_in_use(corpus: Corpus) -> str:
-    """The name of the order that answers shoppers."""
+    """The name of the order that shoppers get."""
     return TUNED if corpus.tuning else PLAIN
 
 
-def comparison(corpus: Corpus, copies: Sequence[Copy]) -> Comparison:
-    """The orders of the corpus.
+def compared_orders(corpus: Corpus, copies: Copies) -> Orders:
+    """The order by score, and the tuned one if it is in use.
 
-    The tuned one is learned anew for each part of the catalog, from the others, at the strength in
-    use: neither a product that is asked for nor copies of its picture have taught it anything.
+    For each part of the catalog, the tuned one is learned again from all other parts, with the
+    strength in use. It has seen neither the product that is asked for nor copies of its picture.
     """
-    plain = corpus.with_tuning(None)
-    orders: Orders = {PLAIN: lambda _: plain}
+    plain: Tunings = {PLAIN: lambda _: None}
     if corpus.tuning is None:
-        return Comparison(orders)
-    try:
-        return Comparison({**orders, TUNED: _tuned(corpus, corpus.tuning, copies)})
-    except NotEnoughToLearn as error:
-        return Comparison(orders, f"The tuned order is not measured. {error}")
-
-
-def _tuned(corpus: Corpus, tuning: Tuning, copies: Sequence[Copy]) -> Callable[[int], Corpus]:
+        return Orders(corpus.identity, plain)
     examples = examples_of(corpus)
-    folds = folds_of(examples, _copies(examples, copies))
-    by = temperature_of(folds)
-    learned = [calibrated(fold.learned, by, strength=tuning.strength) for fold in folds]
-    corpora = [corpus.with_tuning(each) for each in learned]
+    try:
+        folds = folds_of(examples, copies.only(np.isin(copies.products, examples.products)))
+    except NotEnoughToLearn as error:
+        lack = f"The tuned order is not measured. {error}"
+        return Orders(corpus.identity, plain, lack=lack)
+    divisor, strength = temperature_of(folds), corpus.tuning.strength
+    tunings = [scaled(fold.learned, divisor, strength=strength) for fold in folds]
     fold_of = {pk: place for place, fold in enumerate(folds) for pk in fold.held.products.tolist()}
-    return lambda pk: corpora[fold_of.get(pk, 0)]  # what is no example has taught none of them
-
-
-def _copies(examples: Examples, copies: Sequence[Copy]) -> Copies:
-    """Those of the examples' pictures, as what is learned from."""
-    products, rows = examples.products[examples.starts], examples.rows[examples.starts]
-    place_of = {pk: place for place, pk in enumerate(products.tolist())}
-    known = [copy for copy in copies if copy.product.pk in place_of]
-    places = np.array([place_of[copy.product.pk] for copy in known], np.intp)
-    vectors = np.array([copy.query.vector for copy in known], np.float32)
-    changes = np.array([copy.change for copy in known], np.str_)
-    return Copies(vectors.reshape(-1, rows.shape[1]), rows[places], products[places], changes)
+    # No fold has learned from a product that is not among the examples, so any of them will do.
+    return Orders(corpus.identity, {**plain, TUNED: lambda pk: tunings[fold_of.get(pk, 0)]})

@@ -1,4 +1,4 @@
-"""What the options of commands may be. Each function raises ArgumentTypeError."""
+"""Types of command-line options. Each function raises ArgumentTypeError."""
 
 from argparse import ArgumentTypeError
 

@@ -1,75 +1,106 @@
-"""Learning to tell the catalog's categories apart, as shoppers' photos show them.
+"""Learns to tell the catalog's categories apart, also on shoppers' photos.
 
-That is linear discriminant analysis (Rao, "The utilization of multiple measurements in problems of
-biological classification", 1948). What it must not tell apart are the products of a category, nor
-a picture and changed copies of it. A catalog has few pictures for so many numbers: the covariance
-is shrunk (Friedman, "Regularized discriminant analysis", 1989).
+The classifier is linear discriminant analysis (Rao, "The utilization of multiple measurements in
+problems of biological classification", 1948). Its noise covariance holds the differences between
+products of a category and those between a picture and its changed copies. A catalog has few
+pictures for that many dimensions, so the covariance is shrunk (Friedman, "Regularized discriminant
+analysis", 1989).
 """
+
+from dataclasses import replace
 
 import numpy as np
 
 from search.datasets.examples import Examples
 from search.index.segments import Ids
 from search.ranking.bounds import Vectors
-from search.ranking.tuning import Doubles, Tuning
+from search.ranking.tuning import Doubles, Labels, Tuning
 
-LEAST_PRODUCTS = 5  # in a category that is learned
-LEAST_CATEGORIES = 2
-LEAST_IN_ALL = 40  # products in those
-MOST_CATEGORIES = 1000  # that are learned, the largest: each costs a little in every search
-# How much of the covariance is that of noise. Measured with both networks on photos that were not
-# learned from: a half to nearly all is best; less, as Ledoit and Wolf's estimate is, does worse.
+MIN_PRODUCTS = 5  # of a category that is learned
+MIN_CATEGORIES = 2
+MIN_PRODUCTS_IN_ALL = 40  # in the categories that are learned
+MAX_CATEGORIES = 1000  # the largest are learned; each adds a little work to every search
+# Share of the covariance that is replaced by an even one. On photos held out, values from a half to
+# nearly one did best with both networks; Ledoit and Wolf's estimate is lower and did worse.
 SHRINKAGE = 0.7
-FLOOR = 1e-6  # of the variance in any direction: the pictures of a category may be all the same
+FLOOR = 1e-6  # least variance in any direction; all pictures of a category may be the same
+TEMPERATURES = np.geomspace(0.25, 64, 49)
 
 
 class NotEnoughToLearn(Exception):
-    """The catalog has too few categories, or too little in them; the message says what it lacks."""
+    """The catalog has too few categories or products; the message says what is missing."""
+
+
+def learnable(examples: Examples) -> Ids:
+    """The ids of categories that have enough products, rising. Raises NotEnoughToLearn."""
+    categories, counts = np.unique(examples.labels[examples.starts], return_counts=True)
+    is_large = counts >= MIN_PRODUCTS
+    if is_large.sum() < MIN_CATEGORIES or counts[is_large].sum() < MIN_PRODUCTS_IN_ALL:
+        raise NotEnoughToLearn(
+            f"There is not enough to learn from. Tuning needs {MIN_CATEGORIES} categories with at "
+            f"least {MIN_PRODUCTS} products each, and {MIN_PRODUCTS_IN_ALL} products in such "
+            f"categories. This catalog has {is_large.sum()} such categories with "
+            f"{counts[is_large].sum()} products."
+        )
+    largest = np.argsort(-counts, kind="stable")[: min(MAX_CATEGORIES, is_large.sum())]
+    return np.sort(categories[largest])
 
 
 def learn(examples: Examples, shifts: Vectors) -> Tuning:
-    """What tells the categories of these pictures apart, at a strength of 1.
+    """A classifier of the examples' categories, with strength 1. Raises NotEnoughToLearn.
 
-    `shifts` (m, dim) are differences between changed copies and their pictures. A category with
-    too few products is not among those of the tuning. Raises NotEnoughToLearn.
+    `shifts` (m, dim) are the differences between changed copies and their originals. Categories
+    with too few products are left out.
     """
     categories = learnable(examples)
     counted = examples.only(np.isin(examples.labels, categories))
     of_row = np.searchsorted(categories, counted.labels)
     center = counted.rows.mean(axis=0, dtype=np.float64)
     means = np.stack([counted.rows[of_row == n].mean(axis=0) for n in range(len(categories))])
-    noise = shrunk(counted.rows - means[of_row]) + moments(shifts)
+    noise = shrunk(moments(counted.rows - means[of_row])) + moments(shifts)
     apart = means - center
     weights = np.linalg.solve(noise, apart.T)  # (dim, K)
-    # Without the categories' shares: a small one would be drowned by a large one.
+    # The categories' shares are left out: large categories would crowd out small ones.
     biases = -(apart.T * weights).sum(axis=0) / 2 - center @ weights
     return Tuning(categories, weights.astype(np.float32), biases.astype(np.float32), 1.0)
 
 
-def learnable(examples: Examples) -> Ids:
-    """The categories that have enough products, rising. Raises NotEnoughToLearn."""
-    categories, counts = np.unique(examples.labels[examples.starts], return_counts=True)
-    large = counts >= LEAST_PRODUCTS
-    if large.sum() < LEAST_CATEGORIES or counts[large].sum() < LEAST_IN_ALL:
-        raise NotEnoughToLearn(
-            f"There is not enough to learn from: it takes {LEAST_CATEGORIES} categories of "
-            f"{LEAST_PRODUCTS} products or more, and {LEAST_IN_ALL} products in such categories. "
-            f"This catalog has {large.sum()} such categories, with {counts[large].sum()} products."
-        )
-    largest = np.argsort(-counts, kind="stable")[: min(MOST_CATEGORIES, large.sum())]
-    return np.sort(categories[largest])
+def moments(vectors: Vectors) -> Doubles:
+    """The mean outer product (dim, dim) of the vectors (n, dim) with themselves; 0 without any."""
+    products: Doubles = (vectors.T @ vectors).astype(np.float64) / max(1, len(vectors))
+    return products
 
 
-def shrunk(deviations: Vectors) -> Doubles:
-    """The covariance (dim, dim) of deviations (n, dim) from their means, mixed with noise's."""
-    covariance = moments(deviations)
+def shrunk(covariance: Doubles) -> Doubles:
+    """The covariance (dim, dim), moved towards that of equal variance in all directions."""
     dim = len(covariance)
     even = SHRINKAGE * np.trace(covariance) / dim + FLOOR
     mixed: Doubles = (1 - SHRINKAGE) * covariance + even * np.eye(dim)
     return mixed
 
 
-def moments(vectors: Vectors) -> Doubles:
-    """The mean product (dim, dim) of each vector (n, dim) with itself; zeros of none."""
-    products: Doubles = (vectors.T @ vectors).astype(np.float64) / max(1, len(vectors))
-    return products
+def logits(tuning: Tuning, vectors: Vectors) -> Doubles:
+    """The classifier's values (m, K) for vectors (m, dim), before the softmax."""
+    values: Doubles = (vectors @ tuning.weights + tuning.biases).astype(np.float64)
+    return values
+
+
+def temperature(logits: Doubles, labels: Labels) -> float:
+    """The divisor with which the softmax of logits (m, K) gives honest probabilities.
+
+    Temperature scaling (Guo et al., "On Calibration of Modern Neural Networks", 2017): the divisor
+    of least cross-entropy on pictures held out, whose true categories are `labels` (m,).
+    """
+    entropies = []
+    for divisor in TEMPERATURES:
+        scaled = logits / divisor
+        scaled -= scaled.max(axis=1, keepdims=True)
+        true = scaled[np.arange(len(labels)), labels]
+        entropies.append((np.log(np.exp(scaled).sum(axis=1)) - true).mean())
+    return float(TEMPERATURES[np.argmin(entropies)])
+
+
+def scaled(tuning: Tuning, divisor: float, *, strength: float = 1.0) -> Tuning:
+    """The tuning with its logits divided by a temperature, and with this strength."""
+    weights, biases = tuning.weights / np.float32(divisor), tuning.biases / np.float32(divisor)
+    return replace(tuning, weights=weights, biases=biases, strength=strength)

@@ -13,12 +13,12 @@ from search.doctor.findings import count
 class Command(BaseCommand):
     help = (
         "Look for pictures that several products share, for tiny, blurred, blank and placeholder "
-        "pictures, and for products that look as if they were of another category. Staff find what "
-        "was found in the admin. Only what has changed is looked at. Safe to stop and repeat."
+        "pictures, and for products that look as if they belonged to another category. The admin "
+        "shows the findings. Only what has changed is examined. Safe to stop and repeat."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--all", action="store_true", help="look at everything again")
+        parser.add_argument("--all", action="store_true", help="examine everything again")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         except EmbedderUnavailable as error:
             raise CommandError(str(error)) from error
         except OSError as error:
-            raise CommandError(f"{settings.INDEX_DIR} can't be written: {error}") from error
+            raise CommandError(f"{settings.INDEX_DIR} cannot be written: {error}") from error
         self.stdout.write(f"{examination.products} products examined")
         for kind, findings in count().items():
             self.stdout.write(f"{kind.label}: {findings}")

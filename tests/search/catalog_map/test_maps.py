@@ -105,8 +105,8 @@ def test_worker_draws_it_once_an_hour(drawn: list[Product], settings: Any) -> No
 def test_large_catalog_is_laid_out_in_part_and_shown_in_part(
     drawn: list[Product], monkeypatch: pytest.MonkeyPatch, client: Client
 ) -> None:
-    monkeypatch.setattr(maps, "LANDMARKS", 5)
-    monkeypatch.setattr(maps, "MOST", 6)
+    monkeypatch.setattr(maps, "MAX_LANDMARKS", 5)
+    monkeypatch.setattr(maps, "MAX_PRODUCTS", 6)
     drawn[0].delete()
     drawn[1].name = "Another"
     drawn[1].save()  # one that is read from the database, and not from the snapshot

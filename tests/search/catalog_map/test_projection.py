@@ -31,7 +31,7 @@ def places(vectors: np.ndarray) -> np.ndarray:
 
 
 def kept(vectors: np.ndarray, places: np.ndarray) -> float:
-    """Which share of the 10 nearest by vector are among the 50 nearest on the map."""
+    """The share of the 10 nearest by vector that are among the 50 nearest on the map."""
     true = nearest(vectors, vectors, 10, skip_self=True)
     apart = np.linalg.norm(places[:, np.newaxis] - places, axis=2)
     near = apart.argsort(axis=1)[:, 1:51]
@@ -66,15 +66,15 @@ def test_map_does_not_jump_when_products_come_and_go(
 def test_what_is_new_begins_among_its_neighbours(vectors: np.ndarray, places: np.ndarray) -> None:
     known = places.copy()
     known[::10] = np.nan
-    begun = projection._filled(known, nearest(vectors, vectors, 15, skip_self=True))
+    begun = projection.filled(known, nearest(vectors, vectors, 15, skip_self=True))
     assert np.array_equal(np.isnan(known), begun != places)
     away = np.linalg.norm(begun - places, axis=1)[::10]
     assert np.median(away) < 0.1 * np.ptp(places, axis=0).max()
 
 
 def test_repulsion_from_the_grid_is_that_of_all_pairs(places: np.ndarray) -> None:
-    exact = projection._of_pairs(places)
-    error = np.linalg.norm(projection._from_grid(places) - exact)
+    exact = projection.repulsion_of_pairs(places)
+    error = np.linalg.norm(projection.repulsion_on_grid(places) - exact)
     assert error < 0.15 * np.linalg.norm(exact)
 
 

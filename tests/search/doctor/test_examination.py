@@ -8,8 +8,8 @@ from PIL import ImageOps
 
 from catalog.models import Category, Product, ProductPhoto
 from catalog.serving import serving_embedder
-from search.doctor import facts, neighbours, qualities
-from search.doctor.facts import load_facts
+from search.doctor import examination, neighbours
+from search.doctor.examination import load_measurements, load_qualities
 from search.doctor.models import Finding, Kind
 from search.tasks import examine_catalog
 from tests.conftest import MakeProduct, Picture
@@ -30,9 +30,15 @@ def replace(product: Product, image: bytes, on_commit: Any) -> None:
         product.image.save("photo.jpg", ContentFile(image))
 
 
+def known_neighbours() -> neighbours.Neighbours:
+    measurements = load_measurements(serving_embedder().identity)
+    assert measurements
+    return measurements.neighbours
+
+
 def test_finds_one_picture_on_two_products(twins: list[Product], look: Examine) -> None:
-    examination = look()
-    assert (examination.products, examination.left) == (4, 0)
+    result = look()
+    assert (result.products, result.left) == (4, 0)
     finding = Finding.objects.get()
     assert finding.kind == Kind.DUPLICATE
     assert finding.measure == pytest.approx(1)
@@ -92,9 +98,9 @@ def test_looks_only_at_what_has_changed(
 ) -> None:
     look()
     measured = []
-    measure = qualities.measure_stored
+    measure = examination.measure_stored
     monkeypatch.setattr(
-        qualities, "measure_stored", lambda name: measured.append(name) or measure(name)
+        examination, "measure_stored", lambda name: measured.append(name) or measure(name)
     )
     look()
     Product.objects.filter(pk=twins[0].pk).update(name="Beaker")
@@ -109,7 +115,7 @@ def test_what_is_stopped_goes_on_and_takes_nothing_back(
     twins: list[Product], look: Examine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look()
-    monkeypatch.setattr(neighbours, "AT_ONCE", 1)
+    monkeypatch.setattr(neighbours, "BATCH_PRODUCTS", 1)
     assert look(anew=True, seconds=0).left == 4
     assert open_findings(Kind.DUPLICATE) == TWINS
     assert look().left == 0
@@ -122,7 +128,7 @@ def test_changed_neighbours_are_found_as_by_a_new_look(
     monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: Any,
 ) -> None:
-    monkeypatch.setattr(neighbours, "AT_ONCE", 4)
+    monkeypatch.setattr(neighbours, "BATCH_PRODUCTS", 4)
     products = [make_product(f"Product {n}", image=encoded(demo(n))) for n in range(24)]
     look()
     for product, number in zip(products[:3], (30, 31, 32), strict=True):
@@ -130,9 +136,9 @@ def test_changed_neighbours_are_found_as_by_a_new_look(
     products[4].delete()
     make_product("One more", sku="one-more", image=encoded(demo(40)))
     look()
-    little = load_facts(serving_embedder().identity).neighbours
+    little = known_neighbours()
     look(anew=True)
-    anew = load_facts(serving_embedder().identity).neighbours
+    anew = known_neighbours()
     assert (little.products == anew.products).all()
     assert (little.others == anew.others).all()
     assert (little.scores == anew.scores).all()
@@ -161,22 +167,24 @@ def test_missing_file_is_no_finding(twins: list[Product], look: Examine, setting
     assert open_findings(Kind.DUPLICATE) == TWINS
 
 
-def test_torn_facts_are_found_out_again(twins: list[Product], look: Examine, settings: Any) -> None:
+def test_torn_measurements_are_made_again(
+    twins: list[Product], look: Examine, settings: Any
+) -> None:
     look()
     (Path(settings.INDEX_DIR) / "doctor.npz").write_bytes(b"PK\x03\x04 torn")
     assert look().left == 0
     assert open_findings(Kind.DUPLICATE) == TWINS
 
 
-def test_facts_of_another_release_are_found_out_again(
+def test_measurements_of_another_release_are_made_again(
     twins: list[Product], look: Examine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look()
-    assert len(facts.load_qualities()) == 3
-    monkeypatch.setattr(facts, "FORMAT", facts.FORMAT + 1)
-    assert len(facts.load_qualities()) == 0
+    assert len(load_qualities()) == 3
+    monkeypatch.setattr(examination, "FORMAT", examination.FORMAT + 1)
+    assert len(load_qualities()) == 0
     assert look().left == 0
-    assert len(facts.load_qualities()) == 3
+    assert len(load_qualities()) == 3
     assert open_findings(Kind.DUPLICATE) == TWINS
 
 

@@ -7,8 +7,8 @@ from django.test.utils import CaptureQueriesContext
 
 from catalog.models import Category, Product
 from search.doctor import views
-from search.doctor.claims import Claim, Shown
 from search.doctor.findings import count, settle
+from search.doctor.judging import Evidence, Suspicion
 from search.doctor.models import Finding, Kind, State
 from tests.conftest import MakeProduct, Picture
 
@@ -19,10 +19,10 @@ PAGE = "/admin/doctor/"
 def mugs(make_product: MakeProduct, picture: Picture) -> list[Product]:
     """Three products, of which two have one picture and one is in the wrong category."""
     mugs = [make_product(f"<i>Mug {n}", image=picture(n // 2), price="8.50") for n in range(3)]
-    shown = [Shown(mug.pk, None, str(mug.image)) for mug in mugs]
+    shown = [Evidence(mug.pk, None, str(mug.image)) for mug in mugs]
     cups = Category.objects.create(name="Cups")
-    same = Claim(Kind.DUPLICATE, tuple(shown[:2]), 0.987)
-    settle([same, Claim(Kind.CATEGORY, (shown[2],), 0.9, cups.pk)])
+    same = Suspicion(Kind.DUPLICATE, tuple(shown[:2]), 0.987)
+    settle([same, Suspicion(Kind.CATEGORY, (shown[2],), 0.9, cups.pk)])
     return mugs
 
 
@@ -42,7 +42,7 @@ def test_lists_what_was_found_with_pictures_side_by_side(
     admin_client: Client, mugs: list[Product]
 ) -> None:
     page = read(admin_client)
-    assert "The pictures are alike to 98 %." in page
+    assert "The pictures are 98 % alike." in page
     assert "Of the products that look most like it, 90 % are in Cups." in page
     for mug in mugs:
         assert f'<img src="{mug.image.thumbnail_url}"' in page
@@ -76,8 +76,8 @@ def test_queries_do_not_grow_with_findings(admin_client: Client, mugs: list[Prod
     read(admin_client)
     with CaptureQueriesContext(connection) as before:
         read(admin_client)
-    shown = [Shown(mug.pk, None, str(mug.image)) for mug in mugs]
-    settle([Claim(kind, (each,), 1.0) for each in shown for kind in (Kind.TINY, Kind.BLURRED)])
+    shown = [Evidence(mug.pk, None, str(mug.image)) for mug in mugs]
+    settle([Suspicion(kind, (each,), 1.0) for each in shown for kind in (Kind.TINY, Kind.BLURRED)])
     with CaptureQueriesContext(connection) as after:
         read(admin_client)
     assert len(after) == len(before)

@@ -34,7 +34,7 @@ def test_refuses_what_fails_at_one_kind_of_photo() -> None:
 
 
 def test_refuses_what_finds_fewer_products() -> None:
-    with pytest.raises(NotBetter, match=r"0\.020 would find their product first no more"):
+    with pytest.raises(NotBetter, match=r"at least 0\.020 of changed photos would no longer find"):
         choose(
             [measure(PLAIN, 0.6, 0.98), measure(0.1, 0.9, 0.96), measure(0.2, 0.9, 0.95)], CHANGES
         )

@@ -5,8 +5,16 @@ import pytest
 
 from search.datasets.examples import Examples
 from search.ranking import Tuning
-from search.tuning.calibration import logits
-from search.tuning.learning import NotEnoughToLearn, learn, learnable, moments, shrunk
+from search.tuning.learning import (
+    NotEnoughToLearn,
+    learn,
+    learnable,
+    logits,
+    moments,
+    scaled,
+    shrunk,
+    temperature,
+)
 from tests.search.tuning.clouds import DIM, catalog, changed
 from tests.search.vectors import units
 
@@ -43,7 +51,9 @@ def test_leaves_categories_with_too_few_products_aside() -> None:
 
 @pytest.mark.parametrize("counts", [[100], [100, 4], [20, 19], [4] * 30, []])
 def test_says_what_is_lacking(counts: list[int]) -> None:
-    with pytest.raises(NotEnoughToLearn, match="not enough to learn from: it takes 2 categories"):
+    with pytest.raises(
+        NotEnoughToLearn, match=r"not enough to learn from\. Tuning needs 2 categories"
+    ):
         learnable(catalog(counts, apart=1.0))
 
 
@@ -67,10 +77,35 @@ def test_covariance_is_shrunk_towards_that_of_noise() -> None:
     deviations = units(np.random.default_rng(0).normal(size=(30, 12)) * np.arange(1, 13))
     even = np.eye(12) * np.trace(moments(deviations)) / 12
     expected = 0.3 * moments(deviations) + 0.7 * even
-    assert np.allclose(shrunk(deviations), expected, atol=1e-5)
+    assert np.allclose(shrunk(moments(deviations)), expected, atol=1e-5)
 
 
 def test_copies_are_no_part_of_what_is_told_apart() -> None:
     examples = catalog([60, 60], apart=1.0)
     tuning = learn(examples, changed(examples).shifts)
     assert share_right(tuning, catalog([200] * 2, apart=1.0, seed=1)).min() > 0.8
+
+
+@pytest.mark.parametrize("too_sure", [0.5, 1.0, 5.0])
+def test_finds_how_much_too_sure_logits_are(too_sure: float) -> None:
+    random = np.random.default_rng(0)
+    honest = random.normal(size=(4000, 3)) * 2
+    shares = np.exp(honest) / np.exp(honest).sum(axis=1, keepdims=True)
+    labels = np.array([random.choice(3, p=share) for share in shares])
+    assert temperature(too_sure * honest, labels) == pytest.approx(too_sure, rel=0.15)
+
+
+def test_logits_that_tell_nothing_are_made_even() -> None:
+    random = np.random.default_rng(0)
+    noise, labels = 10 * random.normal(size=(1000, 4)), random.integers(4, size=1000)
+    assert temperature(noise, labels) == 64
+
+
+def test_scaled_tuning_has_its_logits_divided() -> None:
+    random = np.random.default_rng(0)
+    weights, biases = random.normal(size=(8, 2)), random.normal(size=2)
+    tuning = Tuning(np.array([3, 7]), weights.astype("f4"), biases.astype("f4"), 1.0)
+    vectors = random.normal(size=(5, 8)).astype("f4")
+    cooler = scaled(tuning, 4.0, strength=0.3)
+    assert np.allclose(logits(cooler, vectors), logits(tuning, vectors) / 4, atol=1e-6)
+    assert cooler.strength == 0.3

@@ -7,9 +7,8 @@ import pytest
 from search.datasets.examples import Examples
 from search.ranking import Labelled, Matrix, rank
 from search.ranking.measures import figure
-from search.tuning.calibration import calibrated
-from search.tuning.learning import learn
-from search.tuning.validation import FOLDS, PLAIN, _keys, folds_of, tried
+from search.tuning.learning import learn, scaled
+from search.tuning.validation import FOLDS, PLAIN, folds_of, order_keys, tried
 from tests.search.tuning.clouds import catalog, changed
 
 
@@ -55,9 +54,9 @@ def test_folds_have_their_share_of_every_category(examples: Examples) -> None:
 
 def test_order_is_that_of_the_ranking(examples: Examples) -> None:
     copies = changed(examples)
-    tuning = calibrated(learn(examples, copies.shifts), 2.0)
+    tuning = scaled(learn(examples, copies.shifts), 2.0)
     queries = copies.vectors[::7]
-    plain, tuned = _keys(tuning, [0.3], queries, examples)
+    plain, tuned = order_keys(tuning, [0.3], queries, examples)
     starts = examples.starts
     labelled = Labelled(replace(tuning, strength=0.3), tuning.labels(examples.labels[starts]))
     matrices = (Matrix(examples.rows, starts), Matrix(examples.rows, starts, labelled=labelled))

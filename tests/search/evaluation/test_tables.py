@@ -1,6 +1,6 @@
 import pytest
 
-from search.evaluation.outcomes import Outcome, tables, worst
+from search.evaluation.tables import Outcome, tables, worst
 
 
 def outcome(product: int, group: str, value: float, *, order: str = "plain") -> Outcome:
