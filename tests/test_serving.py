@@ -16,7 +16,7 @@ from tests.databases import new_database
 from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parent.parent
-TOO_HEAVY = {"tensorflow", "keras", "pandas", "torch"}
+TOO_HEAVY = {"tensorflow", "keras", "pandas", "torch", "sklearn", "scipy"}
 TELLTALE = "openvino_telemetry"  # would report over the network
 
 DUMP = """

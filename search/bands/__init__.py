@@ -1,6 +1,6 @@
 """Scores in words: from which cosine on two pictures are how much alike.
 
-The limits are those that `search.calibration.calibrating` found for the catalog, or plain ones.
+The limits are those that `search.calibration.limits` found for the catalog, or plain ones.
 """
 
 from dataclasses import dataclass

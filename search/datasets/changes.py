@@ -163,10 +163,10 @@ def _plain(picture: Image.Image) -> Image.Image:
 
 def _ground(size: Size, random: Generator) -> Image.Image:
     """A background of coarse and fine patches around one colour, like a rug or a lawn."""
-    colour, layers = random.integers(50, 200, 3), []
-    for count in (5, 40):
+    colour, ground = random.integers(50, 200, 3), Image.new("RGB", size)
+    for count, weight in ((5, 1.0), (40, 0.5)):
         light = random.integers(-70, 70, (count, count, 1))
         levels = colour + light + random.integers(-15, 15, (count, count, 3))
         patches = Image.fromarray(levels.clip(0, 255).astype(np.uint8))
-        layers.append(patches.resize(size, Image.Resampling.BICUBIC))
-    return Image.blend(*layers, 0.5)
+        ground = Image.blend(ground, patches.resize(size, Image.Resampling.BICUBIC), weight)
+    return ground

@@ -90,10 +90,10 @@ def suspicions(
             together = list(shared)
             cases.append((kind, together, float(measures[together[0]]), None))
 
-    for product, category, share in _doubtful(gallery, neighbours):
+    for product, other, share in _doubtful(gallery, neighbours):
         own = int(gallery.starts[product])
         if not says_nothing[own]:
-            cases.append((Kind.CATEGORY, [own], share, category))
+            cases.append((Kind.CATEGORY, [own], share, other))
 
     names = gallery.names(np.unique([each for case in cases for each in case[1]]).astype(np.intp))
     found = []

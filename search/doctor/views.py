@@ -18,11 +18,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from catalog.models import MAX_ID, Product
+from catalog.models import Product
 from search.doctor.findings import count
 from search.doctor.merging import Merged, NotMerged, merge, mergeable
 from search.doctor.models import Finding, Kind, State, Subject
 
+MAX_ID = 2**63 - 1
 PER_PAGE = 20
 MAX_SHOWN = 6  # products of a finding, in the list
 
@@ -64,7 +65,7 @@ def findings_page(request: HttpRequest) -> HttpResponse:
     _require(request, "catalog.view_product")
     form = FilterForm(request.GET)
     form.full_clean()
-    asked = {name: form.cleaned_data.get(name) for name in form.fields}
+    asked: dict[str, Any] = {name: form.cleaned_data.get(name) for name in form.fields}
     asked["state"] = asked["state"] or State.OPEN
     subjects = Subject.objects.select_related("product__category", "photo")
     subjects = subjects.defer("product__embedding", "photo__embedding")

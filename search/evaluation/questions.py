@@ -15,7 +15,7 @@ from search.datasets.copies import Copies
 from search.engines import Corpus, Scope, get_engine
 from search.evaluation.orders import Orders
 from search.evaluation.tables import Outcome
-from search.index.segments import image_key
+from search.index.segments import Ids, image_key
 from search.queries.query import NotSearchable, UnknownQuery, query_by_product
 from search.ranking.measures import average_precision, precision, reciprocal_rank
 
@@ -118,15 +118,14 @@ def ask_for_kinds(
             yield Outcome(order, product.pk, product.category.name, values, shown, scores)
 
 
-def _pictured(corpus: Corpus) -> list[int]:
+def _pictured(corpus: Corpus) -> Ids:
     """Ids of products whose own picture has a vector, rising."""
     pictured = Product.objects.filter(active=True).exclude(image="").searchable(corpus.identity)
     ids = pictured.values_list("pk", flat=True)
-    found: list[int] = np.intersect1d(corpus.products[corpus.live], list(ids)).tolist()
-    return found
+    return np.intersect1d(corpus.products[corpus.live], np.fromiter(ids, np.int64))
 
 
-def _drawn(ids: Sequence[int], count: int, seed: int) -> list[int]:
+def _drawn(ids: Ids, count: int, seed: int) -> list[int]:
     random = np.random.default_rng(seed)
-    drawn = random.choice(np.array(ids, np.int64), min(count, len(ids)), replace=False)
+    drawn = random.choice(ids, min(count, len(ids)), replace=False)
     return sorted(drawn.tolist())

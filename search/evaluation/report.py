@@ -83,8 +83,8 @@ def evaluate(embedder: Embedder, sizes: Sizes, progress: Progress) -> Report:
     corpus, seed = corpus_for(embedder.identity, embedder.dim), sizes.seed
     pictured = pictured_products(corpus, sizes.same_product, seed=seed)
     categorized = categorized_products(corpus, sizes.same_kind, seed=seed)
-    parts = changed_copies(pictured.products, embedder, seed=seed)
-    parts = progress(parts, "changing photos", len(pictured.products))
+    photos = changed_copies(pictured.products, embedder, seed=seed)
+    parts = progress(photos, "changing photos", len(pictured.products))
     copies = joined(parts, embedder.dim)
     orders = compared_orders(corpus, copies)
     order, bands = order_in_use(corpus), bands_of(embedder.identity)

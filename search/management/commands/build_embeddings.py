@@ -15,7 +15,7 @@ from catalog.embedding.claims import PictureOutcome
 from catalog.embedding.remote import fetch_pictures
 from catalog.embedding.rows import EmbeddedQuerySet, embedded_models
 from catalog.serving import serving_embedder, wanted_embedder
-from search.calibration.calibrating import calibrate_if_due
+from search.calibration.limits import calibrate_if_due
 from search.catalog_map.maps import draw_map
 from search.engines import EngineUnavailable, get_engine
 from search.management.arguments import positive
