@@ -17,9 +17,9 @@ from catalog.embedding.rows import (
     EmbeddedPicture,
     EmbeddedQuerySet,
     EmbeddingStatus,
+    is_remote,
     pending,
 )
-from catalog.fetching.remote import is_remote
 from catalog.pictures.references import discard_after_commit
 from catalog.tasks import hand_to_workers
 

@@ -1,11 +1,11 @@
-"""What can be done with products that were selected in the list."""
+"""Actions on the products that are selected in the list."""
 
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import model_ngettext
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -16,17 +16,15 @@ from catalog.tasks import batched_messages, hand_to_workers
 
 @admin.action(permissions=["change"], description="Retry: read the pictures that have no vector")
 def retry(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) -> None:
-    """Have the pictures of these products read that failed or wait, photos included."""
+    """Embed the pictures, including further photos, that failed or wait."""
     waiting = STATES["pending"] | STATES["failed"]
-    count = sum(_ask_again(rows.filter(waiting)) for rows in _pictures(products))
-    messages.success(request, f"{_pictures_are(count)} being read again.")
+    _embed(request, products, waiting)
 
 
 @admin.action(permissions=["change"], description="Re-embed: read all pictures once more")
 def embed_again(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) -> None:
-    """Have all pictures of these products read, photos included."""
-    count = sum(_ask_again(rows.exclude(STATES["missing"])) for rows in _pictures(products))
-    messages.success(request, f"{_pictures_are(count)} being read again.")
+    """Embed all pictures again, including further photos."""
+    _embed(request, products, ~STATES["missing"])
 
 
 @admin.action(permissions=["change"], description="Hide from the shop and from search")
@@ -43,24 +41,19 @@ def show(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) ->
     messages.success(request, f"{_products_are(changed)} shown now.")
 
 
-def _pictures(products: QuerySet[Product]) -> tuple[EmbeddedQuerySet, EmbeddedQuerySet]:
-    """The products' own pictures, and their further photos."""
+def _embed(request: HttpRequest, products: QuerySet[Product], which: Q) -> None:
+    """Make those of the products' pictures pending, and hand them to workers together."""
     ids = products.order_by().values("pk")
-    own: EmbeddedQuerySet = Product.objects.filter(pk__in=ids)
-    photos: EmbeddedQuerySet = ProductPhoto.objects.filter(product__in=ids)
-    return own, photos
-
-
-def _ask_again(rows: EmbeddedQuerySet) -> int:
-    """Make the rows pending, and ask once, after the commit, for what they lack."""
-    with transaction.atomic(), batched_messages():
-        for row in rows.order_by("pk").only("pk", "image").iterator():
-            hand_to_workers(row)
-        return rows.make_pending()
-
-
-def _pictures_are(count: int) -> str:
-    return "1 picture is" if count == 1 else f"{count} pictures are"
+    own: EmbeddedQuerySet = Product.objects.filter(which, pk__in=ids)
+    photos: EmbeddedQuerySet = ProductPhoto.objects.filter(which, product__in=ids)
+    count = 0
+    for rows in (own, photos):
+        with transaction.atomic(), batched_messages():
+            for row in rows.order_by("pk").only("pk", "image").iterator():
+                hand_to_workers(row)
+            count += rows.make_pending()
+    pictures = "1 picture is" if count == 1 else f"{count} pictures are"
+    messages.success(request, f"{pictures} being read again.")
 
 
 def _products_are(count: int) -> str:

@@ -21,7 +21,7 @@ from catalog.importers.rows import sentence
 
 
 class ExportForm(SelectableFieldsExportForm):  # type: ignore[misc]
-    """Without a checkbox for all fields, which would need a script inside of the page."""
+    """The form without the checkbox for all fields, which would need an inline script."""
 
     def _create_boolean_fields(self, resource: Any, index: int) -> Any:
         names = super()._create_boolean_fields(resource, index)
@@ -36,7 +36,7 @@ class ProductFiles(ImportExportMixin):  # type: ignore[misc]
     resource_classes = (ProductResource,)
     export_form_class = ExportForm
     formats: ClassVar = [CSV, XLSX]
-    to_encoding = "utf-8-sig"  # else Excel reads CSV as what it was on Windows in 1995
+    to_encoding = "utf-8-sig"  # without the mark, Excel reads CSV in the code page of Windows
 
     def has_import_permission(self, request: HttpRequest) -> bool:
         return bool(self.has_add_permission(request) and self.has_change_permission(request))
@@ -45,26 +45,26 @@ class ProductFiles(ImportExportMixin):  # type: ignore[misc]
         return bool(self.has_view_permission(request))
 
     def export_action(self, request: HttpRequest) -> HttpResponse:
-        """The page that exports the list as it is filtered."""
+        """The page that exports the list with its filters."""
         try:
             page: HttpResponse = super().export_action(request)
         except (IncorrectLookupParameters, OverflowError):
-            messages.error(request, "The address has a filter that can't be. Choose again.")
+            messages.error(request, "The address has an invalid filter. Choose again.")
             return redirect("admin:catalog_product_changelist")
         return page
 
     def get_tmp_storage_class(self) -> Any:
-        """Where a file waits for its confirmation, which may come to another machine."""
+        """Where a file waits for confirmation, a request that another machine may handle."""
         return CacheStorage if settings.CACHE_URL else TempFolderStorage
 
     def get_import_data_kwargs(self, **kwargs: Any) -> Any:
         return super().get_import_data_kwargs(**kwargs) | {"rollback_on_validation_errors": True}
 
     def process_result(self, result: Result, request: HttpRequest) -> Any:
-        """What was right in the preview may be wrong by now: then nothing was imported."""
+        """Report rows that were valid in the preview but are not now: nothing was imported."""
         if not (result.has_errors() or result.has_validation_errors()):
             return super().process_result(result, request)
         reasons = [sentence(row.error) for row in result.invalid_rows]
-        reasons.append("The catalog or the server has changed meanwhile.")
+        reasons.append("The catalog or the server has changed since the preview.")
         messages.error(request, f"Nothing was imported. {reasons[0]}")
         return redirect("admin:catalog_product_import")

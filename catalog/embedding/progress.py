@@ -15,8 +15,8 @@ from catalog.embedding.rows import (
     EmbeddedPicture,
     EmbeddingStatus,
     embedded_models,
+    is_remote,
 )
-from catalog.fetching.remote import is_remote
 from catalog.serving import wanted_embedder
 
 MISSING = Q(image="") & ~REMOTE

@@ -27,7 +27,7 @@ CLOCK_SKEW = timedelta(seconds=5)  # between two machines that share the databas
 IN_WORK = "A worker is reading this picture."
 # The error of a picture that is tried again only on request.
 STOPPED_WORKER = "Reading this picture stopped the worker three times."
-# The same condition as `catalog.fetching.remote.is_remote`.
+# The same condition as `is_remote`.
 REMOTE = Q(image_url__istartswith="http://") | Q(image_url__istartswith="https://")
 UNREADY = ~Q(embedding_status=EmbeddingStatus.READY)
 REVISION_BITS = 40  # the sum over a million rows still fits into a 64-bit integer of the database
@@ -41,6 +41,11 @@ def pending() -> dict[str, Any]:
         "embedding_attempts": 0,
         "embedding_due_at": timezone.now() - CLOCK_SKEW,  # due on every machine
     }
+
+
+def is_remote(source: str) -> bool:
+    """Whether a picture's source is an http(s) address rather than a path."""
+    return source.lower().startswith(("http://", "https://"))
 
 
 def new_revision() -> int:

@@ -1,19 +1,11 @@
-"""Pictures that are named by an address."""
+"""Fetches pictures from the addresses that people and files give."""
 
 from django.conf import settings
 
 from catalog.fetching.fetcher import FetchLimits, fetch
 
 
-def is_remote(source: str) -> bool:
-    """Whether a picture's source is an http(s) address, and no path."""
-    return source.lower().startswith(("http://", "https://"))
-
-
 def fetch_picture(url: str) -> bytes:
-    """What is behind an address that somebody named, not yet seen by the gate.
-
-    Raises FetchError.
-    """
+    """The bytes at an address, which may be anything but a picture. Raises FetchError."""
     limits = FetchLimits(max_bytes=int(settings.MAX_IMAGE_MB * 1_000_000))
     return fetch(url, limits=limits, allowed_hosts=tuple(settings.FETCH_ALLOWED_HOSTS))

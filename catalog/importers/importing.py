@@ -12,9 +12,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from catalog.fetching.remote import is_remote
-from catalog.importers.csv_files import read_csv
-from catalog.importers.rows import Row, sentence, with_local_picture
+from catalog.embedding.rows import is_remote
+from catalog.importers.rows import Row, read_csv, sentence, with_local_picture
 from catalog.importers.writer import FAILED, UNCHANGED, ProductWriter, differing
 from catalog.models import EmbeddingStatus, Product
 from catalog.pictures.storage import NotStored
@@ -55,13 +54,17 @@ def import_products(
     where the header is wrong, before anything is imported.
     """
     folders = {"beside the CSV": path.parent, "in the media folder": Path(settings.MEDIA_ROOT)}
+    return import_rows(read_csv(path, on_read), folders)
+
+
+def import_rows(rows: Iterator[Row], folders: Mapping[str, Path]) -> Iterator[RowResult]:
+    """Import the rows of a file of any format; pictures may lie in these folders."""
     earlier: dict[int, int] = {}  # the last line with a SKU, by the hash of the SKU
-    left = read_csv(path, on_read)
     with ThreadPoolExecutor(DECODER_THREADS) as decoders:
-        while chunk := list(islice(left, CHUNK_ROWS)):
+        while chunk := list(islice(rows, CHUNK_ROWS)):
             last = {row.sku: row.line for row in chunk if not row.error}
-            rows = [row for row in chunk if row.error or last[row.sku] == row.line]
-            results = iter(_import_chunk(rows, folders, decoders))
+            counting = [row for row in chunk if row.error or last[row.sku] == row.line]
+            results = iter(_import_chunk(counting, folders, decoders))
             for row in chunk:
                 if not row.error and last[row.sku] != row.line:
                     reason = f"Line {last[row.sku]} has the same id and counts instead of this one."

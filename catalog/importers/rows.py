@@ -1,7 +1,9 @@
-"""A row of a catalog file: its cells become a product's values, its path becomes a picture."""
+"""Reads catalog files into rows: the values of products, and pictures on this machine."""
 
+import csv
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -10,7 +12,7 @@ from unicodedata import category
 
 from django.core.exceptions import ValidationError
 
-from catalog.fetching.remote import is_remote
+from catalog.embedding.rows import is_remote
 from catalog.importers.writer import Values
 from catalog.models import Product
 from catalog.pictures.fields import NewPicture, image_limits, sha256
@@ -41,6 +43,38 @@ class Row:
     def sku(self) -> str:
         """The product's SKU; "" where the row is unreadable."""
         return str(self.values.get("sku", ""))
+
+
+def read_csv(path: Path, on_read: Callable[[int, int], object] | None = None) -> Iterator[Row]:
+    """The rows after the header; `on_read` gets the bytes read so far, and the file's size.
+
+    Raises InvalidCatalogFile before the first row where the file or its header can't be read.
+    """
+    try:
+        # Bytes that are not UTF-8 become lone surrogates, so that only their own row fails.
+        file = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+    except OSError as error:
+        raise InvalidCatalogFile(f"{path} can't be read: {error.strerror}.") from error
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        position = file.buffer.tell  # type: ignore[attr-defined]  # typeshed leaves it out
+        reader = csv.reader(file, strict=True)
+        try:
+            header = check_header(next(reader, []))
+        except csv.Error as error:
+            raise InvalidCatalogFile(f"This is not a CSV file: {error}.") from error
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield Row(reader.line_num, error=f"The row is not valid CSV: {error}.")
+                continue
+            if on_read:
+                on_read(position(), size)
+            if cells:  # an empty line is no row
+                yield _row(reader.line_num, header, cells)
 
 
 def check_header(cells: Sequence[object]) -> list[str]:
@@ -137,6 +171,16 @@ def escape_formula(text: str) -> str:
     gets one more, so that `text_of` restores every text.
     """
     return f"'{text}" if FORMULA.match(text) else text
+
+
+def _row(line: int, header: list[str], cells: list[str]) -> Row:
+    if len(cells) != len(header):
+        error = f"The row has {len(cells)} values, but the header has {len(header)}."
+        return Row(line, error=error)
+    try:
+        return Row(line, read_values(dict(zip(header, cells, strict=True))))
+    except ValidationError as error:
+        return Row(line, error=sentence(error))
 
 
 def _price(text: str) -> Decimal:

@@ -1,4 +1,4 @@
-"""What the admin's templates need to know of the catalog."""
+"""Template tags of the catalog's admin."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ register = template.Library()
 
 @register.inclusion_tag("admin/_invisible.html", takes_context=True)
 def invisible_products(context: RequestContext) -> dict[str, Any]:
-    """A banner, if search can't find some of the products; for who may see them."""
+    """A banner about products that search can't find, for users who may view products."""
     may_view = context["request"].user.has_perm("catalog.view_product")
     return {"invisible": count_invisible() if may_view else None}
 
 
 @register.filter
 def duration(seconds: float) -> str:
-    """About how long, in words."""
+    """A duration in words, rounded."""
     if seconds < 10:
         return "a few seconds"
     if seconds < 90:

@@ -127,7 +127,7 @@ def test_admin_says_that_a_chosen_row_cannot_be(
     product = make_product()
     fields = {"action": "hide", "_selected_action": [str(product.pk), chosen]}
     page = admin_client.post(PRODUCTS, fields, follow=True).content.decode()
-    assert "One of the chosen rows can&#x27;t be there." in page
+    assert "One of the selected rows can&#x27;t exist." in page
     assert Product.objects.filter(active=True).exists()
 
 

@@ -1,0 +1,115 @@
+"""The pages of categories and products: their lists, forms and pictures."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from catalog.admin.actions import embed_again, hide, retry, show
+from catalog.admin.files import ProductFiles
+from catalog.admin.lists import BoundedLists, FoundFilter, PriceFilter, StateFilter
+from catalog.embedding.progress import current_identity, measure_progress, state_of
+from catalog.models import Category, EmbeddedPicture, Product, ProductPhoto
+
+
+class ShowsPictures:
+    """Columns and fields of an admin whose rows have pictures."""
+
+    @admin.display(description="")
+    def thumbnail(self, row: EmbeddedPicture) -> SafeString | str:
+        return _picture("thumbnail", row.image.thumbnail_url)
+
+    @admin.display(description="now")
+    def preview(self, row: EmbeddedPicture) -> SafeString | str:
+        return _picture("preview", row.image.thumbnail_url and row.image.url)
+
+    @admin.display(description="picture", ordering="embedding_status")
+    def badge(self, row: EmbeddedPicture) -> SafeString:
+        """The state, with the reason on hover and for those who listen."""
+        state = state_of(row, current_identity())
+        return format_html(
+            '<span class="state state-{0}" title="{1}">{0}'
+            '<span class="visually-hidden">: {1}</span></span>',
+            state.name,
+            state.reason,
+        )
+
+    @admin.display(description="state")
+    def state(self, row: EmbeddedPicture) -> SafeString | str:
+        """The state, with the reason beside it."""
+        if row.pk is None:
+            return "-"
+        state = state_of(row, current_identity())
+        return format_html(
+            '<span class="state state-{0}">{0}</span> <span class="reason">{1}</span>',
+            state.name,
+            state.reason,
+        )
+
+
+@admin.register(Category)
+class CategoryAdmin(BoundedLists, admin.ModelAdmin):
+    search_fields = ("name",)
+
+
+class PhotoInline(ShowsPictures, admin.TabularInline):
+    model = ProductPhoto
+    verbose_name, verbose_name_plural = "photo", "further photos"
+    fields = ("thumbnail", "image", "image_url", "position", "state")
+    readonly_fields = ("thumbnail", "state")
+    ordering = ("position", "id")
+    extra = 0
+
+
+@admin.register(Product)
+class ProductAdmin(BoundedLists, ProductFiles, ShowsPictures, admin.ModelAdmin):
+    list_display = ("thumbnail", "name", "sku", "category", "cost", "active", "badge")
+    list_display_links = ("thumbnail", "name")
+    list_filter = (StateFilter, FoundFilter, "category", PriceFilter)
+    list_select_related = ("category",)
+    list_per_page = 50
+    search_fields = ("name", "sku")
+    actions = (retry, embed_again, hide, show)
+    inlines = (PhotoInline,)
+    change_list_template = "admin/catalog/product/change_list.html"
+    readonly_fields = ("preview", "state", "embedder", "embedded_at", "created_at", "updated_at")
+    formfield_overrides: ClassVar = {models.URLField: {"assume_scheme": "https"}}
+    fieldsets = (
+        (None, {"fields": ("name", "sku", "category", ("price", "currency"), "link", "active")}),
+        ("Picture", {"fields": ("preview", "image", "image_url")}),
+        ("Vector", {"fields": ("state", "embedder", "embedded_at")}),
+        ("History", {"fields": ("created_at", "updated_at")}),
+    )
+
+    class Media:
+        css: ClassVar = {"all": ("admin.css",)}
+
+    @admin.display(description="price", ordering="price")
+    def cost(self, product: Product) -> str:
+        return f"{product.price}\N{NO-BREAK SPACE}{product.currency}"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.progress_view)
+        return [path("progress/", view, name="catalog_product_progress"), *super().get_urls()]
+
+    def progress_view(self, request: HttpRequest) -> TemplateResponse:
+        """How far a running build has come; the page asks again while anything is left."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context: dict[str, Any] = {
+            **self.admin_site.each_context(request),
+            "title": "Progress",
+            "opts": self.opts,
+            "progress": measure_progress(),
+        }
+        return TemplateResponse(request, "admin/catalog/product/progress.html", context)
+
+
+def _picture(css_class: str, url: str) -> SafeString | str:
+    return format_html('<img class="{}" src="{}" alt="">', css_class, url) if url else "-"
