@@ -15,6 +15,7 @@ urlpatterns = [
     path("products/", products_page, name="products"),
     path("products/<int:pk>/", product_page, name="product"),
     path("map/", map_page, name="map"),
+    # For clients of photo-analyzer, the Flask application that this project succeeds.
     path("search", SearchView.as_view(), name="search-original"),
     path("api/search/", SearchView.as_view(), name="api-search"),
     path(

@@ -1,4 +1,4 @@
-"""The endpoint that says why a product matches."""
+"""The endpoint that explains why a product matches."""
 
 from base64 import b64encode
 from typing import Any
@@ -11,11 +11,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalog.api.schema import errors
-from catalog.models import Product
+from catalog.models import MAX_ID, Product
 from catalog.pictures.fields import StoredPicture
 from catalog.serving import serving_embedder
 from search.api.intake import SearchRequest, http_errors, query_of
-from search.api.serializers import CROP, MAX_ID, CropField
+from search.api.serializers import CROP, CropField
 from search.api.throttles import SearchThrottle
 from search.explain import Floats, explain
 from search.queries.query import DECODING, Crop, Query, kept_photo, preview_of, see
@@ -25,35 +25,35 @@ QUERY = OpenApiParameter(
     "query",
     {"type": "string", "maxLength": 64, "pattern": "^[A-Za-z0-9_-]+$"},
     OpenApiParameter.PATH,
-    description="The id that the answer to a search had.",
+    description="The query's id in the answer to a search.",
 )
 PRODUCT = OpenApiParameter(
     "product",
     {"type": "integer", "minimum": 1, "maximum": MAX_ID},
     OpenApiParameter.PATH,
-    description="The id of the product that was found.",
+    description="The id of a product that matches.",
 )
 
 
 class ExplainSerializer(serializers.Serializer[Any]):
-    """What can be asked for beside query and product."""
+    """The parameters beside query and product."""
 
     crop = CropField(required=False, help_text=CROP)
 
 
 class PictureSerializer(serializers.Serializer[Any]):
-    """One of the two pictures, and what its regions add to the score."""
+    """One of the two pictures, and what each region of it adds to the score."""
 
     regions = serializers.ListField(
         child=serializers.ListField(child=serializers.FloatField()),
-        help_text="What each region within the frame adds to the score, row by row from the top; "
-        "their sum is the score.",
+        help_text="What each region of the frame adds to the score, row by row from the top; their "
+        "sum is the score.",
     )
     frame = serializers.ListField(
         child=serializers.FloatField(),
         min_length=4,
         max_length=4,
-        help_text="The part of the picture that the network saw, [x, y, width, height] in "
+        help_text="The part of the picture that the network saw, [x, y, width, height] as "
         "fractions of the upright picture.",
     )
     image_src = serializers.CharField(help_text="The picture: an address, or a data: URL.")
@@ -63,16 +63,16 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     """Why a product matches."""
 
     score = serializers.FloatField(help_text="The cosine of the two pictures' vectors.")
-    look = serializers.FloatField(help_text="The cosine of both without their colours.")
+    look = serializers.FloatField(help_text="The cosine of the two pictures in shades of grey.")
     colour = serializers.FloatField(
-        help_text="How much of one picture's colours the other has as well, from 0 to 1."
+        help_text="The share of their colours that the two pictures have in common, from 0 to 1."
     )
     query = PictureSerializer(help_text="The picture that was searched with.")
-    product = PictureSerializer(help_text="The product's picture most like it.")
+    product = PictureSerializer(help_text="The product's picture that is most like it.")
 
 
 class ExplainView(APIView):
-    """Why a product matches: the regions that agree, and the shares of look and colour."""
+    """Why a product matches: the regions that agree, and how much look and colour add."""
 
     authentication_classes = ()
     throttle_classes = (SearchThrottle,)

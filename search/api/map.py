@@ -1,4 +1,4 @@
-"""The endpoint that gives the map of the catalog."""
+"""The endpoint for the map of the catalog."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ NO_MAP = "There is no map yet. Run: python manage.py build_embeddings"
 
 
 class MapSerializer(serializers.Serializer[Any]):
-    """Every product's place by likeness: what looks alike is close together."""
+    """The place of every product: similar products are close together."""
 
-    generation = serializers.IntegerField(help_text="Which state of the catalog the map is of.")
-    total = serializers.IntegerField(help_text="How many products could be searched then.")
-    shown = serializers.IntegerField(help_text="How many of them are on the map and still there.")
+    generation = serializers.IntegerField(help_text="The state of the catalog that the map shows.")
+    total = serializers.IntegerField(help_text="The number of products that could be found then.")
+    shown = serializers.IntegerField(help_text="The number of those that are still visible.")
     categories = serializers.ListField(
-        child=serializers.CharField(), help_text="The categories of those, by name."
+        child=serializers.CharField(), help_text="Their categories, by name."
     )
     points = serializers.ListField(
         child=serializers.ListField(child=serializers.FloatField(), min_length=4, max_length=4),
@@ -37,7 +37,7 @@ class MapSerializer(serializers.Serializer[Any]):
 
 @method_decorator(conditional_page, name="dispatch")
 class MapView(APIView):
-    """The map of the catalog. It has an ETag: what is asked again unchanged is not sent again."""
+    """The map of the catalog. It has an ETag, so that an unchanged map is not sent again."""
 
     authentication_classes = ()
     throttle_classes = (SearchThrottle,)
@@ -51,11 +51,14 @@ class MapView(APIView):
         catalog_map = load_map()
         if catalog_map is None:
             raise Unavailable(NO_MAP)
-        return Response(_dressed(catalog_map))
+        return Response(_visible(catalog_map))
 
 
-def _dressed(catalog_map: CatalogMap) -> dict[str, object]:
-    """The map less what was hidden or deleted since, in plain lists: there are thousands."""
+def _visible(catalog_map: CatalogMap) -> dict[str, object]:
+    """The map without products that were hidden or deleted since.
+
+    Plain lists, because serializers are too slow for thousands of points.
+    """
     visible = Product.objects.filter(active=True, pk__in=catalog_map.products.tolist())
     category_of = dict(visible.values_list("pk", "category__name"))
     categories = sorted(set(category_of.values()))

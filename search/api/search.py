@@ -1,4 +1,4 @@
-"""The search endpoints: request in, `search()`, answer out."""
+"""The search endpoints: a request is validated, searched for, and answered."""
 
 from time import perf_counter
 from typing import Any
@@ -21,14 +21,14 @@ from search.api.serializers import (
 from search.api.throttles import FetchThrottle, SearchThrottle
 from search.metrics import milliseconds
 
-ANSWER = AnswerSerializer()  # one for all requests, as making one takes longer than using it
+ANSWER = AnswerSerializer()  # shared by all requests, because making one takes longer than using it
 BY_ADDRESS = {"image_url": "https://shop.example/photo.jpg", "threshold": 0.5, "limit": 24}
 
 
 class AnsweringView(APIView):
     """A view that answers with what a search found, and how long it took."""
 
-    authentication_classes = ()  # open to all, and so a session's cookie needs no CSRF token
+    authentication_classes = ()  # open to all; without sessions no CSRF token is needed
     throttle_classes = (SearchThrottle, FetchThrottle)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -48,7 +48,7 @@ class AnsweringView(APIView):
 
 
 class SearchView(AnsweringView):
-    """Search by a photo, by the address of one, or by a product; or ask again."""
+    """Search by a photo, by the address of one, or by a product; or repeat a search."""
 
     @extend_schema(
         summary="Search",
@@ -65,7 +65,7 @@ class SearchView(AnsweringView):
         return self.respond(given.asked())
 
     @extend_schema(
-        summary="Search again, with other options",
+        summary="Repeat a search with other options",
         parameters=[QuerySerializer],
         responses={200: AnswerSerializer} | errors(400, 429, 503),
     )

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from catalog.models import MAX_ID
 from search.api.intake import SearchRequest
 from search.bands import WORDS, Band
 from search.queries.query import Crop, Query
@@ -14,14 +15,13 @@ from search.service import Answer, CategoryCount, Facets, Match, Options
 MAX_LIMIT = 100
 MAX_PAGE = 1_000_000
 MAX_PRICE = 99_999_999
-MAX_MARKED = 20  # products that a search can be moved to, and as many away from
-MAX_ID = 2**63 - 1
-ROUNDING = 1e-6  # what fractions may add up to above one
+MAX_VOTES = 20  # products that a search can be moved towards, and as many away from
+ROUNDING = 1e-6  # by which sums of fractions may exceed one
 DEFAULTS = Options()
 
 
 class FiniteFloatField(serializers.FloatField):
-    """A float that is a number: NaN passes every comparison that could refuse it."""
+    """A float field that refuses NaN, which passes every comparison with a limit, and infinity."""
 
     def to_internal_value(self, data: Any) -> float:
         value: float = super().to_internal_value(data)
@@ -54,10 +54,10 @@ class CropField(serializers.Field[Crop, str, str, Any]):
 
 @extend_schema_field({"type": "string", "pattern": "^([0-9]+(,[0-9]+)*)?$", "example": "12,15"})
 class ProductIdsField(serializers.Field[tuple[int, ...], str, str, Any]):
-    """Ids of products with commas between, each once."""
+    """Ids of products, separated by commas, each once."""
 
     default_error_messages: ClassVar = {
-        "ids": "Give the ids of products with commas between, such as 12,15.",
+        "ids": "Give the ids of products separated by commas, such as 12,15.",
         "many": "Give at most {most} products.",
     }
 
@@ -66,8 +66,8 @@ class ProductIdsField(serializers.Field[tuple[int, ...], str, str, Any]):
         if not all(text.isascii() and text.isdecimal() and len(text) < 20 for text in texts):
             self.fail("ids")
         ids = tuple(dict.fromkeys(map(int, texts)))
-        if len(ids) > MAX_MARKED:
-            self.fail("many", most=MAX_MARKED)
+        if len(ids) > MAX_VOTES:
+            self.fail("many", most=MAX_VOTES)
         if not all(0 < pk <= MAX_ID for pk in ids):
             self.fail("ids")
         return ids
@@ -77,37 +77,37 @@ class ProductIdsField(serializers.Field[tuple[int, ...], str, str, Any]):
 
 
 CROP = (
-    "The part of the photo to look for: x,y,width,height in fractions of the upright picture, "
+    "The part of the photo to search for: x,y,width,height as fractions of the upright picture, "
     "such as 0.1,0.2,0.5,0.5."
 )
 
 
 class OptionsSerializer(serializers.Serializer[Options]):
-    """What can be asked for beside the picture."""
+    """The options of a search."""
 
     threshold = FiniteFloatField(
         min_value=0,
         max_value=1,
         default=DEFAULTS.threshold,
-        help_text="The least score that counts as found, from 0 to 1.",
+        help_text="The lowest score that counts as a match, from 0 to 1.",
     )
     limit = serializers.IntegerField(
         min_value=1,
         max_value=MAX_LIMIT,
         default=DEFAULTS.limit,
-        help_text="How many products a page has.",
+        help_text="The number of products per page.",
     )
     page = serializers.IntegerField(
         min_value=1,
         max_value=MAX_PAGE,
         default=DEFAULTS.page,
-        help_text="Which page, from 1; beyond the last one it is empty.",
+        help_text="The number of the page, from 1; pages beyond the last one are empty.",
     )
     category = serializers.ListField(
         child=serializers.CharField(max_length=100),
         max_length=100,
         default=list,
-        help_text="Only products of this category, by name; repeat it for more.",
+        help_text="Only products of the category with this name; repeat it for several.",
     )
     min_price = serializers.DecimalField(
         10,
@@ -125,20 +125,20 @@ class OptionsSerializer(serializers.Serializer[Options]):
         max_value=MAX_PRICE,
         required=False,
         allow_null=True,
-        help_text="Only products that cost this at the most, such as 49.90.",
+        help_text="Only products that cost at most this, such as 49.90.",
     )
     ordering = serializers.ChoiceField(
         ("-score", "price", "-price"),
         default=DEFAULTS.ordering,
-        help_text="The best first, the cheapest first, or the dearest first.",
+        help_text="The best, the cheapest, or the most expensive first.",
     )
     more = ProductIdsField(
         default=(),
-        help_text="Ids of products that the search moves to, 20 at most, such as 12,15.",
+        help_text="Ids of at most 20 products that the search moves towards, such as 12,15.",
     )
     less = ProductIdsField(
         default=(),
-        help_text="Ids of products that the search moves away from, 20 at most, such as 7.",
+        help_text="Ids of at most 20 products that the search moves away from, such as 7.",
     )
 
     def asked(self, **fields: Any) -> SearchRequest:
@@ -161,7 +161,7 @@ class OptionsSerializer(serializers.Serializer[Options]):
 
 
 class SearchSerializer(OptionsSerializer):
-    """A search: exactly one of `file`, `image_url` and `product`, and the options."""
+    """A new search: exactly one of `file`, `image_url` and `product`, and the options."""
 
     file = serializers.FileField(
         required=False, help_text="The photo as an upload: multipart/form-data."
@@ -173,7 +173,7 @@ class SearchSerializer(OptionsSerializer):
         min_value=1,
         max_value=MAX_ID,
         required=False,
-        help_text="The id of a product whose look-alikes are wanted.",
+        help_text="The id of a product, to find what looks like it.",
     )
     crop = CropField(required=False, help_text=CROP)
 
@@ -187,27 +187,27 @@ class SearchSerializer(OptionsSerializer):
 
 
 class QuerySerializer(OptionsSerializer):
-    """A search asked again, by the id that its answer had."""
+    """A search repeated by the id that its answer had."""
 
     query = serializers.CharField(
         max_length=64,
-        help_text="The id that the answer had, good for an hour, or product- and a product's id. "
-        "It stands for the whole photo: say `crop`, `more` and `less` again.",
+        help_text="The query's id in an earlier answer, valid for an hour, or product- and a "
+        "product's id. It stands for the whole photo: repeat `crop`, `more` and `less`.",
     )
     crop = CropField(required=False, help_text=CROP)
 
 
 class MatchSerializer(serializers.Serializer[Match]):
-    """A product that was found."""
+    """A product that matches."""
 
-    id = serializers.IntegerField(source="product.id", help_text="The product's number here.")
+    id = serializers.IntegerField(source="product.id", help_text="The product's id.")
     sku = serializers.CharField(source="product.sku", help_text="The shop's own key.")
-    name = serializers.CharField(source="product.name", help_text="What shoppers read.")
-    category = serializers.CharField(source="product.category.name", help_text="By name.")
-    price = serializers.FloatField(source="product.price", help_text="What it costs.")
+    name = serializers.CharField(source="product.name", help_text="The name that shoppers see.")
+    category = serializers.CharField(source="product.category.name", help_text="Its name.")
+    price = serializers.FloatField(source="product.price", help_text="Its price.")
     currency = serializers.CharField(source="product.currency", help_text="ISO 4217, such as EUR.")
     image_src = serializers.URLField(
-        source="image.url", help_text="Its picture most like the query."
+        source="image.url", help_text="Its picture that is most like the query."
     )
     url = serializers.URLField(source="product.get_absolute_url", help_text="Its page here.")
     score = serializers.SerializerMethodField(
@@ -216,7 +216,7 @@ class MatchSerializer(serializers.Serializer[Match]):
     match = serializers.ChoiceField(
         WORDS,
         source="band",
-        help_text="The score in words, by limits that are found for this catalog: see the index.",
+        help_text="The score in words; `index.bands` has the limits, which fit this catalog.",
     )
 
     def get_score(self, match: Match) -> float:
@@ -224,10 +224,10 @@ class MatchSerializer(serializers.Serializer[Match]):
 
 
 class QueryFactsSerializer(serializers.Serializer[Query]):
-    """What was asked."""
+    """The query."""
 
     id = serializers.CharField(
-        help_text="Ask again with it, for an hour; of the whole photo, or of the product."
+        help_text="Repeats the search for an hour; it stands for the whole photo or the product."
     )
     embedder = serializers.CharField(help_text="The network and a hash of its weights.")
     crop = serializers.ListField(
@@ -235,12 +235,12 @@ class QueryFactsSerializer(serializers.Serializer[Query]):
         min_length=4,
         max_length=4,
         allow_null=True,
-        help_text="The part of the photo that was looked for, [x, y, width, height] in fractions "
+        help_text="The part of the photo that was searched for, [x, y, width, height] as fractions "
         "of the upright picture; null for all of it.",
     )
     more = serializers.ListField(
         child=serializers.IntegerField(),
-        help_text="Ids of the products that the search was moved to.",
+        help_text="Ids of the products that the search was moved towards.",
     )
     less = serializers.ListField(
         child=serializers.IntegerField(),
@@ -249,67 +249,67 @@ class QueryFactsSerializer(serializers.Serializer[Query]):
 
 
 class CategoryCountSerializer(serializers.Serializer[CategoryCount]):
-    """How many products of a category were found."""
+    """A category and its number of matches."""
 
-    name = serializers.CharField(help_text="The category.")
-    count = serializers.IntegerField(help_text="How many of its products were found.")
+    name = serializers.CharField(help_text="The name of the category.")
+    count = serializers.IntegerField(help_text="The number of its products that match.")
 
 
 class PriceRangeSerializer(serializers.Serializer[Facets]):
-    """What the found products cost."""
+    """The prices of the matches."""
 
     min = serializers.FloatField(
-        source="min_price", allow_null=True, help_text="The least; null where nothing was found."
+        source="min_price", allow_null=True, help_text="The lowest; null if nothing matches."
     )
     max = serializers.FloatField(
-        source="max_price", allow_null=True, help_text="The most; null where nothing was found."
+        source="max_price", allow_null=True, help_text="The highest; null if nothing matches."
     )
 
 
 class FacetsSerializer(serializers.Serializer[Facets]):
-    """What there is to choose from: each facet leaves its own filter aside."""
+    """What can be filtered by. Each facet ignores its own filter."""
 
     category = CategoryCountSerializer(
-        source="categories", many=True, help_text="The categories of what was found, by name."
+        source="categories", many=True, help_text="The categories of the matches, by name."
     )
-    price = PriceRangeSerializer(source="*", help_text="What it costs.")
+    price = PriceRangeSerializer(source="*", help_text="The prices of the matches.")
 
 
 class BandSerializer(serializers.Serializer[Band]):
-    """A word for scores."""
+    """A word for a range of scores."""
 
-    name = serializers.CharField(help_text="The word, as matches have it.")
+    name = serializers.CharField(help_text="The word, as in `match`.")
     least = serializers.FloatField(
-        allow_null=True, help_text="The score from which on it holds; null for the lowest."
+        allow_null=True, help_text="The lowest score with this word; null for the last."
     )
 
 
 class IndexFactsSerializer(serializers.Serializer[Answer]):
-    """What was searched."""
+    """The index that was searched."""
 
-    products = serializers.IntegerField(help_text="How many products search knows.")
-    generation = serializers.IntegerField(help_text="Another number after every change.")
+    products = serializers.IntegerField(help_text="The number of products in the index.")
+    generation = serializers.IntegerField(help_text="A number that changes with the index.")
     bands = BandSerializer(source="bands.all", many=True, help_text="Words for scores, best first.")
 
 
 class TimingsSerializer(serializers.Serializer[Answer]):
-    """How long it took, in milliseconds."""
+    """Times in milliseconds."""
 
-    decode = serializers.FloatField(source="query.decode_ms", help_text="Reading the photo.")
+    decode = serializers.FloatField(source="query.decode_ms", help_text="Decoding the photo.")
     embed = serializers.FloatField(source="query.embed_ms", help_text="Computing its vector.")
     rank = serializers.FloatField(source="rank_ms", help_text="Finding the nearest products.")
-    total = serializers.FloatField(read_only=True, default=0.0, help_text="All of it.")
+    total = serializers.FloatField(read_only=True, default=0.0, help_text="The whole request.")
 
 
 class AnswerSerializer(serializers.Serializer[Answer]):
-    """An answer. `nearest` has products only where `results` has none."""
+    """The answer to a search. `nearest` is empty unless `results` is."""
 
     results = MatchSerializer(
-        source="matches", many=True, help_text="The products found, in the order asked for."
+        source="matches", many=True, help_text="The matches of this page, in the requested order."
     )
-    count = serializers.IntegerField(help_text="How many were found on all pages.")
-    nearest = MatchSerializer(many=True, help_text="The closest below the threshold.")
-    query = QueryFactsSerializer(help_text="What was asked.")
-    facets = FacetsSerializer(help_text="What there is to choose from.")
-    index = IndexFactsSerializer(source="*", help_text="What was searched.")
-    timings_ms = TimingsSerializer(source="*", help_text="How long it took, in milliseconds.")
+    count = serializers.IntegerField(help_text="The number of matches on all pages.")
+    nearest = MatchSerializer(many=True, help_text="The best below the threshold.")
+    query = QueryFactsSerializer(help_text="The query.")
+    facets = FacetsSerializer(help_text="What can be filtered by.")
+    index = IndexFactsSerializer(source="*", help_text="The index that was searched.")
+    timings_ms = TimingsSerializer(source="*", help_text="Times in milliseconds.")

@@ -66,12 +66,12 @@ def test_thumbs_move_every_kind_of_search(
     ("ids", "sentence"),
     [
         ("1000000", "There is no product 1000000 that can be searched."),
-        ("9999999999999999999", "ids of products with commas"),
-        ("0", "ids of products with commas"),
-        ("-1", "ids of products with commas"),
-        ("1,", "ids of products with commas"),
-        ("mug", "ids of products with commas"),
-        ("\u0661", "ids of products with commas"),
+        ("9999999999999999999", "ids of products separated by commas"),
+        ("0", "ids of products separated by commas"),
+        ("-1", "ids of products separated by commas"),
+        ("1,", "ids of products separated by commas"),
+        ("mug", "ids of products separated by commas"),
+        ("\u0661", "ids of products separated by commas"),
         (",".join(map(str, range(1, 22))), "at most 20 products"),
     ],
 )
