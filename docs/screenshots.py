@@ -79,7 +79,7 @@ def explained(page: Page) -> None:
 def mapped(page: Page) -> None:
     """The map, with one product told of."""
     visit(page, "/map/")
-    page.locator("#map-canvas").press("ArrowRight")
+    page.locator("#map-view").press("ArrowRight")
     page.locator("#map-tip").wait_for()
 
 

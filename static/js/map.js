@@ -1,120 +1,233 @@
-// @ts-check
-/**
- * The map of the catalog. Whoever can't use it has the same products as a plain list, which the
- * page links to.
- */
+/** The map of the catalog. The page also links to a plain list of the same products. */
 
-import { byId } from "./dom.js";
-import { Camera } from "./map-camera.js";
-import { Drawing } from "./map-drawing.js";
-import { listen } from "./map-hands.js";
-import { mark } from "./map-marks.js";
-import { Points } from "./map-points.js";
-import { Products } from "./map-products.js";
-import { Tip } from "./map-tip.js";
+import { byId, copyOf } from "./dom.js";
+import { drawMark, marksLayer } from "./map-marks.js";
+import { getProducts } from "./map-products.js";
 
-const map = byId("map", HTMLElement);
-const canvas = byId("map-canvas", HTMLCanvasElement);
+const FILLED = 0.88; // share of the frame's sides that the whole map fills at zoom level 0
+const MARGIN = (1 / FILLED - 1) / 2; // around it; coordinates on the map are 0 to 1
+const CLOSEST = 9; // zoom level
+const PICTURES = 60; // the most products that are shown as pictures
+const [MOUSE, FINGER] = [14, 26]; // pixels around a pointer within which a product is meant
+const PATIENCE = 300; // milliseconds to move the mouse from a product to the tip
+const ARROWS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+const ZOOMS = { "+": 1, "=": 1, "-": -1, 0: -CLOSEST }; // levels by key; the buttons name keys
+
+const section = byId("map", HTMLElement);
+const frame = byId("map-view", HTMLElement);
 const categories = byId("map-categories", HTMLFormElement);
-const list = byId("map-list", HTMLAnchorElement);
 const status = byId("map-status", HTMLElement);
+const tip = byId("map-tip", HTMLAnchorElement);
+const [picture, title, facts] = tip.children;
+const written = (number, digits = 0) =>
+  number.toLocaleString(document.documentElement.lang, { minimumFractionDigits: digits });
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** The map, or a sentence why there is none. */
-async function load() {
-  status.textContent = status.dataset.waiting ?? "";
-  try {
-    const response = await fetch(map.dataset.points ?? "");
-    if (response.ok) return await response.json();
-    return status.dataset[response.status === 503 ? "none" : "unreachable"] ?? "";
-  } catch {
-    return status.dataset.unreachable ?? "";
-  }
-}
+/** Show an answer of `/api/map/`. */
+function start({ points, categories: names, ...counts }) {
+  section.hidden = false;
+  const [ids, x, y, kinds] = [0, 1, 2, 3].map((part) => points.map((point) => point[part]));
+  const shown = names.map(() => true);
+  const pictures = new Map(); // Leaflet markers by product
+  let chosen = -1; // the product of the tip
+  let radius = 0; // pixels from a product's place to the edge of its mark or picture
+  let [zoomTarget, update, hiding, pointer] = [null, 0, 0, "mouse"];
 
-function show(/** @type {import("./map-points.js").Answer} */ answer) {
-  map.hidden = false;
-  const camera = new Camera();
-  const points = new Points(answer);
-  const products = new Products(map.dataset.products ?? "", redraw);
-  const drawing = new Drawing(canvas, points, products);
-  const tip = new Tip(camera, points, products, redraw);
-  let waiting = 0;
+  const stretched = () =>
+    L.transformation(frame.clientWidth * FILLED, 0, frame.clientHeight * FILLED, 0);
+  const pixelOf = (i) => map.latLngToContainerPoint([y[i], x[i]]);
+  const markerOf = (icon, zIndexOffset) => // only to be looked at
+    L.marker([0, 0], { icon, zIndexOffset, alt: "", interactive: false, keyboard: false });
+  const roomFor = (count) => Math.sqrt((frame.clientWidth * frame.clientHeight) / (count || 1));
+  const markRadius = (level) =>
+    Math.min(9, Math.max(2.5, Math.round(roomFor(ids.length) * 2 ** (level / 2) * 0.3) / 2));
 
-  function redraw() {
-    waiting ||= requestAnimationFrame(() => {
-      waiting = 0;
-      drawing.draw(camera, tip.product);
-      tip.place();
-    });
-  }
+  const crs = { ...L.CRS.Simple, transformation: stretched() };
+  const map = L.map(frame, {
+    crs, center: [0.5, 0.5], zoom: 0, minZoom: 0, maxZoom: CLOSEST, bounceAtZoomLimits: false,
+    maxBounds: [[-MARGIN, -MARGIN], [1 + MARGIN, 1 + MARGIN]], maxBoundsViscosity: 1,
+    keyboard: false, boxZoom: false, doubleClickZoom: false, // arrows go from product to product
+    zoomControl: false, attributionControl: false, fadeAnimation: false, inertia: !still.matches,
+  });
+  const marks = marksLayer({ x, y, kinds, shown, markRadius, tileSize: 512 }).addTo(map);
+  const ring = markerOf(L.divIcon({ className: "map-ring", iconSize: null }), 2e6);
 
   function resize() {
-    camera.resize(canvas.clientWidth, canvas.clientHeight);
-    canvas.width = Math.round(camera.width * devicePixelRatio);
-    canvas.height = Math.round(camera.height * devicePixelRatio);
-    drawing.forget();
-    redraw();
+    const center = map.getCenter();
+    crs.transformation = stretched();
+    map.invalidateSize({ pan: false }).setView(center, map.getZoom(), { reset: true });
   }
 
-  function recolour() {
-    drawing.forget();
-    for (const [kind, each] of categories.querySelectorAll("canvas").entries())
-      each.replaceWith(swatch(kind));
-    redraw();
+  /** The shown product nearest to a pixel, or of the lowest cost below a limit; -1 if none is. */
+  function nearest(pixel, limit = Infinity, cost = Math.hypot) {
+    const { lat, lng } = map.containerPointToLatLng(pixel);
+    const { x: across, y: down } = map.project([1, 1]);
+    let [found, least] = [-1, limit];
+    for (let i = 0; i < ids.length; i++) {
+      const each = shown[kinds[i]] ? cost((x[i] - lng) * across, (y[i] - lat) * down) : Infinity;
+      if (each < least) [found, least] = [i, each];
+    }
+    return found;
   }
 
-  function choose() {
-    points.chosen = new Set(new FormData(categories).getAll("category"));
-    remember(points.chosen);
-    tip.hide();
-    redraw();
+  /** Choose the next product in a direction; the first is the one in the middle of the frame. */
+  async function step([right, down]) {
+    const half = map.getSize().divideBy(2);
+    const next = chosen < 0 ? nearest(half) : nearest(pixelOf(chosen), Infinity, (dx, dy) => {
+      const [ahead, aside] = [dx * right + dy * down, Math.abs(dx * down) + Math.abs(dy * right)];
+      return ahead > 0 && aside <= ahead ? ahead + 2 * aside : Infinity;
+    });
+    if (next < 0) return;
+    const padding = L.point(Math.min(80, half.x / 2), Math.min(80, half.y / 2));
+    map.panInside([y[next], x[next]], { padding, animate: false });
+    await choose(next);
+    if (next === chosen) status.textContent = `${title.textContent}, ${facts.textContent}`;
   }
 
-  offer(answer.categories);
-  categories.addEventListener("input", choose);
-  categories.addEventListener("submit", (event) => event.preventDefault());
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
-  new ResizeObserver(resize).observe(canvas);
-  listen(canvas, camera, points, tip, redraw);
-  choose();
-}
-
-/** A box for each category, ticked where the address names it. */
-function offer(/** @type {string[]} */ names) {
-  const chosen = new URLSearchParams(location.search).getAll("category");
-  for (const [kind, name] of names.entries()) {
-    const chip = Object.assign(document.createElement("label"), { className: "chip" });
-    const box = document.createElement("input");
-    Object.assign(box, { type: "checkbox", name: "category", value: name });
-    box.checked = chosen.includes(name);
-    chip.append(box, swatch(kind), name);
-    categories.append(chip);
+  /** Zoom by levels around the chosen product or the middle, also while Leaflet is zooming. */
+  function zoom(levels) {
+    const target = Math.min(Math.max((zoomTarget ?? map.getZoom()) + levels, 0), CLOSEST);
+    zoomTarget = target === map.getZoom() ? null : target;
+    const around = chosen < 0 ? map.getCenter() : [y[chosen], x[chosen]];
+    if (target) map.setZoomAround(around, target, { animate: !still.matches });
+    else map.setView([0.5, 0.5], 0, { animate: !still.matches });
   }
+
+  /** Show products as pictures where few are seen. */
+  async function showPictures() {
+    if (zoomTarget !== null) return zoom(0); // there were more zoom steps than Leaflet has made
+    const latest = ++update;
+    const bounds = map.getBounds().pad(0.1);
+    const seen = [...ids.keys()].filter((i) => shown[kinds[i]] && bounds.contains([y[i], x[i]]));
+    const few = seen.length <= PICTURES ? seen : [];
+    const side = Math.min(120, Math.max(30, roomFor(few.length) / 2));
+    radius = few.length ? side / 2 : markRadius(map.getZoom());
+    frame.style.setProperty("--picture", `${side}px`);
+    frame.style.setProperty("--ring", `${2 * radius + 8}px`);
+    placeTip();
+    for (const [i, marker] of pictures)
+      if (!few.includes(i) && pictures.delete(i)) marker.remove();
+    const products = await getProducts(few.map((i) => ids[i]));
+    for (const [n, i] of latest === update ? few.entries() : []) {
+      const iconUrl = products[n]?.image_src;
+      if (!iconUrl || pictures.has(i)) continue;
+      const icon = L.icon({ iconUrl, className: "map-picture" });
+      pictures.set(i, markerOf(icon, i === chosen ? 1e6 : 0).setLatLng([y[i], x[i]]).addTo(map));
+    }
+  }
+
+  /** Show the tip and a ring for a product; -1 hides them. */
+  async function choose(i) {
+    clearTimeout(hiding);
+    if (i === chosen) return;
+    pictures.get(chosen)?.setZIndexOffset(0);
+    pictures.get(i)?.setZIndexOffset(1e6); // above the other pictures
+    chosen = i;
+    tip.hidden = true;
+    if (i < 0) return ring.remove();
+    ring.setLatLng([y[i], x[i]]).addTo(map);
+    const [product] = await getProducts([ids[i]]);
+    if (!product || chosen !== i) return;
+    Object.assign(picture, { hidden: !product.image_src, src: product.image_src ?? "" });
+    title.textContent = product.name;
+    facts.textContent = `${product.category} · ${written(product.price, 2)} ${product.currency}`;
+    Object.assign(tip, { href: product.url, hidden: false });
+    placeTip();
+  }
+
+  /** Put the tip above its product, or below where there is no room; hide it outside the frame. */
+  function placeTip() {
+    if (tip.hidden) return;
+    const [size, pixel, gap] = [map.getSize(), pixelOf(chosen), radius + 12];
+    if (!L.bounds([0, 0], size).contains(pixel)) return choose(-1);
+    const left = Math.min(size.x - tip.offsetWidth, pixel.x - tip.offsetWidth / 2);
+    const above = pixel.y - gap - tip.offsetHeight;
+    tip.style.left = `${Math.max(0, left)}px`;
+    tip.style.top = `${above > 0 ? above : pixel.y + gap}px`;
+  }
+
+  function leave({ pointerType }) {
+    if (pointerType === "touch") return; // a finger leaves whenever it is lifted
+    clearTimeout(hiding);
+    hiding = setTimeout(choose, PATIENCE, -1);
+  }
+
+  function press(event) {
+    const arrow = ARROWS[event.key];
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (arrow && event.shiftKey)
+      map.panBy([80 * arrow[0], 80 * arrow[1]], { animate: !still.matches });
+    else if (arrow) step(arrow);
+    else if (event.key in ZOOMS) zoom(ZOOMS[event.key]);
+    else if (event.key === "Enter" && chosen >= 0) open(chosen);
+    else if (event.key === "Escape") choose(-1);
+    else return;
+    event.preventDefault();
+  }
+
+  function point(event) {
+    if (event.pointerType === "touch" || map.dragging.moving()) return;
+    const found = nearest(map.mouseEventToContainerPoint(event), Math.max(MOUSE, 1.2 * radius));
+    frame.classList.toggle("pointing", found >= 0);
+    if (found >= 0) choose(found);
+    else leave(event);
+  }
+
+  /** A click opens a product. A tap only shows the tip, which is a link: fingers cannot hover. */
+  function click({ containerPoint }) {
+    const reach = pointer === "touch" ? FINGER : MOUSE;
+    const found = nearest(containerPoint, Math.max(reach, 1.2 * radius));
+    choose(found);
+    if (found >= 0 && pointer !== "touch") open(found);
+  }
+
+  async function open(i) {
+    const [product] = await getProducts([ids[i]]);
+    if (product) location.assign(product.url);
+  }
+
+  /** A box for each category, ticked where the address names it. */
+  function offerCategories() {
+    const ticked = new URLSearchParams(location.search).getAll("category");
+    categories.replaceChildren(...names.map((value, kind) => {
+      const chip = copyOf("map-category").firstElementChild;
+      Object.assign(chip.firstElementChild, { value, checked: ticked.includes(value) });
+      const swatch = { className: "map-swatch", ariaHidden: "true" };
+      chip.append(Object.assign(drawMark(section, kind, 6), swatch), value);
+      return chip;
+    }));
+    showCategories();
+  }
+
+  /** Show the ticked categories, or all, and name them in the addresses of the map and the list. */
+  function showCategories() {
+    const ticked = new FormData(categories).getAll("category");
+    const options = new URLSearchParams(ticked.map((name) => ["category", name]));
+    history.replaceState(null, "", ticked.length ? `?${options}` : location.pathname);
+    const listed = ticked.length === 1 ? `?list=1&${options}` : "?list=1"; // one category or all
+    byId("map-list", HTMLAnchorElement).search = listed;
+    names.forEach((name, kind) => (shown[kind] = !ticked.length || ticked.includes(name)));
+    choose(-1);
+    marks.redraw();
+    showPictures();
+  }
+
+  offerCategories();
+  status.textContent = status.dataset.shown
+    .replace("{shown}", written(counts.shown)).replace("{total}", written(counts.total));
+  map.on({ click, move: placeTip, moveend: showPictures });
+  L.DomEvent.on(frame, { keydown: press, pointermove: point, pointerleave: leave, blur: leave });
+  L.DomEvent.on(frame, "pointerdown", (event) => (pointer = event.pointerType));
+  L.DomEvent.on(tip, { pointerleave: leave, pointerenter: () => clearTimeout(hiding) });
+  L.DomEvent.on(categories, { input: showCategories, submit: L.DomEvent.preventDefault });
+  for (const button of section.querySelectorAll("[data-key]"))
+    button.addEventListener("click", () => zoom(ZOOMS[button.dataset.key]));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", offerCategories);
+  new ResizeObserver(resize).observe(frame);
 }
 
-function swatch(/** @type {number} */ kind) {
-  const canvas = mark(map, kind, 6);
-  canvas.className = "map-swatch";
-  canvas.setAttribute("aria-hidden", "true");
-  return canvas;
-}
-
-/** Have the choice in the address; the list can show one category or all. */
-function remember(/** @type {Set<FormDataEntryValue>} */ chosen) {
-  const options = new URLSearchParams([...chosen].map((name) => ["category", String(name)]));
-  history.replaceState(null, "", chosen.size ? `?${options}` : location.pathname);
-  list.search = `?list=1${chosen.size === 1 ? `&${options}` : ""}`;
-}
-
-function counted(/** @type {import("./map-points.js").Answer} */ { shown, total }) {
-  const count = (/** @type {number} */ number) => number.toLocaleString(document.documentElement.lang);
-  const text = status.dataset.shown ?? "";
-  return text.replace("{shown}", count(shown)).replace("{total}", count(total));
-}
-
-const answer = await load();
-if (typeof answer === "string") status.textContent = answer;
-else {
-  show(answer);
-  status.textContent = counted(answer);
-}
+status.textContent = status.dataset.waiting;
+const loading = [fetch(section.dataset.points), import("../vendor/leaflet/leaflet.js")];
+const [response] = await Promise.all(loading).catch(() => []);
+if (response?.ok) start(await response.json());
+else status.textContent = status.dataset[response?.status === 503 ? "none" : "unreachable"];

@@ -97,7 +97,7 @@ def test_map_has_no_fault(examine: Examine, page: Page, shop: Product) -> None:
     draw_all()
     page.goto("/map/")
     expect(page.locator("#map-status")).to_contain_text("products are on the map.")
-    page.locator("#map-canvas").press("ArrowRight")
+    page.locator("#map-view").press("ArrowRight")
     expect(page.locator("#map-tip")).to_be_visible()
     examine()
 
