@@ -28,8 +28,8 @@ Picture = Callable[..., bytes]
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
-look = Embedder._look
-features: dict[tuple[str, bytes], NDArray[np.float32]] = {}  # by embedder and square
+computed_features = Embedder.features
+known_features: dict[tuple[str, bytes], NDArray[np.float32]] = {}  # by embedder and square
 
 
 @pytest.fixture(autouse=True)
@@ -61,13 +61,13 @@ def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def _looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real network sees each square once: hundreds of tests show it the same few."""
 
-    def look_once(embedder: Embedder, square: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def features(embedder: Embedder, square: NDArray[np.uint8]) -> NDArray[np.float32]:
         key = embedder.identity, sha256(square).digest()
-        if key not in features:
-            features[key] = look(embedder, square)
-        return features[key]
+        if key not in known_features:
+            known_features[key] = computed_features(embedder, square)
+        return known_features[key]
 
-    monkeypatch.setattr(Embedder, "_look", look_once)
+    monkeypatch.setattr(Embedder, "features", features)
 
 
 @pytest.fixture(scope="session")

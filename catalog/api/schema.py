@@ -6,12 +6,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
+from catalog.models import MAX_ID
+
 Endpoint = tuple[str, str, str, Any]  # path, its regex, method, view
 Schema = dict[str, Any]
 
 ID = OpenApiParameter(
     "id",
-    {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
+    {"type": "integer", "minimum": 1, "maximum": MAX_ID},
     OpenApiParameter.PATH,
     description="The product's number on this site.",
 )

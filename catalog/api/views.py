@@ -29,7 +29,7 @@ from catalog.api.serializers import (
     UpsertSerializer,
 )
 from catalog.importers.writer import CREATED, FAILED, ProductWriter, Values, WriteResult
-from catalog.models import Category, Product
+from catalog.models import MAX_ID, Category, Product
 from catalog.tasks import batched_messages
 
 WRITE_ERRORS = errors(400, 401, 403, 409, 413, 415, 503)
@@ -121,7 +121,7 @@ class ListSerializer(serializers.Serializer[Any]):
         help_text="Only products of this category, by name; repeat it for more.",
     )
     id = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
+        child=serializers.IntegerField(min_value=1, max_value=MAX_ID),
         max_length=Pages.max_page_size,
         default=list,
         help_text="Only the product with this number; repeat it for more.",

@@ -1,6 +1,6 @@
 """Embedders: pretrained networks that turn a picture into a unit vector.
 
-A new network is a module with a `NETWORK` and one line in `EMBEDDERS`.
+A new network is a module with a `NETWORK`, and one line in `EMBEDDERS`.
 """
 
 import threading
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 __all__ = ["EMBEDDERS", "EmbedderUnavailable", "Network", "get_embedder", "get_network"]
 
-# name -> module, imported on first use
+# By name, the module, which is imported on first use.
 EMBEDDERS = {
     "mobilenet_v2": "catalog.embedders.mobilenet_v2",
     "efficientnet_lite0": "catalog.embedders.efficientnet_lite0",
 }
 
-_loading = threading.Lock()  # so that a process holds one copy of a network
+_loading = threading.Lock()  # so that two threads do not load the same network
 
 
 def get_network(name: str) -> Network:
-    """The network that `name` stands for in EMBEDDERS. Raises EmbedderUnavailable."""
+    """The network of this name in EMBEDDERS. Raises EmbedderUnavailable."""
     if name not in EMBEDDERS:
         known = ", ".join(EMBEDDERS)
         raise EmbedderUnavailable(f"There is no embedder {name!r}. EMBEDDER can be: {known}.")
@@ -38,7 +38,7 @@ def get_network(name: str) -> Network:
 def get_embedder(name: str, model_dir: Path) -> "Embedder":
     """The prepared embedder of this name or identity, loaded once. Raises EmbedderUnavailable."""
     if name.split("-")[0] not in EMBEDDERS:
-        get_network(name)
+        get_network(name)  # raises
     with _loading:
         return _load(name, model_dir)
 
@@ -47,8 +47,11 @@ def get_embedder(name: str, model_dir: Path) -> "Embedder":
 def _load(name: str, model_dir: Path) -> "Embedder":
     from catalog.embedders.runtime import Embedder
 
+    identity = (model_dir / name).resolve().name  # an embedder's name is a link to its identity
+    if identity != name and (model_dir / identity).exists():
+        return _load(identity, model_dir)  # so that asking by either loads the network once
     folder, manifest = prepared(model_dir, name)
     try:
         return Embedder(folder, manifest)
-    except (RuntimeError, ValueError) as error:  # what OpenVINO raises for a graph it can't read
+    except (RuntimeError, ValueError) as error:  # OpenVINO raises these for a graph it can't read
         raise damaged(name) from error

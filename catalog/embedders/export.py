@@ -1,9 +1,10 @@
-"""Builds a network in TensorFlow, once, and stores the compiled form that serving loads."""
+"""Builds a network in TensorFlow once, and stores the compiled form that serving loads."""
 
 import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,31 +29,38 @@ MIN_COSINE = 0.99999
 
 
 class ExportFailed(Exception):
-    """The stored form does not compute what TensorFlow computes."""
+    """The stored network does not compute what TensorFlow computes."""
 
 
 def export(
     network: Network, model_dir: Path, weights: Path | None, report: Callable[[str], None]
 ) -> Manifest:
-    """Build, convert, check and store a network; returns what was stored.
+    """Build, convert, check and store a network. Returns what is stored.
 
-    Does nothing where that was done with the same weights file. Raises WeightsUnavailable or
-    ExportFailed, and then nothing has changed on disk.
+    Does nothing if that was done before with the same weights file. Raises WeightsUnavailable or
+    ExportFailed; nothing has then changed on disk.
     """
-    source = _source(weights)
-    done = _already(network, model_dir)
-    if done is not None and done.source == source:
-        return done
+    try:
+        source = "default" if weights is None else sha256(weights)
+    except OSError as error:
+        raise WeightsUnavailable(f"{weights} can't be read: {error.strerror}.") from error
+    with suppress(EmbedderUnavailable):
+        stored = prepared(model_dir, network.name)[1]
+        if stored.source == source:
+            return stored
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # announced on stderr otherwise
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # otherwise it writes about it to stderr
     report("importing TensorFlow")
-    import tensorflow  # noqa: F401, the conversion needs it imported before Keras
+    import tensorflow  # noqa: F401, the conversion needs it to be imported before Keras
 
     report("building the network")
     model = network.build(weights)
     if model.output_shape != (None, network.dim):
         raise ExportFailed(f"The network gives {model.output_shape}, not {network.dim} numbers.")
-    identity = _identity(network, model)
+    digest = hashlib.sha256(f"{PREPROCESSING}, {network.input_size}, {network.dim}".encode())
+    for array in model.get_weights():
+        digest.update(np.ascontiguousarray(array, "<f4").tobytes())
+    identity = f"{network.name}-{digest.hexdigest()[:8]}"
     manifest = Manifest(
         network.name, identity, network.dim, network.input_size, PREPROCESSING, source
     )
@@ -67,33 +75,10 @@ def export(
     return manifest
 
 
-def _source(weights: Path | None) -> str:
-    if weights is None:
-        return "default"
-    try:
-        return sha256(weights)
-    except OSError as error:
-        raise WeightsUnavailable(f"{weights} can't be read: {error.strerror}.") from error
-
-
-def _already(network: Network, model_dir: Path) -> Manifest | None:
-    try:
-        return prepared(model_dir, network.name)[1]
-    except EmbedderUnavailable:
-        return None
-
-
-def _identity(network: Network, model: "keras.Model") -> str:
-    digest = hashlib.sha256(f"{PREPROCESSING}, {network.input_size}, {network.dim}".encode())
-    for array in model.get_weights():
-        digest.update(np.ascontiguousarray(array, "<f4").tobytes())
-    return f"{network.name}-{digest.hexdigest()[:8]}"
-
-
 def _convert(model: "keras.Model", graph: Path) -> None:
     from catalog.embedders.runtime import openvino
 
-    # By way of a SavedModel: handing over the Keras object makes Keras warn about its inputs.
+    # Through a SavedModel: given the Keras object itself, Keras warns about its inputs.
     with tempfile.TemporaryDirectory() as folder:
         model.export(folder, verbose=False)
         converted = openvino.convert_model(folder)
@@ -112,7 +97,7 @@ def _check(model: "keras.Model", graph: Path, size: int) -> None:
 
 
 def known_picture(size: int) -> NDArray[np.uint8]:
-    """A picture (size, size, 3) that is the same everywhere: waves that differ by channel."""
+    """A picture (size, size, 3) that is the same on every machine: waves, different by channel."""
     y, x = np.mgrid[0:size, 0:size] / size
     waves = [np.sin(2 * np.pi * (k * x + (4 - k) * y)) * np.cos(9 * x * y) for k in (1, 2, 3)]
     return (127.5 * (1 + np.stack(waves, axis=-1))).astype(np.uint8)

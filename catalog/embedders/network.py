@@ -1,4 +1,4 @@
-"""What a module of this package says of its network."""
+"""What each network's module in this package provides."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 
 class WeightsUnavailable(Exception):
-    """The pretrained weights are neither here nor to be had; the message says why."""
+    """The pretrained weights can't be found or downloaded; the message says why."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A pretrained network: `build(weights)` makes it in TensorFlow, from a file or its default.
+    """A pretrained network. `build(weights)` makes it in TensorFlow, from a file or the default.
 
-    The built network takes uint8 pictures (n, input_size, input_size, 3) and gives float32
-    features (n, dim). Only `download_model` builds; serving loads what it stored.
+    The built network takes uint8 pictures (n, input_size, input_size, 3) and returns float32
+    features (n, dim). Only `download_model` builds networks; serving loads what it stored.
     """
 
     name: str

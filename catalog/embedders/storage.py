@@ -1,7 +1,7 @@
-"""Prepared networks on disk: one folder for each identity, and a link from the embedder's name.
+"""Prepared networks on disk: a folder for each identity, and a link from the embedder's name.
 
-A folder appears whole or not at all, and the link moves in one step, so that a process always
-opens either the old network or the new one.
+Folders appear and links move in one step, so that a process always opens the old network or the
+new one.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ MANIFEST = "manifest.json"
 
 
 class EmbedderUnavailable(Exception):
-    """The embedder is unknown, or not prepared, or damaged; the message names what mends it."""
+    """The embedder is unknown, not prepared or damaged; the message says what to do about it."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is known of a prepared network without opening it."""
+    """What is known about a prepared network without opening it."""
 
     name: str
     identity: str  # name and a hash over weights, preprocessing and dimension
@@ -40,32 +40,34 @@ class Manifest:
 def prepared(model_dir: Path, name: str) -> tuple[Path, Manifest]:
     """The intact folder and manifest of an embedder by name or identity.
 
-    Raises EmbedderUnavailable, also where a file is missing or not the one that was stored.
+    Raises EmbedderUnavailable, also if a file is missing or differs from what was stored.
     """
     folder = model_dir / name
     try:
         manifest = Manifest(**json.loads((folder / MANIFEST).read_text()))
         intact = all(sha256(folder / file) == digest for file, digest in manifest.sha256.items())
     except FileNotFoundError as error:
-        raise EmbedderUnavailable(f"The embedder {name} is not prepared. {_mend(name)}") from error
+        raise EmbedderUnavailable(
+            f"The embedder {name} is not prepared. {_remedy(name)}"
+        ) from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise damaged(name) from error
     if not intact or manifest.sha256.keys() != {GRAPH, WEIGHTS}:
         raise damaged(name)
     if manifest.preprocessing != PREPROCESSING:
         raise EmbedderUnavailable(
-            f"The embedder {name} was prepared for other preprocessing. {_mend(name)}"
+            f"The embedder {name} was prepared for other preprocessing. {_remedy(name)}"
         )
     return folder, manifest
 
 
 def damaged(name: str) -> EmbedderUnavailable:
-    """What to raise where the stored network can't be used."""
-    return EmbedderUnavailable(f"The embedder {name} is damaged. {_mend(name)}")
+    """The error for a stored network that can't be used."""
+    return EmbedderUnavailable(f"The embedder {name} is damaged. {_remedy(name)}")
 
 
 def store(model_dir: Path, manifest: Manifest, save: Callable[[Path], None]) -> None:
-    """Have `save(folder)` write the network's files aside, then put the folder in its place."""
+    """Let `save(folder)` write the network's files aside, then move the folder into place."""
     model_dir.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=".new-", dir=model_dir))
     try:
@@ -73,20 +75,15 @@ def store(model_dir: Path, manifest: Manifest, save: Callable[[Path], None]) -> 
         digests = {file: sha256(aside / file) for file in (GRAPH, WEIGHTS)}
         contents = asdict(replace(manifest, sha256=digests))
         (aside / MANIFEST).write_text(json.dumps(contents, indent=2))
-        aside.chmod(0o755)  # mkdtemp's is for one user alone
-        _publish(aside, model_dir, manifest)
+        aside.chmod(0o755)  # mkdtemp admits only its own user
+        try:
+            prepared(model_dir, manifest.identity)
+        except EmbedderUnavailable:
+            shutil.rmtree(model_dir / manifest.identity, ignore_errors=True)
+            aside.rename(model_dir / manifest.identity)
+        replace_link(model_dir / manifest.name, manifest.identity)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def _publish(aside: Path, model_dir: Path, manifest: Manifest) -> None:
-    folder = model_dir / manifest.identity
-    try:
-        prepared(model_dir, manifest.identity)
-    except EmbedderUnavailable:
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.rename(folder)
-    replace_link(model_dir / manifest.name, manifest.identity)
 
 
 def sha256(path: Path) -> str:
@@ -95,5 +92,5 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _mend(name: str) -> str:
+def _remedy(name: str) -> str:
     return f"Run: python manage.py download_model --embedder {name.split('-')[0]}"

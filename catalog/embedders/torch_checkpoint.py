@@ -1,6 +1,6 @@
-"""Reads the tensors of a PyTorch checkpoint in the old (pre-zip) format without PyTorch.
+"""Reads the tensors of a PyTorch checkpoint in the old (pre-zip) format, without PyTorch.
 
-A pickle can run any code; this reader admits only the four names such a file needs.
+A pickle can run any code; this reader admits only the four names that such a file needs.
 Format: https://github.com/pytorch/pytorch/blob/v1.5.0/torch/serialization.py, `_legacy_save`.
 """
 
@@ -22,7 +22,7 @@ class InvalidCheckpoint(Exception):
 
 
 class _Storage:
-    """The flat numbers behind one or more tensors; they follow the pickle in the file."""
+    """The flat numbers of one or more tensors; in the file they come after the pickle."""
 
     def __init__(self, dtype: str, size: int) -> None:
         self.values: NDArray[Any] = np.zeros(size, dtype)
@@ -66,23 +66,19 @@ class _CheckpointUnpickler(pickle.Unpickler):
 
 
 def read_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
-    """The tensors by name, each a new array in C order. Raises InvalidCheckpoint."""
+    """The tensors by name, each as a new array in C order. Raises InvalidCheckpoint."""
     with path.open("rb") as file:
         try:
-            return _read(file)
+            magic, protocol, _system = (_CheckpointUnpickler(file).load() for _ in range(3))
+            if (magic, protocol) != (MAGIC_NUMBER, PROTOCOL_VERSION):
+                raise InvalidCheckpoint("The file is not a PyTorch checkpoint in the old format.")
+            unpickler = _CheckpointUnpickler(file)
+            tensors = unpickler.load()
+            for key in _CheckpointUnpickler(file).load():
+                _fill(unpickler.storages[key], file)
+            return {name: tensor() for name, tensor in tensors.items()}
         except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError) as error:
             raise InvalidCheckpoint(f"{path.name} is not a PyTorch checkpoint: {error}") from error
-
-
-def _read(file: IO[bytes]) -> dict[str, NDArray[Any]]:
-    magic, protocol, _system = (_CheckpointUnpickler(file).load() for _ in range(3))
-    if (magic, protocol) != (MAGIC_NUMBER, PROTOCOL_VERSION):
-        raise InvalidCheckpoint("The file is not a PyTorch checkpoint in the old format.")
-    unpickler = _CheckpointUnpickler(file)
-    tensors = unpickler.load()
-    for key in _CheckpointUnpickler(file).load():
-        _fill(unpickler.storages[key], file)
-    return {name: tensor() for name, tensor in tensors.items()}
 
 
 def _fill(storage: _Storage, file: IO[bytes]) -> None:

@@ -18,12 +18,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from catalog.models import Product
+from catalog.models import MAX_ID, Product
 from search.doctor.findings import count
 from search.doctor.merging import Merged, NotMerged, merge, mergeable
 from search.doctor.models import Finding, Kind, State, Subject
 
-MAX_ID = 2**63 - 1
 PER_PAGE = 20
 MAX_SHOWN = 6  # products of a finding, in the list
 

@@ -14,8 +14,7 @@ import numpy as np
 from django.utils.crypto import salted_hmac
 from numpy.typing import NDArray
 
-from catalog.embedders.margins import within_margins
-from catalog.embedders.preprocessing import to_pixels
+from catalog.embedders.preprocessing import to_pixels, within_margins
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
 from catalog.pictures.fields import image_limits

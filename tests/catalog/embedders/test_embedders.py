@@ -147,3 +147,8 @@ def test_refuses_a_damaged_network(
         (folder / "manifest.json").write_text("{")
     with pytest.raises(EmbedderUnavailable, match=r"Run: python manage\.py download_model"):
         get_embedder(embedder.name, tmp_path)
+
+
+def test_is_loaded_once_by_name_and_by_identity(embedder: Embedder, model_dir: Path) -> None:
+    assert get_embedder(embedder.identity, model_dir) is embedder
+    assert get_embedder(embedder.name, model_dir) is embedder

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from catalog.embedders.margins import Box, within_margins
+from catalog.embedders.preprocessing import Box, within_margins
 from catalog.embedders.runtime import Embedder
 from tests.conftest import FIXTURES
 
