@@ -79,7 +79,10 @@ class SearchThrottle(BaseThrottle):
     sentence = gettext_lazy("You have searched very often just now.")
 
     def allow_request(self, request: HttpRequest | Request, view: Any = None) -> bool:
-        """Count a request and return True. Raises TooOften, whose sentence DRF has no place for."""
+        """Count a request; return True or raise TooOften.
+
+        Returning False, as DRF's throttles do, would answer with DRF's sentence instead of ours.
+        """
         rate = rate_of(getattr(settings, self.setting))
         if rate is None:
             return True

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * The box on the query picture. Draw one, move it, or pull its corners, with a mouse or a finger;
- * with the keyboard the arrows move it, with Shift they change its size, and Escape takes it away.
+ * with the keyboard, arrows move it, Shift and arrows change its size, and Escape removes it.
  */
 
 import { boxOf, hit, lay } from "./dom.js";

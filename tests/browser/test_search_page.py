@@ -139,7 +139,7 @@ def test_second_search_ends_the_first(page: Page, shop: Shop) -> None:
     page.on("requestfailed", lambda request: ended.append(request.method))
     with page.expect_request(lambda request: request.method == "POST"):
         page.set_input_files("#file", SNEAKER)
-    expect(page.locator("#busy")).to_have_text("Looking for what looks like it…")
+    expect(page.locator("#busy")).to_have_text("Searching for similar products…")
     expect(page.locator("#results")).to_have_attribute("aria-busy", "true")
     page.set_input_files("#file", SHIRT)
     expect(first(page)).to_have_text("Breton Long Sleeve, Navy")

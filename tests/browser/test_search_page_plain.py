@@ -64,7 +64,7 @@ def test_starts_from_a_demo_photo_and_steers_by_links(page: Page, shop: Shop) ->
     expect(page.locator(".found .card-name").first).to_have_text("Court Sneaker, Chalk")
     page.locator(f"#less-{shop['11'].pk}").click()
     expect(page.locator(".steered")).to_contain_text("Court Sneaker, Chalk")
-    page.get_by_text("Take all back").click()
+    page.get_by_text("Undo all").click()
     expect(page.locator(".steered li")).to_have_count(0)
     page.goto(page.url + "&crop=0,0,0.5,0.5")
     page.get_by_role("link", name="Whole photo").click()

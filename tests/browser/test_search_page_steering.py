@@ -199,7 +199,7 @@ def test_votes_move_the_search_and_can_be_taken_back(page: Page, shop: Shop) -> 
     assert address(page)["less"] == [str(shop["12"].pk)]
     page.locator(".steered .chip").first.click()
     expect(page.locator(".steered li")).to_have_count(2)
-    page.get_by_text("Take all back").click()
+    page.get_by_text("Undo all").click()
     expect(page.locator(".steered li")).to_have_count(0)
     page.go_back()
     expect(page.locator(".steered li")).to_have_count(2)

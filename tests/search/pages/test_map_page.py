@@ -29,7 +29,7 @@ def test_lists_one_category_alone(client: Client, make_product: MakeProduct) -> 
     html = client.get("/map/", {"list": 1, "category": "Shoes"}).content.decode()
     assert boot.get_absolute_url() in html
     assert "Vase" not in html
-    assert "No product fits." in client.get("/map/?list=1&category=Hats").content.decode()
+    assert "No product matches." in client.get("/map/?list=1&category=Hats").content.decode()
 
 
 @pytest.mark.parametrize("count", [1, LIST_PER_PAGE + 1])
