@@ -6,10 +6,8 @@ PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$p && break; done),false)
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
-# A file's tests stay in one process, with what they have in common. Beside each other they run in
-# no more processes than there are cores; what measures time runs alone afterwards.
-TOGETHER := $(BIN)/pytest -rs -m "not alone" --numprocesses logical --maxprocesses 4 --dist loadfile
-ALONE := $(BIN)/pytest -rs -m alone
+# The tests of a file share servers and databases, so a file stays in one process.
+TESTS := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test test-postgres lint format bench load screenshots
 
@@ -22,15 +20,16 @@ run: .venv/run
 	@MALLOC_MMAP_THRESHOLD_=1048576 exec $(BIN)/gunicorn --config python:visualsearch.gunicorn \
 		--bind 127.0.0.1:$(PORT) --log-level warning
 
+# Threads of NumPy would only take the cores from the other processes.
+test test-postgres: export OPENBLAS_NUM_THREADS = 1
+
 test: .venv/test lint
 	@$(MANAGE) download_model --embedder efficientnet_lite0
-	@$(TOGETHER)
-	@$(ALONE)
+	@$(TESTS)
 
 test-postgres: .venv/test
 	@$(MANAGE) download_model --embedder efficientnet_lite0
-	@$(BIN)/python tests/postgres.py $(TOGETHER)
-	@$(BIN)/python tests/postgres.py $(ALONE)
+	@$(BIN)/python tests/postgres.py $(TESTS)
 
 lint: .venv/test
 	@$(BIN)/ruff check .
@@ -48,6 +47,7 @@ bench: .venv/test
 	@$(BIN)/python benchmarks/embedding.py
 	@$(BIN)/python benchmarks/ranking.py $(PHOTOS)
 	@$(BIN)/python benchmarks/serving.py $(PHOTOS)
+	@$(BIN)/python benchmarks/pages.py
 	@$(BIN)/python tests/postgres.py $(BIN)/python benchmarks/pgvector.py $(PHOTOS)
 
 load: .venv/test

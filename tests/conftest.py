@@ -1,5 +1,7 @@
 """Fixtures for all tests: a real network, a storage of their own, and an index without delay."""
 
+import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from io import BytesIO
@@ -21,6 +23,10 @@ from catalog.embedders.runtime import Embedder
 from catalog.models import Category, Product
 from search.bands import read_bands
 from search.engines import load_engine
+from tests.tools import TOOLS
+
+# The packages whose tests mostly wait start first, so that none of them is left over at the end.
+FIRST = {"pipeline": 0, "server": 1, "browser": 2}
 
 MakeProduct = Callable[..., Product]
 Messages = list[tuple[str, str, list[int]]]  # task, model, ids of rows
@@ -30,6 +36,32 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 computed_features = Embedder.features
 known_features: dict[tuple[str, bytes], NDArray[np.float32]] = {}  # by embedder and square
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores, for many tests wait for other processes."""
+    return min((os.cpu_count() or 1) + 1, 5)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: FIRST.get(item.path.parent.name, len(FIRST)))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what was left out for want of a program, and how to get it."""
+    skipped = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.getreports("skipped")
+    )
+    missing = [tool for tool in TOOLS if skipped[tool.missing]]
+    if missing:
+        terminalreporter.section("left out")
+    for tool in missing:
+        count = skipped[tool.missing]
+        terminalreporter.write_line(
+            f"{tool.missing}: {count} test{'s were' if count > 1 else ' was'} left out. "
+            f"On Debian: apt install {tool.package}"
+        )
 
 
 @pytest.fixture(autouse=True)

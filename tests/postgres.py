@@ -98,4 +98,7 @@ def _wait(server: "subprocess.Popen[bytes]", folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except NoPostgres as error:
+        sys.exit(str(error))

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from django.test import Client
 from prometheus_client import REGISTRY
 
 from tests.conftest import MakeProduct, Picture
+from tests.tools import SYSTEMD
 from visualsearch.prometheus import Shop
 
 ROOT = Path(__file__).parent.parent
@@ -20,7 +20,6 @@ DEPLOY = ROOT / "docs" / "deploy"
 DASHBOARD = DEPLOY / "grafana" / "visualsearch.json"
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_count", "_sum")}
-ANALYZE = shutil.which("systemd-analyze")
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 
@@ -72,12 +71,10 @@ def test_dashboard_has_a_place_for_each_panel() -> None:
 
 
 def test_units_are_understood_by_systemd(tmp_path: Path) -> None:
-    if ANALYZE is None:
-        pytest.skip("NOT TESTED: the units. There is no systemd-analyze: install Debian's systemd.")
     for unit in UNITS:  # it wants to see the programs they start
         text = re.sub(r"/opt/visualsearch/.venv/bin/\w+", "/usr/bin/env", unit.read_text())
         (tmp_path / unit.name).write_text(text)
-    command = [ANALYZE, "verify", *map(str, tmp_path.iterdir())]
+    command = [SYSTEMD.path(), "verify", *map(str, tmp_path.iterdir())]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert (checked.returncode, checked.stderr) == (0, "")
 

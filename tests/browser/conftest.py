@@ -1,10 +1,7 @@
 """A real browser before the live server, and a witness of whatever goes wrong in it."""
 
-import os
 import threading
 from collections.abc import Iterator
-from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -14,27 +11,27 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.witness import Witness
+from tests.tools import CHROMIUM
+from tests.waiting import PATIENCE, until
 
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 FLAGS = (
     *("--no-sandbox", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run"),
 )
-PATIENCE = 30_000  # milliseconds: other tests use this machine, too
+MILLISECONDS = 1000 * PATIENCE
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium, without a window."""
-    if not CHROMIUM.exists():
-        pytest.skip("NOT TESTED: the pages. There is no Chromium: install Debian's package.")
+    chromium = CHROMIUM.path()
     # Playwright runs an event loop in this thread, in which Django refuses its database, and has
     # another connection: one that is left open would keep the database from being removed.
     connection.close()
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        expect.set_options(timeout=PATIENCE)
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        expect.set_options(timeout=MILLISECONDS)
+        yield playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         connection.close()
 
 
@@ -48,16 +45,17 @@ def device() -> dict[str, Any]:
 def _answered(transactional_db: None) -> Iterator[None]:
     """Nothing is being answered any more when the database is emptied: it would be locked."""
     yield
-    deadline = monotonic() + 10
-    while any("process_request_thread" in thread.name for thread in threading.enumerate()):
-        assert monotonic() < deadline, "the live server does not come to an end"
-        sleep(0.01)
+    until(
+        lambda: [thread.name for thread in threading.enumerate()],
+        lambda names: not any("process_request_thread" in name for name in names),
+    )
 
 
 @pytest.fixture
 def context(browser: Browser, live_server: Any, device: dict[str, Any]) -> Iterator[BrowserContext]:
     """A browser that was never here before; what it is told to open is on the live server."""
     with browser.new_context(base_url=live_server.url, **device) as context:
+        context.set_default_timeout(MILLISECONDS)
         yield context
 
 

@@ -13,15 +13,15 @@ import pytest
 
 from tests.databases import new_database
 from tests.pipeline import clerk
-from tests.pipeline.processes import REDIS, ROOT, Broker, enter
+from tests.pipeline.processes import ROOT, Broker, enter
 from tests.pipeline.shop import Shop
+from tests.tools import REDIS
 
 
 @pytest.fixture(scope="session")
 def opened_shop(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Shop]:
     """The shop, whose clerk has come to work."""
-    if REDIS is None:
-        pytest.skip("NOT TESTED: the pipeline. There is no redis-server: install Debian's package.")
+    REDIS.path()
     folder = tmp_path_factory.mktemp("shop")
     with new_database() as url, Broker(folder / "redis.log") as broker:
         environment = os.environ | {

@@ -1,7 +1,6 @@
 """The processes a shop consists of, as real ones: a broker and its workers."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,11 +10,10 @@ from pathlib import Path
 import django
 import redis
 
+from tests.tools import REDIS
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
-# The development packages bring a server where they can; otherwise it is the system's.
-REDIS = shutil.which("redis-server", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 
 def enter(environment: dict[str, str]) -> None:
@@ -43,7 +41,7 @@ class Broker:
         self.stop()
 
     def start(self) -> None:
-        command = [str(REDIS), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        command = [str(REDIS.found), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         with self._log.open("a") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
         until(self._answers)

@@ -10,7 +10,8 @@ import pytest
 
 from tests.conftest import jpeg
 from tests.databases import new_database
-from tests.server.servers import NGINX, ROOT, Gunicorn, Nginx
+from tests.server.servers import ROOT, Gunicorn, Nginx
+from tests.tools import NGINX
 
 PRODUCTS = 6
 
@@ -61,8 +62,7 @@ def nginx(
     environment: dict[str, str], folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Nginx]:
     """nginx, with a gunicorn of its own behind it."""
-    if NGINX is None:
-        pytest.skip("NOT TESTED: nginx. There is none: install Debian's package nginx-light.")
+    NGINX.path()  # before gunicorn is started in vain
     behind = {"NUM_PROXIES": "1", "FETCH_RATE": "2/min"}
     gunicorn = Gunicorn(environment | behind, folder / "behind.log")
     server = Nginx(tmp_path_factory.mktemp("nginx"), folder / "media", gunicorn.port)

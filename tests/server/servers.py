@@ -2,7 +2,6 @@
 
 import os
 import resource
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,10 +13,10 @@ from typing import NamedTuple
 
 import requests
 
+from tests.tools import NGINX
 from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
-NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 HEAD = "POST /api/search/ HTTP/1.1\r\nHost: localhost\r\n"
 FORM = "Content-Type: multipart/form-data; boundary=b\r\n"
 
@@ -118,7 +117,7 @@ class Nginx(Server):
         conf.write_text(text)
         # Workers of another user could not read what pytest keeps in its folders.
         options = f"daemon off; pid {folder}/pid; {'user root;' * (os.geteuid() == 0)}"
-        self.start([str(NGINX), "-c", str(conf), "-g", options], dict(os.environ))
+        self.start([NGINX.path(), "-c", str(conf), "-g", options], dict(os.environ))
 
 
 def answer_of(response: requests.Response) -> Answer:

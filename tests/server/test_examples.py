@@ -1,6 +1,5 @@
 """The examples in the docs, run as they stand against a real server."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,18 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.server.servers import ROOT, Gunicorn
+from tests.tools import NODE
 from tests.waiting import PATIENCE
 
-NODE = shutil.which("node")
-PROGRAMS = {"search.py": sys.executable, "search.js": NODE}
 
-
-@pytest.fixture(params=PROGRAMS)
+@pytest.fixture(params=["search.py", "search.js"])
 def command(request: pytest.FixtureRequest) -> list[str]:
     """An example with the program that runs it."""
-    if PROGRAMS[request.param] is None:
-        pytest.skip("NOT TESTED: search.js. There is no Node: install Debian's package nodejs.")
-    return [str(PROGRAMS[request.param]), str(ROOT / "docs" / "examples" / request.param)]
+    program = sys.executable if request.param == "search.py" else NODE.path()
+    return [program, str(ROOT / "docs" / "examples" / request.param)]
 
 
 def test_finds_products_and_the_cheapest(

@@ -5,7 +5,6 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import which
 
 import pytest
 
@@ -24,6 +23,7 @@ from tests.catalog.local_servers import (
     refusal_of,
     running_servers,
 )
+from tests.tools import OPENSSL
 
 TOO_MANY = "This address is redirected more than 3 times."
 
@@ -228,15 +228,15 @@ def test_allows_an_ipv6_address_in_brackets(internet: Internet) -> None:
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     path = tmp_path / "shop.pem"
-    command = (
-        f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -out {path} -keyout {path} -subj /CN=a "
+    options = (
+        f"req -x509 -newkey rsa:2048 -nodes -days 2 -out {path} -keyout {path} -subj /CN=a "
         "-addext subjectAltName=DNS:shop.test -addext keyUsage=digitalSignature,keyCertSign"
     )
-    subprocess.run(command.split(), check=True, capture_output=True)  # noqa: S603
+    command = [OPENSSL.path(), *options.split()]
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603
     return path
 
 
-@pytest.mark.skipif(which("openssl") is None, reason="openssl makes the certificate")
 def test_holds_certificates_to_the_name_asked_for(
     serve: Serve, internet: Internet, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,31 @@
+"""What the pages of the demo shop weigh. `benchmarks/pages.py` measures how fast they are."""
+
+from typing import Any
+
+from django.core.management import call_command
+from playwright.sync_api import Browser, expect
+
+from tests.browser.witness import Witness
+
+LIGHT = 300_000  # bytes, not counting pictures of products
+PAGES = ["/", "/products/", "/products/11/", "/?query=product-11&threshold=0.5"]
+PAGES += ["/map/", "/map/?list=1"]
+
+WEIGHT = """() => performance.getEntries()
+    .filter(({ name }) => !new URL(name, location).pathname.startsWith("/media/"))
+    .reduce((sum, { transferSize = 0 }) => sum + transferSize, 0)"""
+
+
+def test_pages_are_light(browser: Browser, live_server: Any, transactional_db: None) -> None:
+    # The first product of a new database has the number 1.
+    call_command("flush", interactive=False, reset_sequences=True)
+    call_command("load_demo")
+    weights = {}
+    for path in PAGES:
+        with browser.new_context(base_url=live_server.url) as context:  # its cache is empty
+            witness, page = Witness(context), context.new_page()
+            page.goto(path, wait_until="load")
+            expect(page.locator("main")).to_be_visible()
+            weights[path] = page.evaluate(WEIGHT)
+            assert witness.heard == []
+    assert all(1000 < weight < LIGHT for weight in weights.values()), weights
