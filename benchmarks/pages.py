@@ -18,8 +18,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from report import machine, write_section
 from shop import clerks, manage, new_shop, serve
 
-from tests.browser import maps
-
 PHONE = {"width": 390, "height": 844}
 # Lighthouse's phone: a quarter of this machine's speed on a slow 4G network.
 SLOWER = 4
@@ -111,10 +109,11 @@ def slider(browser: Browser, base: str) -> float:
 def draw_large_map() -> None:
     """Give the shop ten thousand more products and a map of them; called in the shop."""
     from catalog.models import Product
+    from tests.browser.maps import draw_many
 
     image = Product.objects.earliest("pk").image.name
     Product.objects.all().delete()
-    maps.draw_many(10_000, image)
+    draw_many(10_000, image)
 
 
 def frames(browser: Browser, base: str) -> list[float]:
