@@ -124,7 +124,7 @@ def frames(browser: Browser, base: str) -> list[float]:
         expect(page.locator("#map-status")).to_have_text(
             "10,000 of 10,000 products are on the map.", timeout=60_000
         )
-        page.locator("#map-canvas").hover()
+        page.locator("#map-view").hover()
         page.evaluate(FRAMES)
         page.mouse.down()
         for step in range(60):
