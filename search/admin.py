@@ -1,6 +1,5 @@
 """Adds to the catalog's admin what search knows: notices, findings and the staff pages."""
 
-from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -8,7 +7,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from catalog.admin import ProductAdmin
-from catalog.models import EmbeddedPicture, Product
+from catalog.models import Product
 from search.doctor.notices import notices
 
 admin.site.index_template = "admin/search/index.html"
@@ -28,9 +27,9 @@ class SearchedProductAdmin(ProductAdmin):
         for formset in formsets:
             changed = (row for row, names in formset.changed_objects if "image" in names)
             pictures += [*formset.new_objects, *changed]
-        transaction.on_commit(partial(_tell, request, pictures), robust=True)
 
+        def tell() -> None:
+            for notice in notices(pictures):
+                messages.warning(request, notice)
 
-def _tell(request: HttpRequest, pictures: list[EmbeddedPicture]) -> None:
-    for notice in notices(pictures):
-        messages.warning(request, notice)
+        transaction.on_commit(tell, robust=True)

@@ -23,11 +23,10 @@ from catalog.importers.rows import sentence
 class ExportForm(SelectableFieldsExportForm):  # type: ignore[misc]
     """The form without the checkbox for all fields, which would need an inline script."""
 
-    def _create_boolean_fields(self, resource: Any, index: int) -> Any:
-        names = super()._create_boolean_fields(resource, index)
-        for name in names:
-            self.fields[name].initial_field = False
-        return names
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for field in self.fields.values():
+            field.initial_field = False
 
 
 class ProductFiles(ImportExportMixin):  # type: ignore[misc]

@@ -1,7 +1,6 @@
 """Parsers of request bodies: as UTF-8, up to a size, with the client's errors as 400."""
 
 import json
-from collections.abc import Mapping
 from io import BytesIO
 from typing import IO, Any
 
@@ -17,26 +16,16 @@ MAX_BYTES = 2**20
 class BoundedFormParser(FormParser):
     """A form without files, of bounded size; Django itself bounds forms with files."""
 
-    def parse(
-        self,
-        stream: IO[Any],
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
-        return super().parse(_bounded(stream, MAX_BYTES), media_type, parser_context)
+    def parse(self, stream: IO[Any], *args: Any, **options: Any) -> Any:
+        return super().parse(_bounded(stream, MAX_BYTES), *args, **options)
 
 
 class UploadParser(MultiPartParser):
     """A form with files; malformed headers that make Django fail are the client's error."""
 
-    def parse(
-        self,
-        stream: IO[Any],
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def parse(self, stream: IO[Any], *args: Any, **options: Any) -> Any:
         try:
-            return super().parse(stream, media_type, parser_context)
+            return super().parse(stream, *args, **options)
         except TypeError as error:  # a header parameter given twice, in parts: x*1=a; x*=b
             raise ParseError("The upload can't be read.") from error
 
@@ -49,15 +38,10 @@ class BoundedJSONParser(JSONParser):
 
     max_bytes = MAX_BYTES
 
-    def parse(
-        self,
-        stream: IO[Any],
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def parse(self, stream: IO[Any], *args: Any, **options: Any) -> Any:
         bounded = _bounded(stream, self.max_bytes)
         try:
-            data = super().parse(bounded, media_type, parser_context)
+            data = super().parse(bounded, *args, **options)
             json.dumps(data, ensure_ascii=False).encode()
         except RecursionError as error:
             raise ParseError("The JSON is nested too deeply.") from error

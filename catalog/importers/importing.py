@@ -111,7 +111,14 @@ def _import_chunk(
     if left:
         with transaction.atomic(), batched_messages():
             writer = ProductWriter(row.sku for row in left)
-            results |= {row.line: _write(writer, row) for row in left}
+            for row in left:
+                try:
+                    result = writer.upsert(row.values)
+                except NotStored as error:
+                    results[row.line] = RowResult(row.line, FAILED, f"image_url: {error}")
+                else:
+                    reason = sentence(ValidationError(dict(result.errors)))
+                    results[row.line] = RowResult(row.line, result.status, reason)
     return [results[row.line] for row in rows]
 
 
@@ -134,12 +141,3 @@ def _fetch_missing(products: Iterable[Product]) -> None:
         rows.filter(embedding_status=EmbeddingStatus.FAILED).make_pending()
         for product in waiting:
             hand_to_workers(product)
-
-
-def _write(writer: ProductWriter, row: Row) -> RowResult:
-    try:
-        result = writer.upsert(row.values)
-    except NotStored as error:
-        return RowResult(row.line, FAILED, f"image_url: {error}")
-    reason = sentence(ValidationError(dict(result.errors))) if result.errors else ""
-    return RowResult(row.line, result.status, reason)

@@ -73,8 +73,17 @@ def read_csv(path: Path, on_read: Callable[[int, int], object] | None = None) ->
                 continue
             if on_read:
                 on_read(position(), size)
-            if cells:  # an empty line is no row
-                yield _row(reader.line_num, header, cells)
+            if not cells:  # an empty line is no row
+                continue
+            if len(cells) != len(header):
+                problem = f"The row has {len(cells)} values, but the header has {len(header)}."
+                yield Row(reader.line_num, error=problem)
+                continue
+            try:
+                row = Row(reader.line_num, read_values(dict(zip(header, cells, strict=True))))
+            except ValidationError as error:
+                row = Row(reader.line_num, error=sentence(error))
+            yield row
 
 
 def check_header(cells: Sequence[object]) -> list[str]:
@@ -171,16 +180,6 @@ def escape_formula(text: str) -> str:
     gets one more, so that `text_of` restores every text.
     """
     return f"'{text}" if FORMULA.match(text) else text
-
-
-def _row(line: int, header: list[str], cells: list[str]) -> Row:
-    if len(cells) != len(header):
-        error = f"The row has {len(cells)} values, but the header has {len(header)}."
-        return Row(line, error=error)
-    try:
-        return Row(line, read_values(dict(zip(header, cells, strict=True))))
-    except ValidationError as error:
-        return Row(line, error=sentence(error))
 
 
 def _price(text: str) -> Decimal:

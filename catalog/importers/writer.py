@@ -142,15 +142,17 @@ class ProductWriter:
 
 def differing(product: Product, values: Values) -> dict[str, Any]:
     """Those of the values that an existing product does not have."""
-    return {name: value for name, value in values.items() if _differs(product, name, value)}
-
-
-def _differs(product: Product, name: str, value: Any) -> bool:
-    if name == "category":
-        return bool(product.category.name != value)
-    if name != "image":
-        return bool(getattr(product, name) != value)
-    if not isinstance(value, NewPicture):
-        return bool(product.image)
-    same = product.image_source_digest == value.source_digest
-    return not (same and product.image.is_stored())
+    changes = {}
+    for name, value in values.items():
+        if name == "category":
+            is_same = product.category.name == value
+        elif name != "image":
+            is_same = getattr(product, name) == value
+        elif isinstance(value, NewPicture):
+            is_same_file = product.image_source_digest == value.source_digest
+            is_same = is_same_file and product.image.is_stored()
+        else:
+            is_same = not product.image
+        if not is_same:
+            changes[name] = value
+    return changes
