@@ -1,4 +1,4 @@
-"""A copy of the catalog, made while the shop goes on."""
+"""Copies the catalog while the shop is in use."""
 
 import shutil
 import sqlite3
@@ -12,24 +12,25 @@ from catalog.files import replace_file
 
 
 class NotCopied(Exception):
-    """The catalog can't be copied by this; the message says what can."""
+    """This database can't be copied here; the message says how to copy it."""
 
 
 def back_up(folder: Path) -> None:
-    """Copy the database and the pictures that the folder lacks. Raises NotCopied, OSError.
+    """Copy the database, and the pictures that the folder lacks. Raises NotCopied, OSError.
 
-    Pictures are copied before and after: one that is removed meanwhile, and one that is added, are
-    then there for the rows that had them. A picture never changes under its name.
+    Pictures are copied before and after the database: the copied rows may have pictures that were
+    removed or added meanwhile. A picture never changes under its name.
     """
     if connection.vendor != "sqlite":
         raise NotCopied("This copies SQLite. For PostgreSQL use pg_dump: docs/operations.md.")
     folder.mkdir(parents=True, exist_ok=True)
-    _copy_pictures(folder / "media")
+    copy_pictures(folder / "media")
     copy_database(folder / "db.sqlite3")
-    _copy_pictures(folder / "media")
+    copy_pictures(folder / "media")
 
 
-def _copy_pictures(folder: Path) -> None:
+def copy_pictures(folder: Path) -> None:
+    """Copy the files of the media folder that `folder` lacks."""
     media = Path(settings.MEDIA_ROOT)
     for file in media.rglob("*"):
         copy = folder / file.relative_to(media)

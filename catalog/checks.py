@@ -1,8 +1,9 @@
-"""System checks for our own settings: what is wrong, and what mends it."""
+"""System checks of the catalog's settings: what is wrong, and how to correct it."""
 
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,20 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from catalog.embedders import EMBEDDERS
 from catalog.pictures.gate import ImageLimits
 
-# As `catalog.fetching` compares it: a name or an address (IPv6 in brackets), and a port.
+# As `catalog.fetching` compares it: a name or an address (IPv6 in brackets), and perhaps a port.
 HOST = re.compile(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE)
-# A stored picture must pass its own gate again. Beyond the most, Pillow takes it for a bomb.
-MEGABYTES = (5, 100)
-MEGAPIXELS = (2, 89)
+# The lowest limits let a stored picture pass the gate again. Above the highest one, Pillow takes
+# a picture for a decompression bomb.
+BOUNDS = {"MAX_IMAGE_MB": (5, 100), "MAX_IMAGE_MEGAPIXELS": (2, 89)}
 
 
-def _embedder() -> str:
+def check_embedder() -> str:
     if settings.EMBEDDER in EMBEDDERS:
         return ""
     return f"EMBEDDER is {settings.EMBEDDER!r}. It can be: {', '.join(EMBEDDERS)}."
 
 
-def _fetch_allowed_hosts() -> str:
+def check_hosts() -> str:
     strange = [name for name in settings.FETCH_ALLOWED_HOSTS if not HOST.fullmatch(name)]
     if not strange:
         return ""
@@ -36,13 +37,13 @@ def _fetch_allowed_hosts() -> str:
     )
 
 
-def _default_currency() -> str:
+def check_currency() -> str:
     if re.fullmatch(r"[A-Z]{3}", settings.DEFAULT_CURRENCY):
         return ""
     return f"DEFAULT_CURRENCY is {settings.DEFAULT_CURRENCY!r}. Use three capitals, such as EUR."
 
 
-def _folders() -> str:
+def check_folders() -> str:
     for name in ("VAR_DIR", "MEDIA_ROOT"):
         folder = Path(getattr(settings, name))
         writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
@@ -51,15 +52,12 @@ def _folders() -> str:
     return ""
 
 
-def _max_image_mb() -> str:
-    return _bounds("MAX_IMAGE_MB", *MEGABYTES)
+def check_bounds(name: str) -> str:
+    value, (lowest, highest) = getattr(settings, name), BOUNDS[name]
+    return "" if lowest <= value <= highest else f"{name} is {value:g}. Use {lowest} to {highest}."
 
 
-def _max_image_megapixels() -> str:
-    return _bounds("MAX_IMAGE_MEGAPIXELS", *MEGAPIXELS)
-
-
-def _media_storage() -> str:
+def check_media_storage() -> str:
     if not settings.MEDIA_STORAGE:
         return ""
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", settings.MEDIA_STORAGE):
@@ -69,7 +67,7 @@ def _media_storage() -> str:
     return ""
 
 
-def _heif() -> str:
+def check_heif() -> str:
     try:
         ImageLimits(formats=("HEIF",) if settings.HEIF else ())
     except ModuleNotFoundError as error:
@@ -77,38 +75,30 @@ def _heif() -> str:
     return ""
 
 
-def _weights() -> str:
-    weights = settings.MOBILENET_V2_WEIGHTS
-    if weights is None or weights.is_file():
-        return ""
-    return f"MOBILENET_V2_WEIGHTS is {weights}, where there is no file. Correct or unset it."
-
-
-def _bounds(name: str, least: int, most: int) -> str:
-    value = getattr(settings, name)
-    return "" if least <= value <= most else f"{name} is {value:g}. Use {least} to {most}."
-
-
+# By id, a function that returns what is wrong and how to correct it, or "".
 CHECKS: dict[str, Callable[[], str]] = {
-    "catalog.E001": _embedder,
-    "catalog.E002": _fetch_allowed_hosts,
-    "catalog.E003": _default_currency,
-    "catalog.E004": _folders,
-    "catalog.E005": _max_image_mb,
-    "catalog.E006": _max_image_megapixels,
-    "catalog.E007": _heif,
-    "catalog.E008": _media_storage,
+    "catalog.E001": check_embedder,
+    "catalog.E002": check_hosts,
+    "catalog.E003": check_currency,
+    "catalog.E004": check_folders,
+    "catalog.E005": partial(check_bounds, "MAX_IMAGE_MB"),
+    "catalog.E006": partial(check_bounds, "MAX_IMAGE_MEGAPIXELS"),
+    "catalog.E007": check_heif,
+    "catalog.E008": check_media_storage,
 }
 
 
 @register()
 def check_settings(**_: Any) -> list[CheckMessage]:
     """An error for each setting of the catalog that can't be used."""
-    return [Error(sentence, id=name) for name, look in CHECKS.items() if (sentence := look())]
+    return [Error(sentence, id=name) for name, check in CHECKS.items() if (sentence := check())]
 
 
 @register()
 def check_weights(**_: Any) -> list[CheckMessage]:
-    """catalog.W001: the weights file isn't there, which only `download_model` needs."""
-    sentence = _weights()
-    return [Warning(sentence, id="catalog.W001")] if sentence else []
+    """catalog.W001: the weights file is missing, which only `download_model` needs."""
+    weights = settings.MOBILENET_V2_WEIGHTS
+    if weights is None or weights.is_file():
+        return []
+    sentence = f"MOBILENET_V2_WEIGHTS is {weights}, where there is no file. Correct or unset it."
+    return [Warning(sentence, id="catalog.W001")]

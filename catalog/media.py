@@ -1,4 +1,4 @@
-"""Serves stored pictures, and nothing else, where no web server in front does."""
+"""Serves stored pictures, and nothing else, where no web server does it."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 from django.views.static import serve
 
-# The type is fixed by the name, never guessed from what is in the file.
+# The type follows from the name; it is never guessed from the contents.
 TYPES = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
@@ -19,36 +19,31 @@ TYPES = {
     ".gif": "image/gif",
     ".avif": "image/avif",
 }
-# Stored pictures and those put there by hand; nothing hidden, nothing odd, nothing half written.
+# Stored pictures, and pictures that somebody put into the folder; no hidden or incomplete files.
 NAME = re.compile(r"(\w[\w.-]*/)*\w[\w. -]*", re.ASCII)
-LONGEST = 200  # characters, as many as a row has for the name
-CACHE = "public, max-age=31536000, immutable"  # the name is a digest of the contents
-POLICY = "default-src 'none'; sandbox"  # whatever a browser may take it for
+MAX_LENGTH = 200  # characters of a name, as in the database
+CACHE = "public, max-age=31536000, immutable"  # names are digests of the contents
+POLICY = "default-src 'none'; sandbox"  # whatever type a browser takes the file for
 
 
 @require_safe
 def picture(request: HttpRequest, path: str) -> HttpResponseBase:
-    """A picture of the media folder, or of the bucket."""
+    """A picture from the media folder or from the bucket."""
     content_type = TYPES.get(PurePosixPath(path).suffix.lower())
-    if content_type is None or len(path) > LONGEST or not NAME.fullmatch(path):
+    if content_type is None or len(path) > MAX_LENGTH or not NAME.fullmatch(path):
         raise Http404
-    response = _of_bucket(path) if settings.MEDIA_STORAGE else _of_folder(request, path)
+    response: HttpResponseBase
+    if settings.MEDIA_STORAGE:
+        try:
+            response = FileResponse(default_storage.open(path))
+        except FileNotFoundError as error:
+            raise Http404 from error
+    else:
+        file = Path(settings.MEDIA_ROOT).resolve() / path
+        if not file.is_file() or os.path.realpath(file) != str(file):  # a link, folder or pipe
+            raise Http404
+        response = serve(request, path, document_root=str(settings.MEDIA_ROOT))
     response["Content-Type"] = content_type
     response["Cache-Control"] = CACHE
     response["Content-Security-Policy"] = POLICY
     return response
-
-
-def _of_folder(request: HttpRequest, path: str) -> HttpResponseBase:
-    """A file of the media folder itself: no link, no folder, no pipe."""
-    file = Path(settings.MEDIA_ROOT).resolve() / path
-    if not file.is_file() or os.path.realpath(file) != str(file):
-        raise Http404
-    return serve(request, path, document_root=str(settings.MEDIA_ROOT))
-
-
-def _of_bucket(path: str) -> HttpResponseBase:
-    try:
-        return FileResponse(default_storage.open(path))
-    except FileNotFoundError as error:
-        raise Http404 from error

@@ -1,11 +1,11 @@
-"""What the machine refuses, such as a full disk, is told in a sentence by every view."""
+"""Answers requests that the machine can't serve, for example because its disk is full."""
 
 import logging
-from collections.abc import Callable
 
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+from django.utils.deprecation import MiddlewareMixin
 from rest_framework import status
 
 from catalog.api.errors import is_api
@@ -13,25 +13,19 @@ from catalog.pictures.storage import NotStored
 
 logger = logging.getLogger(__name__)
 
-# What a full or read-only disk and a database out of reach raise.
-TROUBLE = (NotStored, OSError, OperationalError)
-OUT_OF_ORDER = "Something this needs is out of order on the server. Please try again later."
-
-View = Callable[[HttpRequest], HttpResponse]
+# A full or read-only disk and an unreachable database raise these.
+MACHINE_ERRORS = (NotStored, OSError, OperationalError)
+OUT_OF_ORDER = "The server has a problem at the moment. Please try again later."
 
 
-class TroubleMiddleware:
-    """Says in a sentence, with status 503, what the disk or the database refused."""
+class TroubleMiddleware(MiddlewareMixin):
+    """Answers with status 503 and a sentence where the disk or the database failed."""
 
-    def __init__(self, get_response: View) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+    async_capable = False
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """The answer to trouble of the machine; of other errors Django tells."""
-        if not isinstance(error, TROUBLE):
+        """The answer to errors of the machine; Django handles all other errors."""
+        if not isinstance(error, MACHINE_ERRORS):
             return None
         logger.exception("A request could not be answered.", exc_info=error)
         sentence = str(error) if isinstance(error, NotStored) else OUT_OF_ORDER

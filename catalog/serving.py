@@ -1,7 +1,8 @@
-"""Which network's vectors are served. It changes in one step, once all pictures have the new ones.
+"""Which embedder's vectors are searched.
 
-The settings name the network that a shop wants; a link in INDEX_DIR names the one it has. They
-differ from the moment EMBEDDER is changed until `build_embeddings` is through.
+The settings name the embedder that the shop wants; a link in INDEX_DIR names the one in use. They
+differ from the moment EMBEDDER is changed until `build_embeddings` has computed all vectors anew,
+and then the link moves in one step.
 """
 
 import logging
@@ -23,11 +24,11 @@ def wanted_embedder() -> Embedder:
 
 
 def serving_embedder() -> Embedder:
-    """The embedder of the vectors that are searched, and of all new ones but a switch's.
+    """The embedder of the vectors that are searched, and of all new ones outside a switch.
 
-    The first that is asked for stays, until `serve` names another. Raises EmbedderUnavailable.
+    The first embedder that is used stays until `serve` names another. Raises EmbedderUnavailable.
     """
-    identity = _served()
+    identity = _linked_identity()
     if identity is not None:
         try:
             return get_embedder(identity, settings.MODEL_DIR)
@@ -39,23 +40,23 @@ def serving_embedder() -> Embedder:
 
 
 def served_identity() -> str:
-    """The identity of the embedder that is served, or before the first search the setting."""
-    return _served() or str(settings.EMBEDDER)
+    """The identity of the embedder in use; before the first search, the name in the settings."""
+    return _linked_identity() or str(settings.EMBEDDER)
 
 
 def serve(identity: str) -> None:
-    """Let every process of this machine search the vectors of this embedder from now on."""
-    link = _link()
-    if _served() == identity:
+    """Make every process of this machine search the vectors of this embedder from now on."""
+    if _linked_identity() == identity:
         return
+    link = _link()
     try:
         link.parent.mkdir(parents=True, exist_ok=True)
         replace_link(link, identity)
-    except OSError:  # then each process follows its settings
-        logger.exception("The network that is served can't be noted in %s.", link.parent)
+    except OSError:  # each process then follows its settings
+        logger.exception("The embedder in use can't be noted in %s.", link.parent)
 
 
-def _served() -> str | None:
+def _linked_identity() -> str | None:
     try:
         return os.readlink(_link())
     except OSError:

@@ -1,4 +1,4 @@
-"""Vectors as the database keeps them: little-endian float32, unit length, 4 * dim bytes."""
+"""Vectors as the database stores them: little-endian float32, unit length, 4 * dim bytes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ class InvalidVector(Exception):
 
 
 def to_bytes(vector: NDArray[np.float32]) -> bytes:
-    """A unit vector (dim,) as stored. Raises InvalidVector for zero, NaN or infinity."""
+    """The bytes of a unit vector (dim,). Raises InvalidVector for zero, NaN or infinity."""
     if not is_unit(vector[np.newaxis])[0]:
         raise InvalidVector("The network gave no usable vector for this picture.")
     return vector.astype("<f4").tobytes()
@@ -28,7 +28,7 @@ def from_bytes(data: bytes | memoryview, dim: int) -> NDArray[np.float32]:
 
 
 def is_unit(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Of each row (n, dim) whether it is finite and of unit length, (n,)."""
+    """True for each row of (n, dim) that is finite and of unit length, as (n,)."""
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.einsum("ij,ij->i", rows, rows)
         close: NDArray[np.bool_] = np.abs(squares - 1) <= UNIT_TOLERANCE

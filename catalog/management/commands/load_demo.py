@@ -11,7 +11,7 @@ DEMO = Path(settings.BASE_DIR) / "fixtures" / "products.csv"
 
 
 class Command(BaseCommand):
-    help = "Import the demo catalog into an empty database, and compute the vectors that lack."
+    help = "Import the demo catalog into an empty database, and compute missing vectors."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not Product.objects.exists():

@@ -7,41 +7,37 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.management.utils import get_random_secret_key
 
 DOTENV = Path(settings.BASE_DIR) / ".env"
-ALWAYS_THERE = "efficientnet_lite0"
+ALWAYS_AVAILABLE = "efficientnet_lite0"  # its weights come with a package
 
 
 class Command(BaseCommand):
-    help = "Make a fresh clone ready: a secret key in .env, the database, and the network."
+    help = "Prepare a fresh clone: a secret key in .env, the database and the network."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not keeps("SECRET_KEY"):
+        if not has_setting("SECRET_KEY"):
             self.stdout.write("Writing a secret key to .env")
-            keep("SECRET_KEY", get_random_secret_key())
+            add_setting("SECRET_KEY", get_random_secret_key())
         self.stdout.write("Preparing the database")
         call_command("migrate", verbosity=0)
         self.stdout.write(f"Preparing the network {settings.EMBEDDER}")
         try:
             call_command("download_model", stdout=self.stdout)
         except CommandError as error:
-            self._fall_back(error)
-
-    def _fall_back(self, error: CommandError) -> None:
-        """Go on with the embedder whose weights are always there, unless another was asked for."""
-        if settings.EMBEDDER_CHOSEN:
-            raise error
-        self.stdout.write(str(error))
-        self.stdout.write(f"Going on with {ALWAYS_THERE}; .env says so from now on.")
-        call_command("download_model", embedder=ALWAYS_THERE, stdout=self.stdout)
-        keep("EMBEDDER", ALWAYS_THERE)
+            if settings.EMBEDDER_CHOSEN:
+                raise
+            self.stdout.write(str(error))
+            self.stdout.write(f"Going on with {ALWAYS_AVAILABLE}; .env says so from now on.")
+            call_command("download_model", embedder=ALWAYS_AVAILABLE, stdout=self.stdout)
+            add_setting("EMBEDDER", ALWAYS_AVAILABLE)
 
 
-def keeps(name: str) -> bool:
-    """Whether .env has the setting."""
+def has_setting(name: str) -> bool:
+    """True if .env has the setting."""
     lines = DOTENV.read_text().splitlines() if DOTENV.exists() else []
     return any(line.startswith(f"{name}=") for line in lines)
 
 
-def keep(name: str, value: str) -> None:
+def add_setting(name: str, value: str) -> None:
     """Add a setting to .env, which only its owner may read."""
     DOTENV.touch(mode=0o600)
     lines = DOTENV.read_text().splitlines()

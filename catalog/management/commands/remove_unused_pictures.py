@@ -8,8 +8,8 @@ from catalog.pictures.references import discard, unused_pictures
 
 class Command(BaseCommand):
     help = (
-        "Remove stored pictures that no product and no photo has, such as transactions that were "
-        "rolled back leave behind. Those of the last hour stay. Safe to repeat."
+        "Remove stored pictures that no product and no photo uses, for example those of rolled "
+        "back transactions. Pictures of the last hour stay. Safe to repeat."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
