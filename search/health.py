@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether it can answer searches."""
+"""Tells whether this process runs, and whether it can answer searches."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,14 +12,14 @@ from catalog.embedding.progress import Queue, measure_queue
 from catalog.serving import serving_embedder
 from search.engines import Status, get_engine
 
-NEEDED = frozenset({"database", "embedder", "index"})  # without them no search is answered
-LATE = timedelta(minutes=2)  # for a picture to wait
-LAGGING = 60.0  # seconds for an index to be behind
+NEEDED = frozenset({"database", "embedder", "index"})  # parts without which no search is answered
+LATE = timedelta(minutes=2)  # a picture that has waited longer is reported
+LAGGING = 60.0  # seconds; an index that is further behind is reported
 
 
 @dataclass(frozen=True)
 class Health:
-    """How process and shop are, as far as can be told; a reason for each part that is not well."""
+    """The state of process and shop, with a reason for each part that has a problem."""
 
     embedder: str = ""  # identity
     index: Status | None = None
@@ -28,61 +28,59 @@ class Health:
 
     @property
     def is_ready(self) -> bool:
-        """Whether searches are answered; what is only late does not count."""
+        """Whether searches are answered; mere delays do not count."""
         return not NEEDED & self.reasons.keys()
 
 
 def examine() -> Health:
-    """Look at the database, the embedder, the index and the queue."""
+    """Check the database, the embedder, the index and the queue."""
     try:
         queue = measure_queue()
+        reasons = {}
+        if queue.oldest >= LATE:
+            seconds = queue.oldest.total_seconds()
+            reasons["queue"] = (
+                f"A picture has waited for {seconds:.0f} s. Are worker and beat running?"
+            )
         embedder = serving_embedder()
         status = get_engine().status(embedder.identity, embedder.dim)
     except DatabaseError:
         return Health(reasons={"database": "The database does not answer, or lacks its tables."})
     except EmbedderUnavailable as error:
-        return Health(queue=queue, reasons={"embedder": str(error)} | _late(queue))
-    return Health(embedder.identity, status, queue, _incomplete(status) | _late(queue))
+        return Health(queue=queue, reasons={"embedder": str(error)} | reasons)
+    if not status.products:
+        sentence = "No product can be searched. Run: python manage.py build_embeddings"
+        reasons = {"index": sentence} | reasons
+    elif status.lag_seconds > LAGGING:
+        sentence = f"The index is {status.lag_seconds:.0f} s behind the database."
+        reasons = {"lag": sentence} | reasons
+    return Health(embedder.identity, status, queue, reasons)
 
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers."""
+    """200: the process runs."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 where searches are answered, else 503; with a reason for all that is not well.
+    """200 if searches are answered, else 503, with a reason for each problem.
 
-    A queue that stands still, or an index that is behind, is told, and harms no search: a process
-    that is taken from service for it would leave its shoppers to others that are no better off.
+    A late queue or index is reported, but the answer stays 200: other processes share both, so that
+    taking this one out of service would not help.
     """
     health = examine()
-    facts = {
+    queue = health.queue
+    state = {
         "status": "ready" if health.is_ready else "not ready",
         "reasons": health.reasons,
         "embedder": health.embedder,
         "index": health.index and vars(health.index),
-        "queue": health.queue and _told(health.queue),
+        "queue": queue
+        and {
+            "waiting": queue.waiting,
+            "oldest_seconds": round(queue.oldest.total_seconds(), 1),
+        },
     }
-    return JsonResponse(facts, status=200 if health.is_ready else 503)
-
-
-def _told(queue: Queue) -> dict[str, float]:
-    return {"waiting": queue.waiting, "oldest_seconds": round(queue.oldest.total_seconds(), 1)}
-
-
-def _incomplete(index: Status) -> dict[str, str]:
-    if not index.products:
-        return {"index": "No product can be searched. Run: python manage.py build_embeddings"}
-    if index.lag_seconds > LAGGING:
-        return {"lag": f"The index is {index.lag_seconds:.0f} s behind the database."}
-    return {}
-
-
-def _late(queue: Queue) -> dict[str, str]:
-    if queue.oldest < LATE:
-        return {}
-    seconds = queue.oldest.total_seconds()
-    return {"queue": f"A picture has waited for {seconds:.0f} s. Are worker and beat running?"}
+    return JsonResponse(state, status=200 if health.is_ready else 503)

@@ -1,4 +1,4 @@
-"""The one search: a query and its options in, an answer out. Pages and API only dress it."""
+"""The search: takes a query and options, returns an answer, which pages and API present."""
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -16,9 +16,9 @@ from search.engines import Corpus, Scan, Scope, get_engine
 from search.index.segments import Vector, image_key
 from search.metrics import milliseconds
 from search.queries.query import Query
-from search.ranking import Mask, Positions, Ranking
+from search.ranking import Mask, Positions
 
-NEAREST = 4  # shown where nothing reaches the threshold
+NEAREST = 4  # products shown if nothing reaches the threshold
 UNREACHABLE = 2.0  # a threshold above every score
 
 
@@ -28,7 +28,7 @@ class NothingToSearch(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """What a shopper can ask for beside the picture."""
+    """The options of a search, beside the picture."""
 
     threshold: float = 0.70
     limit: int = 12
@@ -40,13 +40,13 @@ class Options:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the best of the whole catalog are asked for."""
+        """Whether the whole catalog is searched and the best results come first."""
         return replace(self, threshold=0, limit=0) == Options(threshold=0, limit=0)
 
 
 @dataclass(frozen=True)
 class Match:
-    """A product that was found, its picture most like the query, and their cosine."""
+    """A product, its picture that is most like the query, and the cosine of the two."""
 
     product: Product
     image: StoredPicture
@@ -55,13 +55,13 @@ class Match:
 
     @property
     def percent(self) -> int:
-        """The score as people read it; 100 only for the very same picture."""
+        """The score in percent, rounded down: 100 only for the very same picture."""
         return floor(100 * self.score + 1e-4)
 
 
 @dataclass(frozen=True)
 class CategoryCount:
-    """How many of the matches a category has."""
+    """A category and its number of matches."""
 
     name: str
     count: int
@@ -69,7 +69,7 @@ class CategoryCount:
 
 @dataclass(frozen=True)
 class Facets:
-    """What could be chosen among the matches; each facet leaves its own filter aside."""
+    """What the matches can be filtered by; each facet ignores its own filter."""
 
     categories: list[CategoryCount]  # by name
     min_price: float | None
@@ -78,46 +78,59 @@ class Facets:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found: one page of matches, and facts on all of them."""
+    """One page of matches, and what there is to say about all of them."""
 
     query: Query
     options: Options
-    matches: list[Match]  # in the wanted order
-    nearest: list[Match]  # the closest below the threshold, where nothing reaches it
+    matches: list[Match]  # in the requested order
+    nearest: list[Match]  # the best below the threshold, if nothing reaches it
     count: int  # of the matches on all pages
     facets: Facets
-    products: int  # how many were searched
+    products: int  # in the index
     generation: int
     bands: Bands
     rank_ms: float
 
 
-@dataclass(frozen=True)
-class _Filters:
-    """The options as masks over the items of a corpus."""
-
-    others: Mask  # not the product that the query is about
-    category: Mask
-    price: Mask
-
-
 def search(query: Query, options: Options) -> Answer:
     """The products most like the query. Raises NothingToSearch."""
     started = perf_counter()
-    corpus = _candidates(query.embedder, query.vector, _scope(options))
-    filters = _filters(corpus, query, options)
-    mask = filters.others & filters.category & filters.price
-    wanted = min(options.page * options.limit, len(mask))
+    scope = Scope(options.threshold, options.categories, options.min_price, options.max_price)
+    corpus = _candidates(query.embedder, query.vector, scope)
+
+    others = corpus.products != (query.product or 0)  # without the product that is searched with
+    in_category = in_price = np.ones(len(corpus.products), bool)
+    if options.categories:
+        wanted = Category.objects.filter(name__in=options.categories).values_list("pk", flat=True)
+        in_category = np.isin(corpus.categories, list(wanted))
+    if options.min_price is not None:
+        in_price = in_price & (corpus.prices >= float(options.min_price))
+    if options.max_price is not None:
+        in_price = in_price & (corpus.prices <= float(options.max_price))
+    mask = others & in_category & in_price
+
     scan = corpus.scan(query.vector)
-    ranking = scan.rank(wanted, threshold=options.threshold, mask=mask)
-    count = int((ranking.matched & mask).sum())
+    end = min(options.page * options.limit, len(mask))
+    ranking = scan.rank(end, threshold=options.threshold, mask=mask)
+    matched = ranking.matched & mask
+    count = int(matched.sum())
+    page = slice((options.page - 1) * options.limit, options.page * options.limit)
+    if options.ordering == "-score":
+        items, rows, scores = ranking.items[page], ranking.rows[page], ranking.scores[page]
+    else:
+        items = np.flatnonzero(matched)
+        prices = corpus.prices[items] * (-1 if options.ordering == "-price" else 1)
+        items = items[np.lexsort((corpus.products[items], prices))][page]
+        scores, rows = corpus.score_items(query.vector, items)
+
+    in_facets = ranking.matched & others
     return Answer(
         query=query,
         options=options,
-        matches=_page(corpus, query, options, ranking, mask),
+        matches=_matches(corpus, items, rows, scores),
         nearest=[] if count else _nearest(corpus, scan, mask),
         count=count,
-        facets=_facets(corpus, ranking.matched & filters.others, filters),
+        facets=_facets(corpus, in_facets & in_price, in_facets & in_category),
         products=len(corpus),
         generation=corpus.generation,
         bands=bands_of(corpus.identity),
@@ -126,7 +139,7 @@ def search(query: Query, options: Options) -> Answer:
 
 
 def match_of(query: Query, product_id: int) -> Match | None:
-    """A product with its picture most like the query, None if it can't be found."""
+    """A product with its picture most like the query, None if it is not searchable."""
     corpus = get_engine().candidates(query.embedder, query.vector, Scope(product=product_id))
     items = np.flatnonzero((corpus.products == product_id) & corpus.live)
     scores, rows = corpus.score_items(query.vector, items)
@@ -149,37 +162,6 @@ def _candidates(identity: str, vector: Vector, scope: Scope) -> Corpus:
     return corpus
 
 
-def _scope(options: Options) -> Scope:
-    return Scope(options.threshold, options.categories, options.min_price, options.max_price)
-
-
-def _filters(corpus: Corpus, query: Query, options: Options) -> _Filters:
-    everything = np.ones(len(corpus.products), bool)
-    category, price = everything, everything
-    if options.categories:
-        wanted = Category.objects.filter(name__in=options.categories).values_list("pk", flat=True)
-        category = np.isin(corpus.categories, list(wanted))
-    if options.min_price is not None:
-        price = price & (corpus.prices >= float(options.min_price))
-    if options.max_price is not None:
-        price = price & (corpus.prices <= float(options.max_price))
-    return _Filters(corpus.products != (query.product or 0), category, price)
-
-
-def _page(
-    corpus: Corpus, query: Query, options: Options, ranking: Ranking, mask: Mask
-) -> list[Match]:
-    page = slice((options.page - 1) * options.limit, options.page * options.limit)
-    if options.ordering == "-score":
-        return _matches(corpus, ranking.items[page], ranking.rows[page], ranking.scores[page])
-    matched = np.flatnonzero(ranking.matched & mask)
-    sign = -1 if options.ordering.startswith("-") else 1
-    order = np.lexsort((corpus.products[matched], sign * corpus.prices[matched]))
-    items = matched[order][page]
-    scores, rows = corpus.score_items(query.vector, items)
-    return _matches(corpus, items, rows, scores)
-
-
 def _nearest(corpus: Corpus, scan: Scan, mask: Mask) -> list[Match]:
     ranking = scan.rank(NEAREST, mask=mask)
     return _matches(corpus, ranking.items, ranking.rows, ranking.scores)
@@ -188,9 +170,9 @@ def _nearest(corpus: Corpus, scan: Scan, mask: Mask) -> list[Match]:
 def _matches(
     corpus: Corpus, items: Positions, rows: Positions, scores: NDArray[np.float64]
 ) -> list[Match]:
-    """These products with their best pictures.
+    """These items as products with their best pictures.
 
-    The last look at the database drops what was deleted, hidden or replaced since it was read.
+    The database has the last word: what was deleted, hidden or replaced meanwhile is left out.
     """
     visible = Product.objects.filter(active=True).select_related("category")
     products = visible.in_bulk(corpus.products[items].tolist())
@@ -207,15 +189,16 @@ def _matches(
     return matches
 
 
-def _facets(corpus: Corpus, matched: Mask, filters: _Filters) -> Facets:
-    ids, counts = np.unique(corpus.categories[matched & filters.price], return_counts=True)
+def _facets(corpus: Corpus, in_price: Mask, in_category: Mask) -> Facets:
+    """Categories of the matches within the price, and prices of those within the category."""
+    ids, counts = np.unique(corpus.categories[in_price], return_counts=True)
     names = dict(Category.objects.filter(pk__in=ids.tolist()).values_list("pk", "name"))
     categories = [
         CategoryCount(names[pk], count)
         for pk, count in zip(ids.tolist(), counts.tolist(), strict=True)
         if pk in names
     ]
-    prices = corpus.prices[matched & filters.category].tolist()
+    prices = corpus.prices[in_category].tolist()
     return Facets(
         sorted(categories, key=attrgetter("name")),
         min(prices, default=None),
