@@ -3,7 +3,16 @@
 from search.bands.models import Calibration
 from search.demand.models import Searched
 from search.doctor.models import Finding, Subject
+from search.engines.models import SearchVector
 from search.evaluation.models import Evaluation
 from search.orders.models import PublishedTuning
 
-__all__ = ["Calibration", "Evaluation", "Finding", "PublishedTuning", "Searched", "Subject"]
+__all__ = [
+    "Calibration",
+    "Evaluation",
+    "Finding",
+    "PublishedTuning",
+    "SearchVector",
+    "Searched",
+    "Subject",
+]

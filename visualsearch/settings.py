@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.postgres",  # so that an index can name an operator class
     "rest_framework",
     "rest_framework.authtoken",
     "drf_spectacular",

@@ -183,7 +183,7 @@ def corpus_for(identity: str, dim: int) -> Corpus:
     return get_engine().corpus(identity, dim)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=len(ENGINES))
 def load_engine(name: str, _index_dir: str) -> Engine:
     """The engine of this name, with all that it keeps in memory.
 

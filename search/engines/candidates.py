@@ -1,13 +1,14 @@
-"""The candidates of a search: those of the pictures in PostgreSQL that can be among its answers.
+"""SQL that finds pictures in PostgreSQL by their likeness to a vector, and reads their vectors.
 
 The graph (HNSW) leads to the nearest vectors in half precision, and nearly always to all of them.
-It is followed until the threshold is passed, and no further than POOL pictures: what lies beyond is
-neither counted nor shown. Where a filter leaves few products, or the graph gives up too early, the
-vectors of all that it leaves are compared. No vector leaves the database but those asked for.
+A search follows it until the threshold is passed, but no further than POOL pictures: what lies
+beyond is neither counted nor shown. Where a filter leaves few products, or the graph gives up too
+early, the vectors of all that it leaves are compared instead. Only vectors that are asked for leave
+the database.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from operator import itemgetter
@@ -22,25 +23,29 @@ from search.index.segments import Vector
 
 logger = logging.getLogger(__name__)
 
-Key = tuple[int, int]  # of a picture: product and photo, 0 for the product's own
+PictureKey = tuple[int, int]  # product id, and photo id or 0 for the product's own picture
 
-POOL = 500  # pictures
-FEW = 5000  # products, whose vectors are compared sooner than the graph finds them among many
-FIRST = 100  # pictures to the first fetch; each further one takes as many as there are
-# As many candidates as can be wanted; what is close is found with fewer, in two thirds of the time.
+POOL = 500  # pictures to which a search follows the graph
+FEW = 5000  # products whose vectors are compared sooner than the graph finds them among many
+FIRST = 100  # pictures in the first fetch; each further fetch doubles their number
+COMPARED_ROWS = 5000  # pictures that a search takes from a comparison of all
+CHUNK = 500  # vectors in one query
+# As many candidates as can be wanted. At a high threshold fewer are enough, which takes two thirds
+# of the time.
 SETTINGS = {
     "hnsw.ef_search": str(POOL),
     "hnsw.iterative_scan": "strict_order",
     "enable_sort": "off",
 }
-CLOSE, OF_CLOSE = 0.6, {"hnsw.ef_search": "300"}
-# By how much a product of unit vectors can be off: for rounding both to half precision, each of its
-# terms twice by 2**-11, where the terms' sizes add up to 1 at the most, by Cauchy-Schwarz; and half
-# as much again for digits left away and for adding up to 4,000 terms in single precision.
-HALF = 1.5 * 2.0**-10
+HIGH_THRESHOLD, AT_HIGH_THRESHOLD = 0.6, {"hnsw.ef_search": "300"}
+# A bound on the error of an inner product of two unit vectors that were rounded to half precision.
+# Rounding changes each factor by a share of at most 2**-11, so each term by 2**-10; the absolute
+# values of the terms sum to at most 1 (Cauchy-Schwarz). Half as much again covers the decimal
+# digits that `_text` leaves out and single-precision sums of up to 4,000 terms.
+HALF_ERROR = 1.5 * 2.0**-10
 SET = f"SELECT {', '.join(['set_config(%s, %s, true)'] * len(SETTINGS))}"
 
-# A vector counts while the picture is the one that it was made from.
+# A vector counts while its row still has the picture that the vector was made from.
 FROM = """
     FROM search_vector kept
     JOIN catalog_product product ON product.id = kept.product AND product.active
@@ -52,18 +57,19 @@ FROM = """
     ) picture ON picture.image = kept.image AND picture.embedding_status <> 'failed'
     WHERE kept.embedder = %(embedder)s
 """
+COLUMNS = "kept.product, kept.photo, kept.image, category_id, price::float8"
+ALL = f"SELECT {COLUMNS}, 0 {FROM} ORDER BY kept.product, kept.photo"
 PICTURES = f"""
-    SELECT kept.product, kept.photo, kept.image, category_id, price::float8,
-        kept.vector::halfvec({{dim}}) <#> %(vector)s::halfvec({{dim}}) AS distance
+    SELECT {COLUMNS}, kept.vector::halfvec({{dim}}) <#> %(vector)s::halfvec({{dim}}) AS distance
     {FROM} {{filters}}
 """
-NEAREST = f"{PICTURES} ORDER BY distance LIMIT {{pool}}"
-# Ordered apart, so that the graph is of no use.
-COMPARED = (
-    f"WITH pictures AS MATERIALIZED ({PICTURES}) TABLE pictures ORDER BY distance LIMIT {FEW}"
+NEAREST = f"{PICTURES} ORDER BY distance LIMIT %(limit)s"
+# Materialized before it is ordered, so that PostgreSQL does not use the graph.
+COMPARED = f"WITH pictures AS MATERIALIZED ({PICTURES}) TABLE pictures ORDER BY distance" + (
+    " LIMIT %(limit)s"
 )
-# Where the network is being changed the picture's own vector may be of the next one already: the
-# half-precise one then does.
+# While the embedder is being changed, a picture may already have the vector of the next one. The
+# half-precision vector is used then.
 VECTORS = f"""
     SELECT kept.product, kept.photo,
         CASE picture.embedder WHEN kept.embedder THEN picture.embedding END,
@@ -94,7 +100,7 @@ class Candidate(NamedTuple):
     image: str
     category: int
     price: float
-    distance: float  # the inner product in half precision, negative
+    distance: float  # the inner product in half precision, negated
 
 
 def count_searched(identity: str) -> int:
@@ -104,46 +110,70 @@ def count_searched(identity: str) -> int:
         return int(cursor.fetchone()[0])
 
 
-def read_candidates(identity: str, vector: Vector, scope: Scope, searched: int) -> list[Candidate]:
-    """The candidates among so many products, by product and photo.
+def read_all(identity: str) -> list[Candidate]:
+    """All pictures that can be found, by product and photo; their distances are 0."""
+    with transaction.atomic(), connection.chunked_cursor() as cursor:
+        cursor.execute(ALL, {"embedder": identity})
+        return [Candidate._make(row) for row in cursor]
 
-    Each filter's facet is counted without it, so that there are candidates for that, too.
+
+def read_candidates(
+    identity: str, vector: Vector, scope: Scope, *, searched: int
+) -> list[Candidate]:
+    """The candidates of a search among so many products, by product and photo.
+
+    Each filter's facet is counted without that filter, so there are candidates for that, too.
     """
     others = replace(scope, categories=()), replace(scope, min_price=None, max_price=None)
-    found = (_candidates(identity, vector, each, searched) for each in {scope, *others})
-    by_key = {candidate[:2]: candidate for candidate in chain.from_iterable(found)}
-    return sorted(by_key.values(), key=itemgetter(0, 1))
+    found = (
+        _candidates(identity, vector, each, searched=searched, limit=COMPARED_ROWS)
+        for each in {scope, *others}
+    )
+    return _by_key(chain.from_iterable(found))
 
 
-def read_vectors(identity: str, dim: int, keys: Iterable[Key]) -> dict[Key, Vector]:
-    """The vectors (dim,) of these pictures, of those that still have one."""
-    products, photos = zip(*keys, strict=True)
-    wanted: dict[str, Any] = {"products": list(products), "photos": list(photos)}
-    with connection.cursor() as cursor:
-        cursor.execute(VECTORS, wanted | {"embedder": identity})
-        rows = cursor.fetchall()
-    vectors = {(row[0], row[1]): _vector(*row, dim=dim) for row in rows}
-    return {key: vector for key, vector in vectors.items() if vector is not None}
+def read_nearest(identity: str, vector: Vector, *, searched: int) -> list[Candidate]:
+    """The POOL pictures nearest to a vector, by product and photo."""
+    return _by_key(_candidates(identity, vector, Scope(), searched=searched, limit=POOL))
 
 
-def _vector(
-    product: int, photo: int, own: bytes | None, half: list[float] | None, *, dim: int
-) -> Vector | None:
-    if half is not None:
-        return np.array(half, np.float32)
-    try:
-        return from_bytes(own or b"", dim)
-    except InvalidVector as error:
-        logger.warning("Product %d is left out of the search. %s", product, error)
-        return None
+def compare_all(identity: str, vector: Vector) -> list[Candidate]:
+    """All pictures with their distances, by product and photo."""
+    return _by_key(_read(COMPARED, identity, vector, Scope(), limit=None))
 
 
-def _candidates(identity: str, vector: Vector, scope: Scope, searched: int) -> list[Candidate]:
+def read_vectors(identity: str, dim: int, keys: Sequence[PictureKey]) -> dict[PictureKey, Vector]:
+    """The vectors (dim,) of these pictures, without those that have no usable one any more."""
+    vectors: dict[PictureKey, Vector] = {}
+    for start in range(0, len(keys), CHUNK):
+        products, photos = zip(*keys[start : start + CHUNK], strict=True)
+        wanted: dict[str, Any] = {
+            "embedder": identity,
+            "products": list(products),
+            "photos": list(photos),
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(VECTORS, wanted)
+            for product, photo, own, half in cursor.fetchall():
+                if half is not None:
+                    vectors[product, photo] = np.array(half, np.float32)
+                    continue
+                try:
+                    vectors[product, photo] = from_bytes(own or b"", dim)
+                except InvalidVector as error:
+                    logger.warning("Product %d is left out of the search. %s", product, error)
+    return vectors
+
+
+def _candidates(
+    identity: str, vector: Vector, scope: Scope, *, searched: int, limit: int
+) -> list[Candidate]:
+    """The nearest pictures by the graph, or, where that is no help, `limit` by comparing all."""
     if not _leaves_few(scope, searched):
-        found = _read(NEAREST, identity, vector, scope)
+        found = _read(NEAREST, identity, vector, scope, limit=POOL)
         if len(found) >= POOL or (found and _is_past(found[-1], scope)):
             return found
-    return _read(COMPARED, identity, vector, scope)
+    return _read(COMPARED, identity, vector, scope, limit=limit)
 
 
 def _leaves_few(scope: Scope, searched: int) -> bool:
@@ -155,11 +185,13 @@ def _leaves_few(scope: Scope, searched: int) -> bool:
         return bool(cursor.fetchone()[0] <= FEW)
 
 
-def _read(statement: str, identity: str, vector: Vector, scope: Scope) -> list[Candidate]:
+def _read(
+    statement: str, identity: str, vector: Vector, scope: Scope, *, limit: int | None
+) -> list[Candidate]:
     """The nearest pictures, until the threshold is passed."""
-    statement = statement.format(dim=len(vector), filters=_filters(scope), pool=POOL)
-    sought = {"embedder": identity, "vector": _text(vector)}
-    settings = SETTINGS | (OF_CLOSE if scope.threshold >= CLOSE else {})
+    statement = statement.format(dim=len(vector), filters=_filters(scope))
+    sought = {"embedder": identity, "vector": _text(vector), "limit": limit}
+    settings = SETTINGS | (AT_HIGH_THRESHOLD if scope.threshold >= HIGH_THRESHOLD else {})
     size = FIRST if scope.threshold > -1 else POOL
     found: list[Candidate] = []
     with transaction.atomic():
@@ -174,14 +206,19 @@ def _read(statement: str, identity: str, vector: Vector, scope: Scope) -> list[C
     return found
 
 
+def _by_key(candidates: Iterable[Candidate]) -> list[Candidate]:
+    by_key = {candidate[:2]: candidate for candidate in candidates}
+    return sorted(by_key.values(), key=itemgetter(0, 1))
+
+
 def _text(vector: Vector) -> str:
-    """A vector as the database reads it, ten times finer than half precision is."""
+    """A vector in the syntax of pgvector, with ten times the precision of half floats."""
     return f"[{','.join(['%.5g'] * len(vector))}]" % tuple(vector.tolist())
 
 
 def _is_past(candidate: Candidate, scope: Scope) -> bool:
-    """Whether all that comes after it is below the threshold."""
-    return -candidate.distance < scope.threshold - HALF
+    """Return True if everything that is farther away is below the threshold."""
+    return -candidate.distance < scope.threshold - HALF_ERROR
 
 
 def _filters(scope: Scope) -> str:
@@ -189,7 +226,7 @@ def _filters(scope: Scope) -> str:
 
 
 def _parameters(scope: Scope) -> dict[str, Any]:
-    """What is filtered by."""
+    """The filters that are set, by name."""
     values = {name: getattr(scope, name) for name in FILTERS}
     return {
         name: list(value) if name == "categories" else value

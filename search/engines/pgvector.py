@@ -6,6 +6,8 @@ the catalog that can be among them, see `candidates` and `pools`.
 
 import zlib
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import compress
 from time import monotonic
 
 import numpy as np
@@ -13,10 +15,9 @@ from django.conf import settings
 from django.db import connection
 
 from catalog.embedding.claims import Claim
-from search.engines import Scope, Status, tables
-from search.engines.candidates import count_searched, read_candidates
-from search.engines.pools import Pool, segment_of
-from search.index import IndexCorpus, LiveIndex, segments
+from search.engines import Corpus, Scope, Status, candidates, tables
+from search.engines.pools import Pictures, Pool, TableCorpus, pool_of, segment_of
+from search.index import IndexCorpus, segments
 from search.index.facts import Tally, read_total
 from search.index.segments import Vector
 from search.orders.publishing import OrderReader, PublishedOrder
@@ -45,26 +46,36 @@ class PgvectorEngine:
         self._seen: dict[str, _Seen] = {}  # by embedder
         self._readers: dict[str, OrderReader] = {}
 
-    def corpus(self, identity: str, dim: int) -> IndexCorpus:
-        """As `Engine.corpus`."""
-        return LiveIndex(identity, dim).corpus()
+    def corpus(self, identity: str, dim: int) -> Corpus:
+        """As `Engine.corpus`; the vectors of a small catalog are read at once."""
+        whole = self._whole(identity, dim)
+        if (
+            not whole.searched
+            or whole.searched > candidates.FEW
+            or whole.row_count > candidates.FEW
+        ):
+            return whole
+        vectors, is_known = whole.listed.vectors(np.arange(whole.row_count))
+        base = segment_of(list(compress(whole.listed.found, is_known)))
+        return IndexCorpus(
+            identity=identity,
+            generation=whole.generation,
+            base=replace(base, matrix=replace(base.matrix, rows=vectors[is_known])),
+            dead=np.empty(0, np.intp),
+            overlay=segments.segment_of([], dim),
+            tuning=whole.tuning,
+        )
 
     def candidates(self, identity: str, vector: Vector, scope: Scope) -> Pool:
         """What can be among the answers; nothing while there is no table."""
-        seen, order = self._look(identity), self._order(identity, len(vector))
-        found = read_candidates(identity, vector, scope, seen.products) if seen.products else []
-        return Pool(
-            identity=identity,
-            generation=order.generation(seen.generation),
-            base=segment_of(found),
-            dead=np.empty(0, np.intp),
-            overlay=segments.segment_of([], len(vector)),
-            tuning=order.tuning,
-            vector=vector,
-            searched=seen.products,
-            scores=np.array([-candidate.distance for candidate in found]),
-            settled=np.zeros(len(found), bool),
+        whole = self._whole(identity, len(vector))
+        searched = whole.searched
+        found = (
+            candidates.read_candidates(identity, vector, scope, searched=searched)
+            if searched
+            else []
         )
+        return pool_of(found, vector, whole)
 
     def status(self, identity: str, dim: int) -> Status:
         """What the database has."""
@@ -78,7 +89,9 @@ class PgvectorEngine:
 
     def build(self, identity: str, dim: int) -> None:
         """Create the table, fill it, and build the graph. Raises EngineUnavailable."""
-        tables.create(dim)
+        tables.check_length(dim)
+        with connection.schema_editor() as editor:
+            tables.create(editor)
         with connection.cursor() as cursor:
             # A process that waited for the lock would block the building of the graph, which
             # waits for all transactions.
@@ -107,11 +120,24 @@ class PgvectorEngine:
         if seen is None or started >= seen.until:
             total = read_total()
             if seen is None or seen.total != total:
-                products = count_searched(identity) if tables.exists() else 0
+                products = candidates.count_searched(identity) if tables.exists() else 0
                 seen = _Seen(0, total, products)
             until = monotonic() + _pause(monotonic() - started)
             seen = self._seen[identity] = replace(seen, until=until)
         return seen
+
+    def _whole(self, identity: str, dim: int) -> TableCorpus:
+        """All pictures of the table; nothing is read yet."""
+        seen, order = self._look(identity), self._order(identity, dim)
+        return TableCorpus(
+            identity=identity,
+            generation=order.generation(seen.generation),
+            tuning=order.tuning,
+            searched=seen.products,
+            listed=Pictures(
+                identity, dim, partial(candidates.read_all, identity) if seen.products else list
+            ),
+        )
 
     def _order(self, identity: str, dim: int) -> PublishedOrder:
         return self._readers.setdefault(identity, OrderReader(identity, dim)).read()

@@ -1,38 +1,36 @@
 """The table of half-precision vectors in PostgreSQL, and the graph (HNSW) over an embedder's.
 
-A row stands for a picture as it was, and counts only while its product or photo has that picture,
-which every reader sees to: what is deleted, hidden or replaced is gone in the same transaction. The
-table is made from the vectors of the catalog, and can be thrown away.
+A row counts only while its product or photo still has the picture that the vector was made from.
+Every reader checks that, so a picture that is deleted, hidden or replaced is no longer found from
+the same transaction on. The table is derived from the catalog and can be dropped at any time.
 """
 
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import connection, transaction
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models import Model, Q
+from django.db.models.functions import Cast
 from django.db.utils import NotSupportedError, OperationalError, ProgrammingError
+from pgvector.django import HalfVectorField, HnswIndex
 
 from catalog.embedding.rows import EmbeddedPicture, embedded_models
 from catalog.models import Product
 from catalog.vectors import InvalidVector, from_bytes
 from search.engines import EngineUnavailable
+from search.engines.models import SearchVector
 from search.index.segments import Vector
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 200  # vectors to a query
-MOST_DIM = 4000  # numbers of a halfvec that can be indexed
-GRAPH = "m = 16, ef_construction = 256"  # measured: m = 32, 128 takes a quarter longer to find less
+CHUNK = 200  # vectors in one query
+MOST_DIM = 4000  # the longest halfvec that can be indexed
+# Measured: m = 32, ef_construction = 128 takes a quarter longer to find less.
+GRAPH = {"m": 16, "ef_construction": 256}
 
-# Vectors stay in their rows, and are not compressed, as long as a page holds them: to unpack one
-# takes longer than to compare it.
-CREATE = """
-    CREATE EXTENSION IF NOT EXISTS vector;
-    CREATE TABLE IF NOT EXISTS search_vector (
-        embedder varchar(100), product bigint, photo bigint, image varchar(200) NOT NULL,
-        vector halfvec NOT NULL, PRIMARY KEY (embedder, product, photo));
-    ALTER TABLE search_vector ALTER vector SET STORAGE MAIN, SET (toast_tuple_target = 8160)
-"""
 STORE = """
     INSERT INTO search_vector (embedder, product, photo, image, vector)
     SELECT embedder, {product}, {photo}, image, %s::halfvec FROM {table}
@@ -59,7 +57,7 @@ IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
 
 @dataclass(frozen=True)
 class Stored:
-    """The vector of a picture that a row had when it was read."""
+    """A picture of a row of the catalog, and its vector, when they were read."""
 
     pk: int
     image: str
@@ -67,21 +65,30 @@ class Stored:
 
 
 def exists() -> bool:
-    """Whether there is a table to store in, and to search."""
+    """Return True if there is a table to store in and to search."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass('search_vector') IS NOT NULL")
         return bool(cursor.fetchone()[0])
 
 
-def create(dim: int) -> None:
-    """Make the table for vectors of this length, if there is none. Raises EngineUnavailable."""
-    if dim > MOST_DIM:
-        raise EngineUnavailable(
-            f"pgvector can't index vectors of {dim} numbers. Set SEARCH_ENGINE=numpy."
-        )
+def create(editor: BaseDatabaseSchemaEditor, model: type[Model] = SearchVector) -> None:
+    """Create the extension and the table where they are missing. Raises EngineUnavailable.
+
+    Used by a migration, and by `build` where that migration could not create them.
+    """
+    if editor.connection.vendor != "postgresql":
+        raise EngineUnavailable("pgvector needs PostgreSQL. Set DATABASE_URL, or unset it.")
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(CREATE)
+        with transaction.atomic(editor.connection.alias), editor.connection.cursor() as cursor:
+            cursor.execute("CREATE EXTENSION IF NOT EXISTS vector")
+            if "search_vector" not in editor.connection.introspection.table_names(cursor):
+                editor.create_model(model)
+            # Keep vectors uncompressed in their rows as long as a page holds them: unpacking one
+            # takes longer than comparing it.
+            editor.execute(
+                "ALTER TABLE search_vector ALTER vector SET STORAGE MAIN,"
+                " SET (toast_tuple_target = 8160)"
+            )
     except (NotSupportedError, OperationalError, ProgrammingError) as error:
         raise EngineUnavailable(
             "The database has no pgvector. Install it beside PostgreSQL, and run in the database "
@@ -89,15 +96,23 @@ def create(dim: int) -> None:
         ) from error
 
 
+def check_length(dim: int) -> None:
+    """Raise EngineUnavailable if vectors of this length cannot be indexed."""
+    if dim > MOST_DIM:
+        raise EngineUnavailable(
+            f"pgvector cannot index vectors of {dim} numbers. Set SEARCH_ENGINE=numpy."
+        )
+
+
 def store(model: type[EmbeddedPicture], identity: str, vectors: Iterable[Stored]) -> None:
-    """Write these vectors where the row still has the picture, and its vector of this embedder."""
+    """Write these vectors where the row still has the picture and its vector of this embedder."""
     rows = [(str(row.vector.tolist()), row.pk, row.image, identity) for row in vectors]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(_for(model, STORE), rows)
 
 
 def fill(identity: str, dim: int) -> None:
-    """Write what is missing of an embedder's vectors."""
+    """Write the vectors of an embedder that the table lacks."""
     for model in embedded_models():
         last = 0
         while rows := list(model.objects.raw(_for(model, MISSING), [identity, last, CHUNK])):
@@ -106,33 +121,37 @@ def fill(identity: str, dim: int) -> None:
 
 
 def remove_stale(identity: str) -> None:
-    """Remove the vectors of pictures that are gone."""
+    """Remove the vectors of pictures that were deleted or replaced."""
     with connection.cursor() as cursor:
         cursor.execute(REMOVE, [identity])
 
 
 def remove(identity: str) -> None:
-    """Remove all vectors of an embedder."""
+    """Remove all vectors of an embedder, and their graph."""
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP INDEX IF EXISTS {_graph(identity)}")
-        cursor.execute("DELETE FROM search_vector WHERE embedder = %s", [identity])
+        cursor.execute(f"DROP INDEX IF EXISTS {connection.ops.quote_name(_graph_name(identity))}")
+    SearchVector.objects.filter(embedder=identity).delete()
 
 
 def build_graph(identity: str, dim: int) -> None:
-    """Build the graph over an embedder's vectors, if there is none; others go on writing."""
-    graph = _graph(identity)
+    """Build the graph over an embedder's vectors if there is none.
+
+    Outside a transaction it is built concurrently: others go on writing.
+    """
+    name = _graph_name(identity)
+    quoted = connection.ops.quote_name(name)
     with connection.cursor() as cursor:
-        cursor.execute(IS_VALID, [graph])
+        cursor.execute(IS_VALID, [quoted])
         if cursor.fetchone() == (True,):
             return
-        concurrently = "" if connection.in_atomic_block else "CONCURRENTLY"
-        cursor.execute(f"DROP INDEX IF EXISTS {graph}")  # one whose building was stopped
-        cursor.execute(
-            f"CREATE INDEX {concurrently} {graph} ON search_vector"
-            f" USING hnsw ((vector::halfvec({dim:d})) halfvec_ip_ops) WITH ({GRAPH})"
-            " WHERE embedder = %s",
-            [identity],
-        )
+        cursor.execute(f"DROP INDEX IF EXISTS {quoted}")  # left by a build that was interrupted
+    half = Cast("vector", HalfVectorField(dimensions=dim))
+    graph = HnswIndex(
+        OpClass(half, "halfvec_ip_ops"), name=name, condition=Q(embedder=identity), **GRAPH
+    )
+    with connection.schema_editor(atomic=False) as editor:
+        concurrently = not connection.in_atomic_block
+        editor.execute(graph.create_sql(SearchVector, editor, concurrently=concurrently), None)
 
 
 def _usable(rows: Iterable[EmbeddedPicture], dim: int) -> Iterator[Stored]:
@@ -151,5 +170,5 @@ def _for(model: type[EmbeddedPicture], statement: str) -> str:
     return statement.format(table=model._meta.db_table, product=product, photo=photo)
 
 
-def _graph(identity: str) -> str:
-    return connection.ops.quote_name(f"search_vector_{identity}")
+def _graph_name(identity: str) -> str:
+    return f"search_vector_{identity}"

@@ -17,6 +17,7 @@ from search.ranking.bounds import (
     sample,
 )
 from search.ranking.matrix import Mask, Matrix, Positions, Ranking, rows_of
+from search.ranking.order import order_of
 from search.ranking.ranking import Scan, rank, rank_many
 from search.ranking.scoring import score_items
 from search.ranking.tuning import Labelled, Tuning
@@ -35,6 +36,7 @@ __all__ = [
     "Tuning",
     "basis_of",
     "bounds_of",
+    "order_of",
     "project",
     "rank",
     "rank_many",

@@ -10,7 +10,7 @@ from django.test import Client
 from catalog.models import Product
 from search.doctor.notices import notices
 from search.engines import Scope, get_engine
-from search.engines.candidates import HALF
+from search.engines.candidates import HALF_ERROR
 from search.engines.pools import Pool
 from search.service import Options, search
 from tests.conftest import MakeProduct, Picture
@@ -32,7 +32,7 @@ def test_half_precise_scores_are_as_near_as_is_said(shop: Shop, vectors: Vectors
     before = pool.scores.copy()
     pool.settle(np.arange(200))
     assert pool.settled.all()
-    assert 0 < np.abs(pool.scores - before).max() <= HALF
+    assert 0 < np.abs(pool.scores - before).max() <= HALF_ERROR
 
 
 def test_reads_only_the_vectors_that_decide(shop: Shop, vectors: Vectors) -> None:

@@ -2,8 +2,6 @@
 
 import pytest
 
-from catalog.embedders.runtime import Embedder
-from search.engines import tables
 from tests.search.test_switching import (  # noqa: F401
     products,
     test_changes_during_the_switch_are_right_at_once,
@@ -12,12 +10,9 @@ from tests.search.test_switching import (  # noqa: F401
     two_networks,
 )
 
-pytestmark = [
-    pytest.mark.parametrize("engine", ["pgvector"], indirect=True),
-]
+pytestmark = pytest.mark.parametrize("engine", ["pgvector"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
-def _table(engine: str, embedder: Embedder) -> None:
-    """There is one already."""
-    tables.create(embedder.dim)
+def _engine(engine: str) -> None:
+    """Every test of this module, for which the parameter above chooses the engine."""

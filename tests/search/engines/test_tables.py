@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, transaction
 
@@ -14,6 +16,8 @@ from search.service import search
 from tests.conftest import MakeProduct, Picture
 from tests.search.engines.conftest import Shop, Vectors
 from tests.search.engines.test_conformance import EVERYTHING
+
+migration = import_module("search.migrations.0003_search_vector")
 
 pytestmark = pytest.mark.parametrize("engine", ["pgvector"], indirect=True)
 
@@ -26,11 +30,15 @@ def kept() -> set[tuple[int, int, str]]:
 
 def plan(shop: Shop, vector: Vectors) -> str:
     """How the database looks for the nearest of a vector."""
-    values = {"embedder": shop.embedder.identity, "vector": str(vector.tolist())}
+    values = {
+        "embedder": shop.embedder.identity,
+        "vector": str(vector.tolist()),
+        "limit": 10,
+    }
     with connection.cursor() as cursor:
         settings = candidates.SETTINGS.items()
         cursor.execute(candidates.SET, [part for setting in settings for part in setting])
-        nearest = candidates.NEAREST.format(dim=len(vector), filters="", pool=10)
+        nearest = candidates.NEAREST.format(dim=len(vector), filters="")
         cursor.execute(f"EXPLAIN {nearest}", values)
         return "\n".join(row[0] for row in cursor.fetchall())
 
@@ -50,11 +58,38 @@ def test_vector_comes_and_goes_with_the_transaction_of_its_product(
 def test_build_embeddings_makes_the_table_from_what_the_products_have(
     shop: Shop, make_product: MakeProduct, picture: Picture
 ) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE search_vector")
     product = make_product(image=picture(1))
     assert not tables.exists()
     call_command("build_embeddings")
     assert kept() == {(product.pk, 0, product.image.name)}
     assert search(shop.query(product_vector(product)), EVERYTHING).matches[0].product == product
+
+
+def test_migration_leaves_a_table_that_is_there_as_it_is(shop: Shop, vectors: Vectors) -> None:
+    shop.stock(vectors[:2])
+    before = kept()
+    with connection.schema_editor() as editor:
+        migration.create(apps, editor)
+    assert kept() == before
+    assert f'using "search_vector_{shop.embedder.identity}"' in plan(shop, vectors[-1])
+
+
+def test_database_without_pgvector_migrates_and_build_says_what_is_missing(shop: Shop) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DROP EXTENSION vector CASCADE; DROP TABLE search_vector")
+        cursor.execute("CREATE ROLE clerk; SET LOCAL ROLE clerk")  # who may not create extensions
+        with connection.schema_editor() as editor:
+            migration.create(apps, editor)
+        assert not tables.exists()
+        with pytest.raises(EngineUnavailable, match="CREATE EXTENSION vector"):
+            shop.build()
+        cursor.execute("RESET ROLE; DROP ROLE clerk")
+    with connection.schema_editor() as editor:
+        migration.create(apps, editor)
+    shop.build()
+    assert tables.exists()
 
 
 def test_keeps_what_is_there_and_removes_what_is_stale(shop: Shop, vectors: Vectors) -> None:

@@ -8,6 +8,7 @@ from django.core.files.base import ContentFile
 from django.db import connection
 
 from catalog.models import Category, Product
+from search.engines.models import SearchVector
 from search.service import search
 from tests.conftest import Picture
 from tests.search.engines.conftest import Shop, Vectors
@@ -17,14 +18,13 @@ WRITERS, WRITES = 3, 10
 
 
 @pytest.fixture
-def _dropped_table(transactional_db: None) -> Iterator[None]:
-    """What is committed to a table that Django does not know, it does not remove."""
+def _emptied_table(transactional_db: None) -> Iterator[None]:
+    """Django does not flush a table that it does not manage."""
     yield
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS search_vector")
+    SearchVector.objects.all().delete()
 
 
-@pytest.mark.usefixtures("_dropped_table")
+@pytest.mark.usefixtures("_emptied_table")
 def test_finds_all_that_was_saved_meanwhile_and_no_ghost(
     shop: Shop, vectors: Vectors, picture: Picture
 ) -> None:
