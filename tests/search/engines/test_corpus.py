@@ -125,7 +125,7 @@ def test_no_process_opens_a_snapshot_when_the_engine_is_pgvector(
     for task in (compact, draw_map, examine_catalog):
         task()
     mug, cup = (make_product(sku=sku, image=picture(1)) for sku in ("mug", "cup"))
-    assert mug.sku in "".join(notices(cup))
+    assert mug.sku in "".join(notices([cup]))
     photo = ContentFile((FIXTURES / "queries" / "34-mug.jpg").read_bytes(), "photo.jpg")
     assert client.post("/api/search/", {"file": photo}).json()["results"]
     assert client.get("/readyz").status_code == 200

@@ -78,7 +78,7 @@ def test_web_process_keeps_no_vectors_of_its_own(
 ) -> None:
     shop.build()
     mug, cup = (make_product(sku=sku, image=picture(1)) for sku in ("mug", "cup"))
-    assert mug.sku in "".join(notices(cup))
+    assert mug.sku in "".join(notices([cup]))
     photo = ContentFile(picture(2), "photo.jpg")
     assert client.post("/api/search/", {"file": photo}).status_code == 200
     assert client.get("/readyz").status_code == 200
