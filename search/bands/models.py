@@ -5,15 +5,13 @@ from django.db.models import F, Q
 
 
 class Calibration(models.Model):
-    """The limits that were found for an embedder's vectors of this catalog."""
+    """The limits of the bands for an embedder's vectors of this catalog."""
 
     embedder = models.CharField(max_length=100, unique=True)  # identity
     exact = models.FloatField()
     very_close = models.FloatField()
     similar = models.FloatField()
-    products = models.PositiveIntegerField()  # that could be found then
-    rates = models.JSONField()  # by kind of pair and band, the share of the pairs
-    calibrated_at = models.DateTimeField(auto_now=True)
+    products = models.PositiveIntegerField()  # searchable when the limits were found
 
     objects: ClassVar[models.Manager["Calibration"]] = models.Manager()
 

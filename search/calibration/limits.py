@@ -60,7 +60,7 @@ def calibrate_if_due(embedder: Embedder) -> Calibration | None:
     pairs = pairs_of(examples, joined(copies, embedder.dim))
     if not (len(pairs.saved_again) and len(pairs.unrelated)):
         return None
-    found = asdict(limits(pairs)) | {"products": len(corpus), "rates": {}}
+    found = asdict(limits(pairs)) | {"products": len(corpus)}
     return Calibration.objects.update_or_create(embedder=corpus.identity, defaults=found)[0]
 
 

@@ -2,15 +2,13 @@ from django.db import models
 
 
 class PublishedTuning(models.Model):
-    """An order that results are in; only `search.orders.publishing` reads and writes it."""
+    """The tuning that orders results; only `search.orders.publishing` reads and writes it."""
 
     embedder = models.CharField(max_length=100, unique=True)  # identity
     categories = models.JSONField()  # K ids, rising
     weights = models.BinaryField()  # little-endian float32, dim rows of K numbers
     biases = models.BinaryField()  # little-endian float32, K numbers
     strength = models.FloatField()
-    measures = models.JSONField(default=dict)
-    created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         verbose_name = "tuned order"

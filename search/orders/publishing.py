@@ -5,7 +5,6 @@ import zlib
 from dataclasses import dataclass
 from math import isfinite
 from time import monotonic
-from typing import Any
 
 import numpy as np
 from django.conf import settings
@@ -68,7 +67,7 @@ def published(identity: str, dim: int) -> Tuning | None:
         return None
 
 
-def publish(identity: str, tuning: Tuning, measures: dict[str, Any]) -> None:
+def publish(identity: str, tuning: Tuning) -> None:
     """Put the order in use for this embedder, in the place of the one before."""
     with transaction.atomic():
         withdraw(identity)
@@ -78,7 +77,6 @@ def publish(identity: str, tuning: Tuning, measures: dict[str, Any]) -> None:
             weights=tuning.weights.astype("<f4").tobytes(),
             biases=tuning.biases.astype("<f4").tobytes(),
             strength=tuning.strength,
-            measures=measures,
         )
 
 

@@ -59,5 +59,5 @@ class Command(BaseCommand):
             self.stdout.write(f"strength {best.strength} is the best; nothing was changed")
             return
         tuning = learn(examples, copies.shifts)
-        publish(embedder.identity, scaled(tuning, trial.temperature, strength=best.strength), {})
+        publish(embedder.identity, scaled(tuning, trial.temperature, strength=best.strength))
         self.stdout.write(f"in use from now on: strength {best.strength}")

@@ -7,7 +7,7 @@ from django.db import IntegrityError
 from search.bands import PLAIN, WORDS, Bands, bands_of, read_bands
 from search.bands.models import Calibration
 
-FOUND = {"exact": 0.95, "very_close": 0.8, "similar": 0.6, "products": 50, "rates": {}}
+FOUND = {"exact": 0.95, "very_close": 0.8, "similar": 0.6, "products": 50}
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_orders_by_the_tuning_in_use(shop: Shop, vectors: Vectors, settings: Any
     categories = np.unique([product.category_id for product in products])
     weights = np.random.default_rng(0).normal(size=(len(vectors[0]), len(categories)))
     tuning = Tuning(categories, weights.astype(np.float32), np.zeros(10, np.float32), 0.8)
-    publish(shop.embedder.identity, tuning, {})
+    publish(shop.embedder.identity, tuning)
     tuned = found(search(shop.query(vectors[-1]), EVERYTHING))
     settings.SEARCH_ENGINE = "numpy"
     assert tuned == found(search(shop.query(vectors[-1]), EVERYTHING)) != plain

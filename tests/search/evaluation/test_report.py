@@ -118,7 +118,7 @@ def test_tuned_order_has_learned_nothing_of_what_is_asked(
         make_product(category=CATEGORIES[n % 2], image=picture(n))
     nothing = np.empty((0, embedder.dim), np.float32)
     learned = replace(learn(examples_of(corpus_of(embedder)), nothing), strength=5.0)
-    publish(embedder.identity, learned, {})
+    publish(embedder.identity, learned)
     load_engine.cache_clear()
     orders = orders_of(embedder)
     by_heart = Orders(embedder.identity, {TUNED: lambda _: learned})

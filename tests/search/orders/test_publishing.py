@@ -18,27 +18,26 @@ def tuning(seed: int = 0) -> Tuning:
 
 
 def test_what_is_published_is_in_use(django_assert_num_queries: Any) -> None:
-    publish(ONE, tuning(), {"temperature": 8.0})
+    publish(ONE, tuning())
     found = published(ONE, 8)
     assert found is not None
     for name, value in vars(tuning()).items():
         assert np.array_equal(getattr(found, name), value), name
-    assert PublishedTuning.objects.get().measures == {"temperature": 8.0}
     with django_assert_num_queries(1):
         assert revision(ONE) > 0
 
 
 def test_each_embedder_has_its_own() -> None:
-    publish(ONE, tuning(), {})
+    publish(ONE, tuning())
     assert (published(OTHER, 8), revision(OTHER)) == (None, 0)
     assert not withdraw(OTHER)
     assert published(ONE, 8)
 
 
 def test_newest_takes_the_place_of_the_one_before() -> None:
-    publish(ONE, tuning(), {})
+    publish(ONE, tuning())
     first = revision(ONE)
-    publish(ONE, tuning(1), {})
+    publish(ONE, tuning(1))
     found = published(ONE, 8)
     assert found is not None
     assert np.array_equal(found.weights, tuning(1).weights)
@@ -47,11 +46,11 @@ def test_newest_takes_the_place_of_the_one_before() -> None:
 
 
 def test_switching_off_and_on_is_another_revision() -> None:
-    publish(ONE, tuning(), {})
+    publish(ONE, tuning())
     before = revision(ONE)
     assert withdraw(ONE)
     assert (published(ONE, 8), revision(ONE)) == (None, 0)
-    publish(ONE, tuning(), {})
+    publish(ONE, tuning())
     assert revision(ONE) not in (0, before)
 
 
@@ -68,13 +67,13 @@ def test_switching_off_and_on_is_another_revision() -> None:
     ],
 )
 def test_what_is_torn_is_logged_and_not_used(broken: dict[str, Any], caplog: Any) -> None:
-    publish(ONE, tuning(), {})
+    publish(ONE, tuning())
     PublishedTuning.objects.update(**broken)
     assert published(ONE, 8) is None
     assert "manage.py tune_search" in caplog.text
 
 
 def test_tuning_for_longer_vectors_is_not_used(caplog: Any) -> None:
-    publish(ONE, tuning(), {})
+    publish(ONE, tuning())
     assert published(ONE, 16) is None
     assert "vectors of 16 numbers" in caplog.text
