@@ -86,7 +86,7 @@ def _start(environment: dict[str, str], barrier: Barrier) -> None:
 
 
 def _search(photos: Path) -> Process:
-    from search.index.facts import read_total
+    from search.index.reading import read_total
 
     queries = query_vectors(photos, 500)[:: 500 // QUERIES]
     before = _status("RssAnon")

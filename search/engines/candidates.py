@@ -19,11 +19,9 @@ from django.db import connection, transaction
 
 from catalog.vectors import InvalidVector, from_bytes
 from search.engines import Scope
-from search.index.segments import Vector
+from search.index.segments import PictureKey, Vector
 
 logger = logging.getLogger(__name__)
-
-PictureKey = tuple[int, int]  # product id, and photo id or 0 for the product's own picture
 
 POOL = 500  # pictures to which a search follows the graph
 FEW = 5000  # products whose vectors are compared sooner than the graph finds them among many

@@ -4,7 +4,6 @@ A search sees what its transaction sees. Its answers are those of the NumPy engi
 the catalog that can be among them, see `candidates` and `pools`.
 """
 
-import zlib
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import compress
@@ -17,8 +16,8 @@ from django.db import connection
 from catalog.embedding.claims import Claim
 from search.engines import Corpus, Scope, Status, candidates, tables
 from search.engines.pools import Pictures, Pool, TableCorpus, pool_of, segment_of
-from search.index import IndexCorpus, segments
-from search.index.facts import Tally, read_total
+from search.index import IndexCorpus, generation_of, segments
+from search.index.reading import Tally, read_total
 from search.index.segments import Vector
 from search.orders.publishing import OrderReader, PublishedOrder
 
@@ -32,11 +31,6 @@ class _Seen:
     until: float  # by `monotonic`, when to ask again
     total: Tally
     products: int
-
-    @property
-    def generation(self) -> int:
-        """As `LiveIndex` counts it."""
-        return zlib.crc32(repr(self.total).encode())
 
 
 class PgvectorEngine:
@@ -80,7 +74,7 @@ class PgvectorEngine:
     def status(self, identity: str, dim: int) -> Status:
         """What the database has."""
         seen, order = self._look(identity), self._order(identity, dim)
-        return Status(seen.products, order.generation(seen.generation), 0.0)
+        return Status(seen.products, order.generation(generation_of(seen.total)), 0.0)
 
     def store(self, claim: Claim, identity: str, vector: Vector) -> None:
         """Write the vector to the table; where there is none yet, `build` will find it."""
@@ -131,7 +125,7 @@ class PgvectorEngine:
         seen, order = self._look(identity), self._order(identity, dim)
         return TableCorpus(
             identity=identity,
-            generation=order.generation(seen.generation),
+            generation=order.generation(generation_of(seen.total)),
             tuning=order.tuning,
             searched=seen.products,
             listed=Pictures(

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.engines import candidates
-from search.engines.candidates import HALF_ERROR, Candidate, PictureKey
-from search.index.segments import Ids, Segment, Vector, image_key
+from search.engines.candidates import HALF_ERROR, Candidate
+from search.index.segments import Ids, PictureKey, Segment, Vector, image_key
 from search.ranking import (
     Labelled,
     Mask,

@@ -1,6 +1,9 @@
-"""What a process searches: a snapshot's files, and what the database says has changed since."""
+"""The vectors of the catalog in memory: a snapshot's files, and the rows that changed since.
+
+`LiveIndex` follows the database; its `corpus()` is the catalog at one moment.
+"""
 
 from search.index.corpus import IndexCorpus
-from search.index.live import LiveIndex
+from search.index.live import LiveIndex, generation_of
 
-__all__ = ["IndexCorpus", "LiveIndex"]
+__all__ = ["IndexCorpus", "LiveIndex", "generation_of"]

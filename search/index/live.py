@@ -1,4 +1,4 @@
-"""LiveIndex: the vectors a process searches, kept in step with the database."""
+"""LiveIndex: the vectors that a process searches, kept in step with the database."""
 
 import logging
 import threading
@@ -12,8 +12,7 @@ import numpy as np
 from django.conf import settings
 
 from search.index.corpus import IndexCorpus
-from search.index.facts import Tallies, Tally, ids_of, read_tallies, read_total
-from search.index.ranges import BucketReader
+from search.index.reading import RangeReader, Tallies, Tally, ids_of, read_tallies, read_total
 from search.index.segments import Item, segment_of
 from search.index.snapshots import (
     InvalidSnapshot,
@@ -29,49 +28,51 @@ from search.ranking import Positions
 
 logger = logging.getLogger(__name__)
 
-NOTHING = (0, 0, 0, 0)  # the tally of an empty bucket
+EMPTY = (0, 0, 0, 0)  # the tally of a range without rows
 
-# What changed since the snapshot is ranked row by row, and every process has a copy of its own. A
-# worker writes another snapshot at so many rows, and a hundredth of the snapshot's; a process that
-# finds twice as many does so itself.
+# Rows that changed since the snapshot are ranked without bounds, and every process has its own copy
+# of them. A worker writes a new snapshot once they are more than this plus a hundredth of the
+# snapshot's rows; any other process does so at twice as many.
 OVERLAY_ROWS = 5000
 
 
 @dataclass(frozen=True)
 class _Change:
-    """How a bucket differs from the snapshot."""
+    """How a range differs from the snapshot."""
 
     dead: Positions  # items of the snapshot
     items: list[Item]  # new or changed
 
 
 class LiveIndex:
-    """The corpus of one embedder's vectors: a snapshot's files, and what changed since.
+    """The corpus of one embedder's vectors: a snapshot's files and what changed since.
 
-    Threads share it. Without files, or where none can be written, all of it is kept in memory.
+    Threads share it. Without files, or where none can be written, it keeps everything in memory.
     """
 
     def __init__(self, identity: str, dim: int) -> None:
         self._identity, self._dim = identity, dim
         self._folder = Path(settings.INDEX_DIR) / identity
-        self._reader = BucketReader(identity, dim)
+        self._reader = RangeReader(identity, dim)
         self._refreshing = threading.RLock()
         self._checked = float("-inf")
-        self._look = 0.0  # seconds that the last look at the database took
+        self._check_seconds = 0.0  # that the last check took
         self._can_write = True
         self._files = ""
         self._start_from(Snapshot(segment_of([], dim), {}))
 
     def corpus(self) -> IndexCorpus:
-        """The catalog as it was in the database INDEX_REFRESH_SECONDS ago or later.
+        """The catalog as it was in the database at most INDEX_REFRESH_SECONDS ago.
 
-        Looks that take long are rarer, so that they take a quarter of the time at most.
-        While one thread follows the database, the others get the corpus before.
+        Slow checks are rarer, so that they take at most a quarter of the time. While one thread
+        follows the database, the others get the previous corpus.
         """
         is_first = self._checked < 0
         if self._refreshing.acquire(blocking=is_first):
             try:
-                if monotonic() - self._checked >= self._pause():
+                seconds: float = settings.INDEX_REFRESH_SECONDS
+                pause = max(seconds, min(3 * self._check_seconds, 10 * seconds))
+                if monotonic() - self._checked >= pause:
                     self._refresh()
                     self._checked = monotonic()
             finally:
@@ -80,11 +81,11 @@ class LiveIndex:
 
     @property
     def lag(self) -> float:
-        """Seconds since the corpus was seen to be what the database has."""
+        """Seconds since the corpus was last seen to equal the database."""
         return monotonic() - self._checked
 
     def compact(self) -> None:
-        """Write a snapshot of the catalog as it is, if the one in use is not. Raises OSError."""
+        """Write a snapshot of the current catalog unless the one in use is. Raises OSError."""
         with self._refreshing, exclusive(self._folder):
             self._open_files()
             current = read_tallies()
@@ -98,24 +99,20 @@ class LiveIndex:
             self.compact()
 
     def remove_files(self) -> None:
-        """Throw the snapshot away; processes that have it mapped go on with it."""
+        """Delete the snapshot; processes that have it mapped can go on using it."""
         remove_snapshots(self._folder)
-
-    def _pause(self) -> float:
-        seconds: float = settings.INDEX_REFRESH_SECONDS
-        return max(seconds, min(3 * self._look, 10 * seconds))
 
     def _refresh(self) -> None:
         self._open_files()
         started = monotonic()
         total = read_total()
-        self._look = monotonic() - started
+        self._check_seconds = monotonic() - started
         if total != self._total():
             self._follow(read_tallies())
             self._corpus = self._assembled()
 
     def _open_files(self) -> None:
-        """Start from another snapshot if there is one; what was removed stays mapped."""
+        """Start from a new snapshot if there is one; a deleted one stays mapped."""
         in_use = snapshot_in_use(self._folder)
         if in_use in ("", self._files):
             return
@@ -128,27 +125,30 @@ class LiveIndex:
     def _start_from(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._tallies = dict(snapshot.tallies)
-        self._changes: dict[int, _Change] = {}  # by bucket
+        self._changes: dict[int, _Change] = {}  # by range
         self._corpus = self._assembled()
 
     def _follow(self, current: Tallies) -> None:
-        for bucket in sorted(_different(current, self._tallies)):
-            items, self._tallies[bucket] = self._reader.read(bucket, self._known(bucket))
-            self._changes[bucket] = self._change(bucket, items)
-            if self._can_write and self._overlay_rows() > 2 * self._most_changed():
-                self._compact_and_follow()
+        """Read the ranges whose tallies differ; compact when the overlay becomes large."""
+        numbers = current.keys() | self._tallies.keys()
+        for number in sorted(numbers):
+            if current.get(number, EMPTY) == self._tallies.get(number, EMPTY):
+                continue
+            items, self._tallies[number] = self._reader.read(number, self._known(number))
+            self._changes[number] = self._change(number, items)
+            changes = self._changes.values()
+            overlay_rows = sum(len(item.rows) for change in changes for item in change.items)
+            if self._can_write and overlay_rows > 2 * self._most_changed():
+                try:
+                    self.compact()
+                except OSError:
+                    logger.exception("No snapshot can be written to %s.", self._folder)
+                self._can_write = not self._changes
+                self._follow(read_tallies())
                 return
 
-    def _compact_and_follow(self) -> None:
-        try:
-            self.compact()
-        except OSError:
-            logger.exception("No snapshot can be written to %s.", self._folder)
-        self._can_write = not self._changes
-        self._follow(read_tallies())
-
-    def _change(self, bucket: int, items: list[Item]) -> _Change:
-        place = self._place(bucket)
+    def _change(self, number: int, items: list[Item]) -> _Change:
+        place = self._place(number)
         before = self._snapshot.segment.items(place)
         old = {item.product: item for item in before}
         new = [item for item in items if old.get(item.product) != item]
@@ -156,47 +156,42 @@ class LiveIndex:
         dead = [place.start + n for n, item in enumerate(before) if item.product not in same]
         return _Change(np.array(dead, np.intp), new)
 
-    def _known(self, bucket: int) -> list[Item]:
-        """What has been read of a bucket, the newest last."""
-        change = self._changes.get(bucket)
-        return self._snapshot.segment.items(self._place(bucket)) + (change.items if change else [])
+    def _known(self, number: int) -> list[Item]:
+        """All items of a range that have been read, later ones last."""
+        change = self._changes.get(number)
+        return self._snapshot.segment.items(self._place(number)) + (change.items if change else [])
 
     def _parts(self, current: Tallies) -> Iterator[Part]:
-        for bucket, tally in sorted(current.items()):
-            if self._snapshot.tallies.get(bucket) == tally:
-                yield bucket, tally, self._snapshot.segment.part(self._place(bucket))
+        """The ranges of a new snapshot; those that have not changed come from the old one."""
+        for number, tally in sorted(current.items()):
+            if self._snapshot.tallies.get(number) == tally:
+                yield number, tally, self._snapshot.segment.part(self._place(number))
             else:
-                items, read = self._reader.read(bucket, self._known(bucket))
-                yield bucket, read, segment_of(items, self._dim)
+                items, read = self._reader.read(number, self._known(number))
+                yield number, read, segment_of(items, self._dim)
 
     def _assembled(self) -> IndexCorpus:
         changes = [change for _, change in sorted(self._changes.items())]
         return IndexCorpus(
             identity=self._identity,
-            generation=zlib.crc32(repr(self._total()).encode()),
+            generation=generation_of(self._total()),
             base=self._snapshot.segment,
             dead=np.concatenate([np.empty(0, np.intp), *(change.dead for change in changes)]),
             overlay=segment_of([item for change in changes for item in change.items], self._dim),
         )
 
-    def _place(self, bucket: int) -> slice:
-        return self._snapshot.segment.between(*ids_of(bucket))
-
-    def _overlay_rows(self) -> int:
-        return sum(len(item.rows) for change in self._changes.values() for item in change.items)
+    def _place(self, number: int) -> slice:
+        return self._snapshot.segment.between(*ids_of(number))
 
     def _most_changed(self) -> int:
         return OVERLAY_ROWS + len(self._snapshot.segment.photos) // 100
 
     def _total(self) -> Tally:
-        columns = zip(NOTHING, *self._tallies.values(), strict=True)
+        columns = zip(EMPTY, *self._tallies.values(), strict=True)
         products, revisions, photos, photo_revisions = map(sum, columns)
         return products, revisions, photos, photo_revisions
 
 
-def _different(current: Tallies, known: Tallies) -> set[int]:
-    return {
-        bucket
-        for bucket in current.keys() | known.keys()
-        if current.get(bucket, NOTHING) != known.get(bucket, NOTHING)
-    }
+def generation_of(total: Tally) -> int:
+    """The number below 2**32 that stands for a catalog with this tally."""
+    return zlib.crc32(repr(total).encode())

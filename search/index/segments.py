@@ -12,6 +12,7 @@ from search.ranking import Matrix, Positions
 
 Ids = NDArray[np.int64]
 Vector = NDArray[np.float32]  # (dim,)
+PictureKey = tuple[int, int]  # product id, and photo id or 0 for the product's own picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.files import replace_link
-from search.index.facts import Tallies, Tally
+from search.index.reading import Tallies, Tally
 from search.index.segments import Segment
 from search.ranking import BODY, HEAD, WORTHWHILE, Bounds, Matrix, bounds_of
 
@@ -43,7 +43,7 @@ BOUNDS = {
 # Of the files; whoever changes what stands in them changes the first number.
 FORMAT = [1, HEAD, BODY]
 
-Part = tuple[int, Tally, Segment]  # a bucket, its tally, its products
+Part = tuple[int, Tally, Segment]  # a range, its tally, its products
 
 
 class InvalidSnapshot(Exception):
@@ -52,7 +52,7 @@ class InvalidSnapshot(Exception):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A segment with its bounds, and the tallies of the buckets it was made from."""
+    """A segment with its bounds, and the tallies of the ranges it was made from."""
 
     segment: Segment
     tallies: Tallies
@@ -68,7 +68,7 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 def save_snapshot(folder: Path, parts: Iterable[Part], dim: int) -> None:
-    """Write the parts, which come in the order of their buckets, and put them in use.
+    """Write the parts, which come in the order of their ranges, and put them in use.
 
     To be called in `exclusive`. Raises OSError; what was in use before then stays.
     """
@@ -115,8 +115,8 @@ def _write_columns(folder: Path, parts: Iterable[Part]) -> Tallies:
     rows = 0
     with ExitStack() as stack:
         files = {name: stack.enter_context((folder / name).open("wb")) for name in COLUMNS}
-        for bucket, tally, segment in parts:
-            tallies[bucket] = tally
+        for number, tally, segment in parts:
+            tallies[number] = tally
             for name, array in _columns(segment, first_row=rows).items():
                 files[name].write(np.ascontiguousarray(array, COLUMNS[name]).data)
             rows += len(segment.photos)
@@ -170,7 +170,7 @@ def _load(folder: Path) -> Snapshot:
     rows = arrays.pop("rows").reshape(-1, manifest["dim"])
     bounds = _bounds({name: arrays.pop(name) for name in BOUNDS}, *rows.shape)
     matrix = Matrix(rows, arrays.pop("starts"), bounds)
-    tallies = {bucket: tuple(tally) for bucket, tally in manifest["tallies"]}
+    tallies = {number: tuple(tally) for number, tally in manifest["tallies"]}
     return Snapshot(Segment(matrix, **arrays), tallies)
 
 

@@ -29,12 +29,12 @@ snapshots.WORTHWHILE = 1000  # so that there are bounds, too
 
 
 def parts(number: int) -> Iterator[Part]:
-    for bucket in range(4):
+    for place in range(4):
         rows = np.full((ITEMS, DIM), number, np.float32)
         ids = np.full(ITEMS, number, np.int64)
         matrix = Matrix(rows, np.arange(ITEMS))
         segment = Segment(matrix, ids, ids, ids, ids, ids, ids.astype(np.float64))
-        yield bucket, (number, number, number, number), segment
+        yield place, (number, number, number, number), segment
 
 
 def write_for_ever(folder: Path) -> None:

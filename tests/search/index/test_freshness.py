@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import search.index.facts
 import search.index.live
+import search.index.reading
 from catalog.models import Category, EmbeddingStatus, Product, ProductPhoto
 from catalog.vectors import to_bytes
 from search.engines import load_engine
@@ -109,7 +109,7 @@ def test_finds_the_very_same_after_hundreds_of_changes(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search.index.live, "OVERLAY_ROWS", 20)
-    monkeypatch.setattr(search.index.facts, "BUCKET", 32)
+    monkeypatch.setattr(search.index.reading, "RANGE_IDS", 32)
     load_engine.cache_clear()
     shop = Shop(seed)
     Product.objects.bulk_create([shop.product() for _ in range(300)])
