@@ -1,7 +1,7 @@
-"""Makes the pictures of the pages in this folder anew: `make screenshots`.
+"""Renews the screenshots in this folder: `make screenshots`.
 
-Needs Chromium (Debian: apt-get install chromium; elsewhere CHROMIUM=path names it). Starts the
-real server on a demo catalog of its own.
+It needs Chromium (on Debian: apt-get install chromium; elsewhere set CHROMIUM=path), and starts the
+real server with a demo catalog of its own.
 """
 
 import os
@@ -56,7 +56,7 @@ def visit(page: Page, path: str) -> None:
 
 
 def searched(page: Page) -> None:
-    """The results of a photo, at a threshold that leaves a few."""
+    """The results for a photo, at a threshold that leaves a few."""
     visit(page, "/")
     page.set_input_files("input[type=file]", PHOTO)
     page.wait_for_url("**/?query=*")
@@ -64,7 +64,7 @@ def searched(page: Page) -> None:
 
 
 def cropped(page: Page) -> None:
-    """The results of a part of it."""
+    """The results for a part of that photo."""
     searched(page)
     page.goto(f"{page.url}&crop=0.12,0.3,0.62,0.45")
 
@@ -77,7 +77,7 @@ def explained(page: Page) -> None:
 
 
 def mapped(page: Page) -> None:
-    """The map, with one product told of."""
+    """The map, with the tip of one product."""
     visit(page, "/map/")
     page.locator("#map-view").press("ArrowRight")
     page.locator("#map-tip").wait_for()
@@ -92,7 +92,7 @@ def signed_in(page: Page, password: str) -> None:
 
 
 def new_owner(manage: Manage) -> str:
-    """The password of a new superuser."""
+    """Create a superuser; returns the password."""
     password = token_urlsafe()
     manage("createsuperuser", "--noinput", f"--username={OWNER}", "--email=", password=password)
     return password
@@ -100,7 +100,7 @@ def new_owner(manage: Manage) -> str:
 
 @contextmanager
 def served_demo() -> Iterator[Manage]:
-    """The real server, with the demo catalog in a folder that is thrown away, and its manage.py."""
+    """Start the real server with the demo catalog in a temporary folder; yields its manage.py."""
     with tempfile.TemporaryDirectory() as folder:
         ours = dict.fromkeys(("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "MEDIA_ROOT"), "")
         ours |= {"VAR_DIR": folder, "EMBEDDER": "efficientnet_lite0"}
@@ -144,12 +144,12 @@ def shoot(
     size: ViewportSize = DESKTOP,
     scheme: ColorScheme = "light",
 ) -> None:
-    """Come to a page and keep its picture."""
+    """Open a page and save a screenshot of it."""
     with browser.new_context(viewport=size, color_scheme=scheme) as context:
         page = context.new_page()
         come(page)
         page.wait_for_load_state("networkidle")
-        page.wait_for_timeout(500)  # what fades in has done so
+        page.wait_for_timeout(500)  # for everything to fade in
         page.screenshot(path=DOCS / f"{name}.png")
 
 

@@ -1,4 +1,4 @@
-"""A real browser before the live server, and a witness of whatever goes wrong in it."""
+"""A real browser, connected to the live server, and a witness that records every fault in it."""
 
 import threading
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ MILLISECONDS = 1000 * PATIENCE
 def browser() -> Iterator[Browser]:
     """Chromium, without a window."""
     chromium = CHROMIUM.path()
-    # Playwright runs an event loop in this thread, in which Django refuses its database, and has
-    # another connection: one that is left open would keep the database from being removed.
+    # Playwright runs an event loop in this thread. Django refuses to use its database there unless
+    # told otherwise, and opens another connection; an open one prevents the database's removal.
     connection.close()
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
@@ -37,13 +37,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def device() -> dict[str, Any]:
-    """What the browser runs on; a module of tests may have others."""
+    """Options of the browser's device, which test modules override."""
     return {}
 
 
 @pytest.fixture(autouse=True)
 def _answered(transactional_db: None) -> Iterator[None]:
-    """Nothing is being answered any more when the database is emptied: it would be locked."""
+    """Waits until the server has answered everything; otherwise the database would be locked."""
     yield
     until(
         lambda: [thread.name for thread in threading.enumerate()],
@@ -53,7 +53,7 @@ def _answered(transactional_db: None) -> Iterator[None]:
 
 @pytest.fixture
 def context(browser: Browser, live_server: Any, device: dict[str, Any]) -> Iterator[BrowserContext]:
-    """A browser that was never here before; what it is told to open is on the live server."""
+    """A browser with an empty cache, whose relative addresses lead to the live server."""
     with browser.new_context(base_url=live_server.url, **device) as context:
         context.set_default_timeout(MILLISECONDS)
         yield context
@@ -61,7 +61,7 @@ def context(browser: Browser, live_server: Any, device: dict[str, Any]) -> Itera
 
 @pytest.fixture
 def witness(context: BrowserContext) -> Iterator[Witness]:
-    """Has nothing to say at the end of the test."""
+    """Records faults; a test fails if there are any at its end."""
     witness = Witness(context)
     yield witness
     assert witness.heard == []
@@ -69,7 +69,7 @@ def witness(context: BrowserContext) -> Iterator[Witness]:
 
 @pytest.fixture
 def page(context: BrowserContext, witness: Witness) -> Page:
-    """A page in which nothing may go wrong."""
+    """A page; the test fails if anything goes wrong in it."""
     return context.new_page()
 
 

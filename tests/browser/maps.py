@@ -9,13 +9,13 @@ from search.catalog_map.maps import CatalogMap, draw_map
 
 
 def draw_all() -> None:
-    """Draw the map of all products there are."""
+    """Draw the map of all products."""
     embedder = serving_embedder()
     assert draw_map(embedder.identity, embedder.dim)
 
 
 def draw_many(count: int, image: str) -> None:
-    """A map of so many products, all with this picture, in a heap for each of ten categories."""
+    """Create this many products with the same picture, and a map with a cluster per category."""
     names = [f"Category {i}" for i in range(10)]
     categories = Category.objects.bulk_create([Category(name=name) for name in names])
     products = [
@@ -26,6 +26,6 @@ def draw_many(count: int, image: str) -> None:
     ]
     ids = np.array([product.pk for product in Product.objects.bulk_create(products)])
     chance = np.random.default_rng(0)
-    middles = chance.random((10, 2))
-    places = middles[np.arange(count) % 10] + chance.normal(0, 0.07, (count, 2))
+    centres = chance.random((10, 2))
+    places = centres[np.arange(count) % 10] + chance.normal(0, 0.07, (count, 2))
     maps.save_map(CatalogMap(1, "efficientnet_lite0-0", count, ids, places))

@@ -1,4 +1,4 @@
-"""Every page before axe-core, in light and dark, on a phone and on a desk."""
+"""axe-core examines every page, in light and dark, on a phone and on a desktop."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ axe = Axe()
     ids=["phone-light", "phone-dark", "desk-light", "desk-dark"],
 )
 def examine(request: pytest.FixtureRequest, page: Page) -> Examine:
-    """Opens a page, or takes the one that is open, and finds no fault with it."""
+    """Returns a function that opens a page, or takes the open one, and asserts that it has no fault."""
     size, scheme = request.param
     page.set_viewport_size(size)
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -46,7 +46,7 @@ def examine(request: pytest.FixtureRequest, page: Page) -> Examine:
 
 
 def faults(page: Page, at: Any = None) -> list[str]:
-    """What axe-core finds, each with what it is about."""
+    """The faults that axe-core finds, each with its element."""
     found = axe.run(page, context=at, options=OPTIONS).response["violations"]
     return [
         f"{fault['id']}: {' '.join(map(str, node['target']))} {node['html'][:120]}"
@@ -57,7 +57,7 @@ def faults(page: Page, at: Any = None) -> list[str]:
 
 @pytest.fixture
 def shop(make_product: MakeProduct, picture: Picture) -> Product:
-    """Products of two categories, some alike, one without a picture."""
+    """Products of two categories, some of which look alike, and one without a picture."""
     for seed in range(3):
         make_product(f"Cup {seed}", category="Cups", image=picture(seed))
     make_product("Plain card", category="Paper")
@@ -114,7 +114,7 @@ def test_pages_for_what_went_wrong_have_no_fault(
 
 
 def serve(page: Page, path: str, answer: HttpResponse) -> None:
-    """Have this at an address of the site: what it takes a real accident to see."""
+    """Serve an answer at an address of the site; otherwise only a real accident would show it."""
     html = answer.content.decode()
     page.unroute(f"**{path}")
     page.route(f"**{path}", lambda route: route.fulfill(body=html, content_type="text/html"))

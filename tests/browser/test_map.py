@@ -14,11 +14,12 @@ from catalog.models import Product
 from tests.browser.maps import draw_all, draw_many
 from tests.browser.witness import Witness
 from tests.conftest import MakeProduct, Picture
+from tests.waiting import until
 
 Place = Callable[[Product], tuple[float, float]]
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
-ROOM = 0.88  # of the frame's sides, which the map has when all of it is seen
+FILLED = 0.88  # share of the frame's sides that the whole map fills
 COUNT_FRAMES = """() => {
     const frames = window.frames = [];
     const note = (now) => {
@@ -27,7 +28,7 @@ COUNT_FRAMES = """() => {
     };
     requestAnimationFrame(note);
 }"""
-# https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio, of every mark to what is behind it
+# The contrast of every mark to its background: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
 CONTRASTS = """() => {
     const style = getComputedStyle(document.querySelector(".map"));
     const light = (name) => {
@@ -43,7 +44,7 @@ CONTRASTS = """() => {
 
 @pytest.fixture
 def products(make_product: MakeProduct, picture: Picture) -> list[Product]:
-    """Six cups and mugs, with their map."""
+    """Six cups and mugs, on a map."""
     made = [
         make_product(f"{name} {seed}", category=f"{name}s", image=picture(seed))
         for name, seeds in (("Cup", range(3)), ("Mug", range(3, 6)))
@@ -63,27 +64,27 @@ def shown(page: Page, products: list[Product]) -> Page:
 
 @pytest.fixture
 def place(shown: Page) -> Place:
-    """Where a product is on the page, as long as all is seen."""
+    """Returns a product's place on the page while the whole map is seen."""
     points = {point[0]: point[1:3] for point in shown.request.get("/api/map/").json()["points"]}
     box = shown.locator("#map-view").bounding_box()
     assert box
 
     def find(product: Product) -> tuple[float, float]:
         x, y = points[product.pk]
-        left = box["x"] + box["width"] * (0.5 + ROOM * (x - 0.5))
-        return left, box["y"] + box["height"] * (0.5 + ROOM * (y - 0.5))
+        left = box["x"] + box["width"] * (0.5 + FILLED * (x - 0.5))
+        return left, box["y"] + box["height"] * (0.5 + FILLED * (y - 0.5))
 
     return find
 
 
-def test_tells_of_a_product_and_leads_to_it(
+def test_shows_a_product_and_leads_to_it(
     shown: Page, products: list[Product], place: Place
 ) -> None:
     tip = shown.locator("#map-tip")
     shown.mouse.move(*place(products[4]))
     expect(tip).to_contain_text("Mug 4")
     expect(tip.locator("img")).to_be_visible()
-    tip.hover()  # on the way from the dot it waits
+    tip.hover()  # it stays while the mouse moves to it from the product
     shown.wait_for_timeout(500)
     expect(tip).to_be_visible()
     shown.mouse.move(5, 5)
@@ -195,8 +196,8 @@ def test_fingers_tap_and_pinch(browser: Browser, live_server: Any, products: lis
         box = view.bounding_box()
         assert box
         page.touchscreen.tap(
-            box["x"] + box["width"] * (0.5 + ROOM * (x - 0.5)),
-            box["y"] + box["height"] * (0.5 + ROOM * (y - 0.5)),
+            box["x"] + box["width"] * (0.5 + FILLED * (x - 0.5)),
+            box["y"] + box["height"] * (0.5 + FILLED * (y - 0.5)),
         )
         tip.tap()
         page.wait_for_url(f"**/products/{products[0].pk}/")
@@ -220,7 +221,9 @@ def test_ten_thousand_products_move_smoothly(
     expect(page.locator("#map-status")).to_have_text("10,000 of 10,000 products are on the map.")
     page.locator("#map-view").hover()
     assert not [url for url in asked if "/media/" in url]
-    idle = frame_times(page, lambda: page.wait_for_timeout(1000))
+    idle = frame_times(
+        page, lambda: until(lambda: page.evaluate("() => window.frames.length > 60"))
+    )
     busy = frame_times(page, lambda: drag_and_zoom(page))
     print(f"idle: {median(idle):.0f} ms, moving: {median(busy):.0f} ms, most {max(busy):.0f} ms")
     assert median(busy) < 3 * median(idle)  # what else runs on the machine slows down both
@@ -285,20 +288,15 @@ def middle(tip: Locator) -> tuple[int, int]:
 
 
 def expect_moved(tip: Locator, before: tuple[int, int]) -> None:
-    expect(tip).to_be_visible()
-    for _ in range(50):
-        if max(abs(a - b) for a, b in zip(middle(tip), before, strict=True)) > 10:
-            return
-        tip.page.wait_for_timeout(20)
-    raise AssertionError(f"still at {before}")
+    until(lambda: distance(middle(tip), before), lambda pixels: pixels > 10)
 
 
 def expect_back(tip: Locator, before: tuple[int, int]) -> None:
-    for _ in range(50):
-        if max(abs(a - b) for a, b in zip(middle(tip), before, strict=True)) <= 2:
-            return
-        tip.page.wait_for_timeout(20)
-    raise AssertionError(f"at {middle(tip)}, not back at {before}")
+    until(lambda: distance(middle(tip), before), lambda pixels: pixels <= 2)
+
+
+def distance(a: tuple[int, int], b: tuple[int, int]) -> int:
+    return max(abs(a[0] - b[0]), abs(a[1] - b[1]))
 
 
 def picture_of(view: Locator) -> str:
@@ -329,7 +327,7 @@ def shot(view: Locator) -> str:
 
 
 def pinch(view: Locator) -> None:
-    """Two fingers go apart."""
+    """Move two fingers apart."""
     box = view.bounding_box()
     assert box
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

@@ -1,4 +1,4 @@
-"""Every page, in a real browser, under the policy that refuses what is written into a page."""
+"""Every page in a real browser, under the policy that refuses inline scripts and styles."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ LIST = "/admin/catalog/product/"
 
 @pytest.fixture
 def mug(make_product: MakeProduct, picture: Picture) -> Product:
-    """A product with a picture, beside others that look like it."""
+    """A product with a picture, and others that look like it."""
     for seed in range(3):
         make_product(f"Cup {seed}", image=picture(seed))
     return make_product("Mug", sku="mug", image=picture(7))

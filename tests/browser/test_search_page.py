@@ -1,4 +1,4 @@
-"""The ways into a search, on a desk and on a phone."""
+"""The ways to start a search, on a desktop and on a phone."""
 
 from base64 import b64encode
 from io import BytesIO
@@ -167,7 +167,7 @@ def test_says_what_happens_to_the_photo(page: Page, shop: Shop) -> None:
 
 
 def test_reads_a_picture_of_little_colour_and_much_noise(page: Page, shop: Shop) -> None:
-    """Photos travel as JPEG; one that would not get smaller goes as it is."""
+    """Photos are sent as JPEG; one that would not get smaller is sent unchanged."""
     page.goto("/")
     picture = BytesIO()
     Image.effect_noise((300, 300), 90).save(picture, "PNG")

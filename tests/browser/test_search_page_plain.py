@@ -1,4 +1,4 @@
-"""The same pages without JavaScript: forms and links."""
+"""The search page without JavaScript: forms and links."""
 
 from typing import Any
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""What a shopper does with the answer: crop, filter, steer, go on, and ask why."""
+"""What a shopper does with an answer: crop, filter, steer, load more, and ask why."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit

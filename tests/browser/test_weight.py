@@ -24,7 +24,7 @@ def test_pages_are_light(browser: Browser, live_server: Any, transactional_db: N
     for path in PAGES:
         with browser.new_context(base_url=live_server.url) as context:  # its cache is empty
             witness, page = Witness(context), context.new_page()
-            page.goto(path, wait_until="load")
+            page.goto(path, wait_until="networkidle")
             expect(page.locator("main")).to_be_visible()
             weights[path] = page.evaluate(WEIGHT)
             assert witness.heard == []

@@ -1,21 +1,21 @@
-"""Hears what goes wrong on pages."""
+"""Records what goes wrong on pages."""
 
 from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Request, Response
 
-# Chromium tells most of these on the console, too, but not those of a policy that only reports.
+# Chromium also logs most violations to its console, but not those of a report-only policy.
 TELL = """addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
     console.error(`${effectiveDirective} refuses ${blockedURI}`), true)"""
-NETWORK = "Failed to load resource"  # which a page or a form that is refused is said to be, too
+NETWORK = "Failed to load resource"  # also logged for pages and forms that are refused on purpose
 
 
 class Witness:
-    """Of all pages of a context: errors and warnings, refused or missing parts, other hosts."""
+    """Records errors, warnings, missing files and foreign hosts, on all pages of a context."""
 
     def __init__(self, context: BrowserContext) -> None:
         self.heard: list[str] = []
-        self.policies: set[str] = set()  # of the pages
+        self.policies: set[str] = set()  # of all pages
         context.add_init_script(TELL)
         context.on("console", self._listen)
         context.on("weberror", lambda error: self._note(error.error))
