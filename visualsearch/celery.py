@@ -7,7 +7,7 @@ from typing import Any
 from celery import Celery, Task, signals
 from django.conf import settings
 
-from visualsearch.logs import adopt, request_id
+from visualsearch.logs import REQUEST_ID
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visualsearch.settings")
 
@@ -25,11 +25,11 @@ def log_as_the_shop_does(**_: Any) -> None:
 @signals.before_task_publish.connect
 def send_request_id(headers: dict[str, Any], **_: Any) -> None:
     """Send along the id of the request that queues the task, for the worker's log."""
-    headers["request_id"] = request_id()
+    headers["request_id"] = REQUEST_ID.get()
 
 
 @signals.task_prerun.connect
 def take_request_id(task: Task, task_id: str, **_: Any) -> None:
     """Log under that id, or under the task's own if no request queued it."""
     if not task.request.is_eager:
-        adopt(task.request.get("request_id") or task_id)
+        REQUEST_ID.set(task.request.get("request_id") or task_id)

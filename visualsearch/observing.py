@@ -4,16 +4,19 @@ Apart from `visualsearch.logs`, which gunicorn imports before it says where proc
 """
 
 import logging
+import re
 from collections.abc import Callable
 from time import perf_counter
+from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponseBase
 from prometheus_client import Counter, Histogram
 
-from visualsearch.logs import identified, view_of
+from visualsearch.logs import REQUEST_ID
 
 logger = logging.getLogger(__name__)
 
+ACCEPTED_ID = re.compile(r"[\w-]{8,64}", re.ASCII)  # of ids that clients send
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}  # clients may invent others
 REQUESTS = Counter(
     "visualsearch_http_requests",
@@ -35,14 +38,20 @@ def observed(
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         started = perf_counter()
-        with identified(request.headers.get("X-Request-ID", "")) as request_id:
+        given = request.headers.get("X-Request-ID", "")
+        request_id = given if ACCEPTED_ID.fullmatch(given) else uuid4().hex
+        token = REQUEST_ID.set(request_id)
+        try:
             response = get_response(request)
-            view, status = view_of(request), response.status_code
             seconds = perf_counter() - started
+            match, status = request.resolver_match, response.status_code
+            view = match.view_name if match else "none"
             count_request(view, request.method, status)
             SECONDS.labels(view).observe(seconds)
             facts = {"view": view, "status": status, "seconds": round(seconds, 4)}
             logger.info("%s was answered %d", view, status, extra={"facts": facts})
+        finally:
+            REQUEST_ID.reset(token)
         response["X-Request-ID"] = request_id
         return response
 

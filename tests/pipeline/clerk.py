@@ -20,7 +20,7 @@ from catalog.serving import serving_embedder
 from catalog.tasks import batched_messages, embed
 from catalog.vectors import from_bytes
 from tests.conftest import jpeg
-from visualsearch.logs import identified
+from visualsearch.logs import REQUEST_ID
 
 State = tuple[str, str]  # status, reason
 
@@ -63,8 +63,9 @@ def deliver_again(times: int) -> None:
 
 def request(request_id: str) -> None:
     """Ask for all pictures, as a request of this id does."""
-    with identified(request_id):
-        deliver_again(1)
+    token = REQUEST_ID.set(request_id)
+    deliver_again(1)
+    REQUEST_ID.reset(token)
 
 
 def path(sku: int) -> Path:

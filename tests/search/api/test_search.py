@@ -199,7 +199,7 @@ def test_crop_searches_for_a_part_of_the_photo(
         assert answer["results"][0]["id"] == product.pk
 
 
-def test_clients_of_the_original_get_the_same_answer(
+def test_clients_of_photo_analyzer_get_the_same_answer(
     products: list[Product], post: Post, picture: Picture
 ) -> None:
     assert post("/search", file=picture(3))[1]["results"][0]["id"] == products[3].pk
