@@ -72,7 +72,6 @@ PLAIN = (
     "catalog/files.py",
     "catalog/pictures/colours.py",
     "catalog/pictures/gate.py",
-    "catalog/pictures/orientation.py",
     "catalog/vectors.py",
     "search/ranking",
 )

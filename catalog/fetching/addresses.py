@@ -1,13 +1,13 @@
 """Which network addresses are public.
 
-The table is ours, because `ipaddress.is_private` and `is_global` follow the age of the Python
-that runs, and know nothing of cloud metadata or of IPv4 addresses inside IPv6 ones.
+The table is our own, because `ipaddress.is_private` and `is_global` depend on the version of
+Python and do not cover cloud metadata or IPv4 addresses inside IPv6 ones.
 """
 
 from ipaddress import IPv6Address, ip_address, ip_network
 
-# Everything an address registry hands out as global unicast (RFC 4291, section 2.4, and IANA's
-# "Internet Protocol Version 6 Address Space"). Whatever lies outside is not public: unspecified
+# Everything that address registries assign as global unicast (RFC 4291, section 2.4, and IANA's
+# "Internet Protocol Version 6 Address Space"). Everything else is not public: unspecified
 # and loopback, IPv4 inside IPv6 (mapped ::ffff:0:0/96, compatible ::/96, translated
 # ::ffff:0:0:0/96, NAT64 64:ff9b::/96 and 64:ff9b:1::/48), discard 100::/64 and 100:0:0:1::/64,
 # segment routing 5f00::/16, unique-local fc00::/7 (where clouds keep fd00:ec2::254 and the like),
@@ -15,9 +15,9 @@ from ipaddress import IPv6Address, ip_address, ip_network
 GLOBAL_UNICAST = ip_network("2000::/3")
 
 # IANA's "IPv4 Special-Purpose Address Registry" and "IPv6 Special-Purpose Address Registry"
-# (RFC 6890, RFC 8190). Entries the registries call globally reachable are in it as well: they are
-# anycast services (PCP, TURN, AS112, AMT) that a machine of one's own network may answer, and
-# overlay identifiers; none serves pictures.
+# (RFC 6890, RFC 8190). Entries that the registries call globally reachable are included: they are
+# anycast services (PCP, TURN, AS112, AMT), which a machine of the local network may answer, and
+# overlay identifiers; none of them serves pictures.
 NOT_PUBLIC = tuple(
     ip_network(block)
     for block in (
@@ -44,18 +44,18 @@ NOT_PUBLIC = tuple(
         "2001:db8::/32",  # documentation (RFC 3849)
         "2002::/16",  # 6to4, which carries an IPv4 address (RFC 3056)
         "2620:4f:8000::/48",  # AS112 (RFC 7534)
-        "3ffe::/16",  # 6bone, given back (RFC 3701)
+        "3ffe::/16",  # 6bone, returned (RFC 3701)
         "3fff::/20",  # documentation (RFC 9637)
     )
 )
 
 
 def is_public(address: str) -> bool:
-    """Whether an IPv4 or IPv6 address, as `getaddrinfo` spells it, is one of the public internet.
+    """True if an IPv4 or IPv6 address, as `getaddrinfo` writes it, is on the public internet.
 
-    IPv6 addresses that carry an IPv4 one are refused unread: no public picture needs them, and
-    what they reach depends on tunnels and translators we cannot see. `ValueError` if it is no
-    address.
+    IPv6 addresses that contain an IPv4 address are refused: no public picture needs them, and what
+    they reach depends on tunnels and translators that we cannot see. Raises ValueError if the text
+    is not an address.
     """
     ip = ip_address(address)
     if isinstance(ip, IPv6Address) and (

@@ -1,9 +1,9 @@
-"""The only place that makes outside HTTP requests, to addresses that strangers may choose.
+"""The only place that makes HTTP requests to other servers, at addresses that strangers may choose.
 
 `requests-hardened` looks a name up once and pins the connection to the address it found, keeping
 the name for the Host header and the certificate. The rule for that address, the deadline, the
-redirects and the byte cap are ours. There is no `requests` session: proxies, `.netrc`, cookies
-and redirects that are read to their end are a session's doing.
+redirects and the limit on bytes are our own. There is no `requests` session, because a session
+uses proxies, `.netrc` and cookies, and reads the bodies of redirects to their end.
 """
 
 import re
@@ -29,32 +29,32 @@ from urllib3.util import Url, parse_url
 from catalog.fetching.addresses import is_public
 
 PORTS = {"http": 80, "https": 443}
-CHUNK = 64 * 1024
-GRACE = 0.5  # seconds the thread's own time-outs come after the deadline, so that it speaks first
+CHUNK_BYTES = 64 * 1024
+GRACE = 0.5  # seconds between the deadline and the thread's own time-outs, so that it comes first
 HEADERS = {"User-Agent": "visualsearch", "Accept": "image/*"}
 
-# One sentence for all, also for a name that does not exist: two would tell a stranger which names
-# and addresses our network has.
+# The same sentence for all reasons, also for a name that does not exist. Different ones would tell
+# a stranger which names and addresses our network has.
 REFUSED = "This address can't be fetched. Use the public http(s) address of a picture."
 UNREACHABLE = "The server at this address can't be reached."
 BROKEN_OFF = "The server broke off, or its answer can't be read."
 
-# A server that breaks the protocol reaches us as any of these: a chunk of negative size, say, is
+# A server that breaks the protocol causes any of these. A chunk of negative size, for example, is
 # a ValueError.
-_UNREADABLE = (RequestException, HTTPError, HTTPException, ValueError)
-# What no URL may hold (RFC 3986, section 2), and on what parsers are known to differ.
-_STRAY = re.compile(r"[\x00-\x20\x7f\\]")
-# A host as urllib3 leaves it, IDNA done: no escapes, no scope id, one trailing dot at most.
-_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]")
+PROTOCOL_ERRORS = (RequestException, HTTPError, HTTPException, ValueError)
+# Characters that no URL may have (RFC 3986, section 2) and that parsers treat differently.
+FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
+# A host as urllib3 returns it, encoded by IDNA: no escapes, no scope id, at most one final dot.
+HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]")
 
 
 class FetchError(Exception):
-    """Why an address gave no picture, as a sentence for the person who gave the address."""
+    """Why nothing was fetched, as a sentence for the person who gave the address."""
 
 
 @dataclass(frozen=True)
 class FetchLimits:
-    """What one fetch may take: seconds for all of it, bytes of the decoded body, redirects."""
+    """The limits of one fetch: seconds in total, bytes of the decoded body, and redirects."""
 
     seconds: float = 10.0
     max_bytes: int = 10_000_000
@@ -62,13 +62,13 @@ class FetchLimits:
 
 
 def fetch(url: str, *, limits: FetchLimits, allowed_hosts: tuple[str, ...] = ()) -> bytes:
-    """Return the body behind a public http(s) URL, decoded; empty if the server sends none.
+    """Return the decoded body at a public http(s) URL; empty if the server sends none.
 
-    `allowed_hosts` names hosts (`images.shop.lan`), on the usual ports or on the one given
-    (`127.0.0.1:8001`), that may be private. Raises `FetchError`.
+    `allowed_hosts` may be private. They are names (`images.shop.lan`) for the usual ports, or names
+    with a port (`127.0.0.1:8001`). Raises `FetchError`.
     """
-    # Nothing can interrupt a look-up, so all work is done in a thread that is left behind at the
-    # deadline. It ends by its own time-outs, once the system's resolver has given up.
+    # Nothing can interrupt the look-up of a name, so all work is done in a thread, which is left
+    # behind at the deadline. Its own time-outs end it once the system's resolver has given up.
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fetch")
     try:
         return worker.submit(_follow, url, limits, allowed_hosts).result(limits.seconds)
@@ -84,7 +84,11 @@ def _follow(url: str, limits: FetchLimits, allowed_hosts: tuple[str, ...]) -> by
         with _answer(url, end - monotonic(), allowed_hosts) as response:
             if not response.is_redirect:
                 return _body(response, limits.max_bytes)
-            url = _next(url, response.headers["location"])
+            location = response.headers["location"]
+            try:  # http.client decodes headers as Latin-1, while servers send UTF-8
+                url = urljoin(url, location.encode("latin-1").decode("utf-8", "replace"))
+            except ValueError as error:
+                raise FetchError(REFUSED) from error
     raise FetchError(f"This address is redirected more than {limits.max_redirects} times.")
 
 
@@ -95,7 +99,7 @@ def _answer(text: str, seconds: float, allowed_hosts: tuple[str, ...]) -> Iterat
     try:
         request = Request("GET", url.url, headers=HEADERS).prepare()
         response = adapter.send(request, stream=True, timeout=Timeout(total=seconds))
-    except _UNREADABLE as error:
+    except PROTOCOL_ERRORS as error:
         raise FetchError(UNREACHABLE) from error
     with closing(adapter), response:
         yield response
@@ -107,8 +111,8 @@ def _parse(text: str) -> Url:
     except HTTPError as error:
         raise FetchError(REFUSED) from error
     host = url.host or ""
-    plain = url.scheme in PORTS and url.auth is None and _HOST.fullmatch(host)
-    if not plain or _STRAY.search(text):
+    plain = url.scheme in PORTS and url.auth is None and HOST.fullmatch(host)
+    if not plain or FORBIDDEN.search(text):
         raise FetchError(REFUSED)
     return url._replace(host=host.rstrip("."), fragment=None)
 
@@ -124,29 +128,22 @@ def _is_allowed(url: Url, allowed_hosts: tuple[str, ...]) -> bool:
     return False
 
 
-def _next(url: str, location: str) -> str:
-    try:  # http.client reads headers as Latin-1, while servers mean UTF-8
-        return urljoin(url, location.encode("latin-1").decode("utf-8", "replace"))
-    except ValueError as error:
-        raise FetchError(REFUSED) from error
-
-
 def _body(response: Response, max_bytes: int) -> bytes:
     if response.status_code != 200:
         raise FetchError(f"The server answered {response.status_code} for this address.")
     body = bytearray()
     try:
-        for chunk in response.iter_content(CHUNK):
+        for chunk in response.iter_content(CHUNK_BYTES):
             body += chunk
             if len(body) > max_bytes:
                 raise FetchError(f"The file at this address is over {max_bytes / 1e6:.3g} MB.")
-    except _UNREADABLE as error:
+    except PROTOCOL_ERRORS as error:
         raise FetchError(BROKEN_OFF) from error
     return bytes(body)
 
 
 class _TimedReader(RawIOBase):
-    """Reads a socket for as long as its time-out was at first, in all and not per packet."""
+    """Reads a socket, whose first time-out is the limit for all packets together."""
 
     def __init__(self, sock: socket) -> None:
         self._sock = sock
@@ -169,7 +166,7 @@ class _TimedReader(RawIOBase):
 
 
 class _TimedResponse(HTTPResponse):
-    # urllib3 sets the socket's time-out to what is left of `Timeout(total=...)` before this.
+    # Before this, urllib3 has set the socket's time-out to the rest of `Timeout(total=...)`.
     def __init__(self, sock: socket, debuglevel: int = 0, method: str | None = None) -> None:
         super().__init__(sock, debuglevel, method)
         self.fp.close()
@@ -201,13 +198,13 @@ class _Adapter(IPFilterAdapter):  # type: ignore[misc]
     def build_connection_pool_key_attributes(
         self, request: PreparedRequest, verify: bool | str, cert: Any = None
     ) -> tuple[Any, Any]:
-        if self._trusted:  # the shop vouches for the name, so neither rule is asked
+        if self._trusted:  # an allowed host: neither rule applies
             return HTTPAdapter.build_connection_pool_key_attributes(self, request, verify, cert)
         try:
             host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
         except (RequestException, UnicodeError) as error:
             raise FetchError(REFUSED) from error
-        # The base has a rule as well, built on `ipaddress.is_private`: it only refuses more.
+        # The base class has a rule, too, based on `ipaddress.is_private`; it only refuses more.
         if not is_public(host["host"].strip("[]")):
             raise FetchError(REFUSED)
         return host, tls

@@ -1,4 +1,4 @@
-"""Turning every pixel mode and colour profile into plain 8-bit sRGB."""
+"""Converts every pixel mode and colour profile to plain 8-bit sRGB."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,17 +7,17 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageChops, ImageCms
 
-_DEEP = ("I", "F")  # also "I;16", "I;16B", ...: greys of more than eight bits
-_GREY = ("1", "L", "LA", "La")
+DEEP_MODES = ("I", "F")  # greys of more than eight bits; also "I;16", "I;16B", ...
+GREY_MODES = ("1", "L", "LA", "La")
 
 
 def srgb_converter(picture: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """Return a function that turns `picture`, or a piece cropped from it, into sRGB mode "RGB".
+    """Return a function that converts `picture`, or a piece cropped from it, to sRGB mode "RGB".
 
-    Transparent pixels are laid on white, whatever colour hides under them. An embedded profile is
-    honoured where it can be read and fits the pixels; otherwise they are taken as sRGB.
+    Transparent pixels become white. An embedded profile is used if it can be read and fits the
+    pixels; otherwise they are taken as sRGB.
     """
-    white = _white(picture) if picture.mode.startswith(_DEEP) else 1.0
+    white = _white(picture) if picture.mode.startswith(DEEP_MODES) else 1.0
     profile = picture.info.get("icc_profile")
     return partial(_to_srgb, white=white, transform=_transform(profile, _opaque_mode(picture.mode)))
 
@@ -26,10 +26,12 @@ def _to_srgb(
     piece: Image.Image, *, white: float, transform: ImageCms.ImageCmsTransform | None
 ) -> Image.Image:
     alpha = None
-    if piece.mode.startswith(_DEEP):
-        piece = _eight_bit(piece, white)
+    if piece.mode.startswith(DEEP_MODES):
+        # Pillow's own convert() clips everything above 255 to white.
+        values = np.asarray(piece, dtype=np.float32) * (255.0 / white)
+        piece = Image.fromarray(np.clip(values + 0.5, 0, 255).astype(np.uint8))
     elif piece.has_transparency_data:
-        piece = piece.convert("LA" if piece.mode in _GREY else "RGBA")
+        piece = piece.convert("LA" if piece.mode in GREY_MODES else "RGBA")
         alpha = piece.getchannel("A")
     colours = _converted(piece, _opaque_mode(piece.mode))
     result = transform.apply(colours) if transform else _converted(colours, "RGB")
@@ -39,28 +41,23 @@ def _to_srgb(
 
 
 def _converted(picture: Image.Image, mode: str) -> Image.Image:
-    return picture if picture.mode == mode else picture.convert(mode)  # which always copies
+    return picture if picture.mode == mode else picture.convert(mode)  # `convert` always copies
 
 
 def _opaque_mode(mode: str) -> str:
-    if mode in _GREY or mode.startswith(_DEEP):
+    if mode in GREY_MODES or mode.startswith(DEEP_MODES):
         return "L"
     return mode if mode in ("CMYK", "LAB") else "RGB"
 
 
 def _white(picture: Image.Image) -> float:
-    # Integers span sixteen bits, as the formats that yield them do. Floats say nothing about
-    # themselves: the usual scale that holds the brightest pixel is theirs.
+    """The value of white in a picture of a deep mode."""
+    # Integers have sixteen bits, as in the formats that give them. For floats, it is the smallest
+    # usual value that is not below the brightest pixel.
     if picture.mode != "F":
         return 65535.0
     brightest = np.asarray(picture).max()
     return next((white for white in (1.0, 255.0, 65535.0) if brightest <= white), brightest)
-
-
-def _eight_bit(grey: Image.Image, white: float) -> Image.Image:
-    # Pillow's own convert() clips everything above 255 to white.
-    values = np.asarray(grey, dtype=np.float32) * (255.0 / white)
-    return Image.fromarray(np.clip(values + 0.5, 0, 255).astype(np.uint8))
 
 
 def _transform(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
@@ -72,6 +69,5 @@ def _transform(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform |
         )
         return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
     except (OSError, ImageCms.PyCMSError):
-        # A broken profile, or one for other channels than the picture has: browsers, too, then
-        # show the plain pixels.
+        # The profile is broken, or for other channels. Like browsers, show the plain pixels.
         return None

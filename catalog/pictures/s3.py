@@ -1,9 +1,9 @@
-"""Pictures in a bucket of S3, or of what speaks like it: MEDIA_STORAGE=s3://bucket.
+"""Stores pictures in a bucket of S3 or of a compatible service: MEDIA_STORAGE=s3://bucket.
 
-Needs `pip install -r requirements-s3.txt`. Where the bucket is, and who we are there, boto3 takes
-from its own variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION and, where it
-is not Amazon's, AWS_ENDPOINT_URL_S3. The bucket stays private: pictures have the addresses that
-they would have on disk, and come through `catalog.media`.
+Needs `pip install -r requirements-s3.txt`. boto3 reads the credentials and the place of the bucket
+from its own variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION and, for other
+services than Amazon's, AWS_ENDPOINT_URL_S3. The bucket stays private: `catalog.media` serves
+pictures at the same addresses as from disk.
 """
 
 from collections.abc import Iterator
@@ -18,31 +18,31 @@ from storages.backends.s3 import S3Storage
 
 from catalog.pictures.storage import NotStored
 
-TROUBLE = (BotoCoreError, ClientError, Boto3Error)
+S3_ERRORS = (BotoCoreError, ClientError, Boto3Error)
 
 
 class BucketStorage(S3Storage):  # type: ignore[misc]
     """A bucket instead of the media folder."""
 
     def exists(self, name: str) -> bool:
-        """Whether the bucket has it, as is asked before anything is stored. Raises NotStored."""
+        """True if the bucket has the file; asked before a file is stored. Raises NotStored."""
         with _storing():
             return bool(super().exists(name))
 
     def _save(self, name: str, content: Any) -> str:
-        """Store the content under this name; S3 shows it whole or not at all. Raises NotStored."""
+        """Store the content under this name, in one step. Raises NotStored."""
         with _storing():
             return str(super()._save(name, content))
 
     def _open(self, name: str, mode: str = "rb") -> Any:
-        """A stored file, all of it fetched. Raises FileNotFoundError, OSError."""
+        """A stored file, fetched completely. Raises FileNotFoundError, OSError."""
         try:
             return super()._open(name, mode).open()
-        except TROUBLE as error:
+        except S3_ERRORS as error:
             raise OSError(EIO, "The bucket does not answer") from error
 
     def url(self, name: str, **_: Any) -> str:
-        """The address in the shop, as the policies let browsers load nothing from elsewhere."""
+        """The address on this site; the policy lets browsers load no pictures from elsewhere."""
         return f"{settings.MEDIA_URL}{name}"
 
 
@@ -50,5 +50,5 @@ class BucketStorage(S3Storage):  # type: ignore[misc]
 def _storing() -> Iterator[None]:
     try:
         yield
-    except TROUBLE as error:
+    except S3_ERRORS as error:
         raise NotStored("The picture can't be stored: the bucket does not take it.") from error

@@ -4,8 +4,7 @@ from time import process_time
 import pytest
 from PIL import ExifTags, Image
 
-from catalog.pictures.gate import open_image
-from catalog.pictures.orientation import hide_exif
+from catalog.pictures.gate import hide_exif, open_image
 from tests.catalog.samples import difference, encoded, photo
 
 FORMATS = ["JPEG", "PNG", "WEBP", "AVIF"]
