@@ -42,7 +42,7 @@ def modules_of(flow: Callable[[], object]) -> set[str]:
 def test_photo_to_json(
     client: Client, make_product: MakeProduct, picture: Picture, settings: Any, tmp_path: Path
 ) -> None:
-    """Of a photo that the shop has never seen; what a process does once has been done."""
+    """A photo that was never sent before, in a process that has already served a search."""
     settings.CACHES = shop.CACHES | {
         "pictures": shop.CACHES["pictures"] | {"LOCATION": tmp_path / "photos"}
     }

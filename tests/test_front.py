@@ -16,14 +16,14 @@ Ask = Callable[..., tuple[int, bytes]]
 
 
 def shop(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-    """Gives back what it is sent."""
+    """Returns the body of the request."""
     start_response("200 OK", [])
     length = int(environ.get("CONTENT_LENGTH") or 0)
     return [environ["wsgi.input"].read(length)]
 
 
 def ask(body: bytes | BytesIO = b"", *, most: int = MOST, **environ: Any) -> tuple[int, bytes]:
-    """Status and body of the answer; `environ` is what a server says of the request."""
+    """Status and body of the answer; `environ` is what a server adds to the request."""
     heads: list[str] = []
     source = body if isinstance(body, BytesIO) else BytesIO(body)
     environ = {"PATH_INFO": "/", "wsgi.input": source} | environ
@@ -37,7 +37,7 @@ def announced(body: bytes, **options: Any) -> tuple[int, bytes]:
 
 
 def in_chunks(body: bytes, **options: Any) -> tuple[int, bytes]:
-    """As gunicorn hands on a body in chunks: it has ended where nothing more comes."""
+    """As gunicorn passes on a chunked body: it ends where a read returns nothing."""
     terms = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
     return ask(body, **terms, **options)
 
@@ -124,7 +124,7 @@ def test_refuses_a_nul_in_the_address() -> None:
 
 
 class Broken(BytesIO):
-    """A body whose sender is gone."""
+    """A body whose sender has disconnected."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__()
@@ -158,11 +158,11 @@ def test_says_when_there_is_no_room(
     status, text = announced(bytes(IN_MEMORY + 1), most=2 * IN_MEMORY)
     assert (status, b"no room for uploads" in text) == (503, True)
     assert caplog.messages == ["An upload can't be stored: No such file or directory."]
-    assert announced(b"abc") == (200, b"abc"), "what fits into memory needs none"
+    assert announced(b"abc") == (200, b"abc"), "what fits into memory needs no disk"
 
 
 @pytest.mark.django_db
-def test_client_that_went_away_is_not_worth_an_error_behind_the_door_either(
+def test_disconnected_client_causes_no_error_behind_the_front(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = Broken(ConnectionResetError())

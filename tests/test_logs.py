@@ -1,4 +1,4 @@
-"""What is logged as JSON, and what is not."""
+"""What JSON log lines contain, and what they must not."""
 
 import json
 import logging

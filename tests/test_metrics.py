@@ -12,7 +12,7 @@ from catalog.models import Product
 from tests.catalog.local_servers import hosts, http, running_servers
 from tests.conftest import MakeProduct, Picture
 
-Values = dict[str, float]  # by what stands before the value
+Values = dict[str, float]  # by name and labels
 
 
 def scrape(client: Client) -> Values:
@@ -32,7 +32,7 @@ def mug(make_product: MakeProduct, picture: Picture) -> Product:
 
 
 def added(after: Values, before: Values) -> Values:
-    """What has grown, but for buckets, sums and the times at which counters began."""
+    """What has increased, without buckets, sums and creation times."""
     dull = ("_bucket", "_sum", "_created")
     return {
         name: value - before.get(name, 0)

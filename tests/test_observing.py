@@ -1,4 +1,4 @@
-"""Requests, their ids and their lines."""
+"""The ids of requests, and their log lines."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""What every answer tells browsers, whoever gives it. tests/browser has pages that live with it."""
+"""The policy headers of every answer; tests/browser shows that the pages work with them."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""The API keeps to its schema, whatever it is sent: schemathesis thinks that up."""
+"""The API follows its schema, whatever requests schemathesis generates."""
 
 from collections.abc import Iterator
 from contextlib import closing, nullcontext
@@ -26,7 +26,7 @@ from visualsearch import wsgi
 
 
 def application(environ: Any, start_response: Any) -> Any:
-    """The real one, whose answers are read and closed as a server does it."""
+    """The real application; its answers are read and closed, as a server does."""
     answer = wsgi.application(environ, start_response)
     with closing(answer) if hasattr(answer, "close") else nullcontext():
         return [*answer]
@@ -35,13 +35,13 @@ def application(environ: Any, start_response: Any) -> Any:
 api = schemathesis.openapi.from_wsgi("/api/schema/", application)
 
 READS = {"GET /api/categories/", "GET /api/products/", "GET /api/products/{id}/", "GET /api/map/"}
-# Two checks are about what is sent, not about the answer. They hold where the schema can tell
-# good from bad. It can't where the rules are in the catalog (a SKU that is taken, a query that
-# was never asked, an address that gives no picture), and where the API takes more than it has to
-# tell of: numbers and truth in quotes, as forms send them, and batches whose items fail alone.
+# Two checks are about the request, not about the answer. They hold where the schema can tell valid
+# requests from invalid ones. It cannot where that depends on the catalog (a SKU that is taken, an
+# unknown query, an address without a picture), or where the API accepts more than it documents:
+# numbers and booleans in quotes, as forms send them, and batches whose items fail one by one.
 OF_WHAT_IS_SENT = [positive_data_acceptance, negative_data_rejection]
 
-# The same cases in every run; none is dropped because the fixtures serve all cases of a test.
+# The same cases in every run. The health check is off because all cases share the fixtures.
 examined = settings(
     max_examples=10,
     deadline=None,
@@ -53,7 +53,7 @@ examined = settings(
 
 @pytest.fixture(autouse=True)
 def _kept_connection() -> Iterator[None]:
-    """Requests leave the connection open, as those of Django's client do, for the test needs it."""
+    """Requests leave the connection open, as those of Django's client do: the test needs it."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield
@@ -63,7 +63,7 @@ def _kept_connection() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _shop(make_product: MakeProduct, picture: Picture, settings: Settings) -> None:
-    """Three products with vectors on a map, and no limit to how often one may ask."""
+    """Three products with vectors on a map, and no limit on requests."""
     settings.SEARCH_RATE = settings.FETCH_RATE = ""
     for seed in range(3):
         make_product(f"Mug {seed}", category=("Mugs", "Cups")[seed % 2], image=picture(seed))
@@ -143,7 +143,7 @@ def test_gives_an_example_of_every_field_that_fits_it() -> None:
 
 
 def has_example(schema: dict[str, Any]) -> bool:
-    """Whether the schema has an example that it allows itself, or tells of one."""
+    """Whether the schema has a valid example, or its description has one."""
     if "example" not in schema:
         return "such as" in schema["description"].lower() or "enum" in schema
     value = schema["example"]

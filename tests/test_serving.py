@@ -1,4 +1,4 @@
-"""What runs for shoppers, started for real, each in a process of its own."""
+"""Web server and worker, each started in a process of its own."""
 
 import json
 import os

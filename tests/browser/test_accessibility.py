@@ -31,7 +31,7 @@ axe = Axe()
     ids=["phone-light", "phone-dark", "desk-light", "desk-dark"],
 )
 def examine(request: pytest.FixtureRequest, page: Page) -> Examine:
-    """Returns a function that opens a page, or takes the open one, and asserts that it has no fault."""
+    """Returns a function that opens a page, or takes the open one, and asserts it has no fault."""
     size, scheme = request.param
     page.set_viewport_size(size)
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")

@@ -32,7 +32,7 @@ def products(make_product: MakeProduct, picture: Picture) -> list[Product]:
 
 @pytest.fixture
 def post(client: Client) -> Post:
-    """Posts a search as a form, and gives status and JSON."""
+    """Posts a search as a form; returns status and JSON."""
 
     def send(path: str = "/api/search/", **fields: Any) -> tuple[int, Any]:
         if isinstance(fields.get("file"), bytes):
@@ -183,7 +183,7 @@ def test_query_can_be_asked_again_with_other_options(
     _, first = post(file=picture(0), threshold=0, limit=100)
     again = client.get("/api/search/", {"query": first["query"]["id"], "threshold": 0, "limit": 2})
     assert again.json()["results"] == first["results"][:2]
-    assert again.json()["timings_ms"]["embed"] == 0, "it computes nothing again"
+    assert again.json()["timings_ms"]["embed"] == 0, "nothing is computed again"
 
 
 def test_crop_searches_for_a_part_of_the_photo(

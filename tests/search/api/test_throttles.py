@@ -1,4 +1,4 @@
-"""Who searches how often: counted in real processes, on disk and in a real Redis."""
+"""Limits on searches and fetches, counted in real processes, on disk and in a real Redis."""
 
 import os
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def use_redis(settings: Any, url: str, *, socket_timeout: float) -> None:
 
 @pytest.fixture(params=["on disk", "in Redis"])
 def shared(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """The environment of processes that count together."""
+    """The environment of processes that share their counts."""
     url = "" if request.param == "on disk" else request.getfixturevalue("in_redis").url
     ours = {"VAR_DIR": str(tmp_path), "CACHE_URL": url}
     return os.environ | ours | {"DJANGO_SETTINGS_MODULE": "visualsearch.settings"}
@@ -58,7 +58,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """The time, in a list; at first ten seconds and a half into a minute."""
+    """The time, as a list of one; it starts 10.5 seconds after a full minute."""
     moment = [2_000_000_000 // 60 * 60 + 10.5]
     monkeypatch.setattr(throttles, "time", lambda: moment[0])
     return moment
@@ -189,7 +189,7 @@ def test_fetching_has_a_rate_of_its_own_and_counts_as_a_search_too(
     assert [ask(client, mug).status_code for _ in range(2)] == [200, 429]
 
 
-def test_every_door_to_the_search_counts(
+def test_every_way_to_search_counts(
     client: Client, mug: Product, picture: Picture, settings: Any, clock: list[float]
 ) -> None:
     settings.SEARCH_RATE = "6/min"
@@ -207,7 +207,7 @@ def test_every_door_to_the_search_counts(
     assert {door().status_code for door in doors} == {429}
 
 
-def test_pages_say_it_in_a_sentence_and_show_what_they_can(
+def test_pages_show_a_sentence_beside_their_content(
     client: Client, mug: Product, settings: Any, clock: list[float]
 ) -> None:
     settings.SEARCH_RATE = "1/min"
@@ -219,7 +219,7 @@ def test_pages_say_it_in_a_sentence_and_show_what_they_can(
     assert "<h1>Mug</h1>" in page.text
 
 
-def test_pages_that_search_nothing_are_free(
+def test_pages_without_a_search_do_not_count(
     client: Client, mug: Product, settings: Any, clock: list[float]
 ) -> None:
     settings.SEARCH_RATE = "1/min"
@@ -228,7 +228,7 @@ def test_pages_that_search_nothing_are_free(
     assert ask(client, mug).status_code == 200
 
 
-def test_search_goes_on_where_nothing_can_be_counted_on_disk(
+def test_search_works_if_the_disk_refuses_to_count(
     client: Client, mug: Product, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.SEARCH_RATE = "1/min"
@@ -238,7 +238,7 @@ def test_search_goes_on_where_nothing_can_be_counted_on_disk(
     assert "could not be counted" in caplog.text
 
 
-def test_search_goes_on_without_redis(
+def test_search_works_without_redis(
     client: Client,
     mug: Product,
     settings: Any,
@@ -256,7 +256,7 @@ def test_search_goes_on_without_redis(
     assert "could not be counted" in caplog.text
 
 
-def test_empty_rate_is_none(client: Client, mug: Product, settings: Any) -> None:
+def test_empty_rate_is_no_limit(client: Client, mug: Product, settings: Any) -> None:
     settings.SEARCH_RATE = ""
     assert {ask(client, mug).status_code for _ in range(20)} == {200}
     assert not settings.COUNTERS_DIR.exists()
@@ -280,6 +280,6 @@ def test_reads_rates(setting: str, rate: Rate | None) -> None:
     "setting",
     ["600", "600/", "/min", "0/min", "-1/min", "1.5/min", "600/week", "٣/min", "600/ min"],
 )
-def test_refuses_rates_that_say_nothing(setting: str) -> None:
+def test_refuses_rates_it_can_not_read(setting: str) -> None:
     with pytest.raises(InvalidRate, match="such as 600/min"):
         rate_of(setting)

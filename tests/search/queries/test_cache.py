@@ -59,7 +59,7 @@ def test_photo_that_nobody_comes_back_for_goes_by_itself(
 ) -> None:
     monkeypatch.setattr(query_cache, "SWEEP_SECONDS", 0.1)
     cache = photo_cache(tmp_path)
-    for _ in range(2):  # it goes on after it has once been through
+    for _ in range(2):  # the sweep is repeated
         cache.set("one", b"photo", 0.3)
         (tmp_path / "left-over.part").write_bytes(b"\x80")
         until(lambda: list(tmp_path.iterdir()), lambda files: not files)
