@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The box on the query picture. Draw one, move it, or pull its corners, with a mouse or a finger;
- * with the keyboard, arrows move it, Shift and arrows change its size, and Escape removes it.
+ * The crop box on the query photo. With a mouse or a finger: draw a box, move it, or pull its corners.
+ * With the keyboard: arrows move the box, Shift and arrows resize it, and Escape removes it.
  */
 
 import { boxOf, hit, lay } from "./dom.js";
@@ -12,15 +12,15 @@ import { boxOf, hit, lay } from "./dom.js";
  */
 
 const WHOLE = { x: 0, y: 0, width: 1, height: 1 };
-const LEAST = 0.08; // of the picture: what is smaller was a slip
+const SMALLEST = 0.08; // share of the photo's sides; smaller boxes are accidents
 const STEP = 0.04;
-const PAUSE = 250; // milliseconds that the keys rest before the box is asked for
+const PAUSE = 250; // milliseconds without a key before the search starts
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 let pausing = 0;
 
-/** As the address has it: "" where the box is the whole picture. */
+/** The box as in the address; "" if it is the whole photo. */
 function written(/** @type {Box} */ { x, y, width, height }) {
   if (width > 0.995 && height > 0.995) return "";
   return [x, y, width, height].map((number) => Number(number.toFixed(4))).join(",");
@@ -41,12 +41,12 @@ function moved(/** @type {Box} */ box, /** @type {number} */ dx, /** @type {numb
 
 /** @returns {Box} */
 function resized(/** @type {Box} */ box, /** @type {number} */ dx, /** @type {number} */ dy) {
-  const width = Math.max(LEAST, Math.min(box.width + dx, 1 - box.x));
-  const height = Math.max(LEAST, Math.min(box.height + dy, 1 - box.y));
+  const width = Math.max(SMALLEST, Math.min(box.width + dx, 1 - box.x));
+  const height = Math.max(SMALLEST, Math.min(box.height + dy, 1 - box.y));
   return { ...box, width, height };
 }
 
-/** The box that a pointer makes, on the way from one point of the picture to another. */
+/** The box after a pointer has moved from one point of the photo to another. */
 function pulled(
   /** @type {string | undefined} */ grip,
   /** @type {Box} */ old,
@@ -68,7 +68,7 @@ function place(/** @type {PointerEvent} */ event, /** @type {DOMRect} */ photo) 
   return { x, y: within((event.clientY - photo.top) / photo.height) };
 }
 
-/** Show the box that a picture's figure has. */
+/** Show the box of the photo in this part of the page. */
 export function placeBox(/** @type {ParentNode} */ part) {
   const figure = part.querySelector("[data-crop]");
   if (figure instanceof HTMLElement) draw(figure, boxOf(figure.dataset.crop) ?? WHOLE);
@@ -123,7 +123,7 @@ function drag(/** @type {PointerEvent} */ event, /** @type {(crop: string) => vo
     draw(figure, (box = pulled(grip, old, from, place(next, edges))));
   const end = (/** @type {PointerEvent} */ { type }) => {
     ending.abort();
-    const isSlip = type === "pointercancel" || box.width < LEAST || box.height < LEAST;
+    const isSlip = type === "pointercancel" || box.width < SMALLEST || box.height < SMALLEST;
     if (isSlip || written(box) === written(old)) draw(figure, old);
     else change(figure, box, use);
   };

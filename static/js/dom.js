@@ -1,7 +1,7 @@
 // @ts-check
-/** The page's own parts, found or copied. */
+/** Finds, copies and positions elements. */
 
-document.documentElement.classList.add("scripted"); // what only a script can do may show
+document.documentElement.classList.add("scripted"); // shows what needs a script
 
 /**
  * @template {Element} T
@@ -15,23 +15,23 @@ export function byId(id, type) {
   throw new Error(`There is no ${type.name} #${id}.`);
 }
 
-/** What a `<template>` holds, to be put on the page. */
+/** A copy of a template's content. */
 export function copyOf(/** @type {string} */ template) {
   return document.importNode(byId(template, HTMLTemplateElement).content, true);
 }
 
-/** The link or button that an event hit. */
+/** The element that an event hit, if it or a parent matches. */
 export function hit(/** @type {Event} */ { target }, /** @type {string} */ selector) {
   const found = target instanceof Element && target.closest(selector);
   return found instanceof HTMLElement ? found : null;
 }
 
-/** Whether a click is one that opens another tab or window. */
-export function isElsewhere(/** @type {MouseEvent} */ event) {
+/** Whether a click opens another tab or window. */
+export function opensElsewhere(/** @type {MouseEvent} */ event) {
   return event.button > 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
 }
 
-/** The four numbers of a box, as `x,y,width,height` in fractions; null where it is none. */
+/** The box that `x,y,width,height` describes, in fractions; null if the text is not a box. */
 export function boxOf(/** @type {string | undefined} */ text) {
   const numbers = (text || "").split(",").map(Number);
   if (numbers.length !== 4 || !numbers.every(Number.isFinite)) return null;
@@ -39,7 +39,7 @@ export function boxOf(/** @type {string | undefined} */ text) {
   return { x, y, width, height };
 }
 
-/** Lay an element over that part of its parent. A style attribute would break our policy. */
+/** Place an element over a part of its parent. A style attribute would violate our policy. */
 export function lay(
   /** @type {HTMLElement} */ element,
   /** @type {{x: number, y: number, width: number, height: number}} */ box,

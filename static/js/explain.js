@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Why a product matches: both pictures, lit where they agree. The network averages a grid of
- * regions, so each adds its own part to the score, and those parts are what is drawn.
+ * Why a product matches: both pictures, bright where they agree. The network averages a grid of
+ * regions, so each region adds its own part to the score, and these parts are drawn.
  */
 
 import { byId, hit, lay } from "./dom.js";
@@ -11,7 +11,7 @@ import { byId, hit, lay } from "./dom.js";
  * @typedef {{score: number, look: number, colour: number, query: Side, product: Side}} Reasons
  */
 
-const DARKEST = 0.82; // of the shade over what adds nothing
+const DARKEST = 0.82; // opacity of the shade over regions that add nothing
 
 const dialog = byId("why", HTMLDialogElement);
 const place = byId("why-place", HTMLElement);
@@ -26,7 +26,7 @@ document.addEventListener("click", (event) => {
 
 dialog.addEventListener("close", () => running.abort());
 
-/** Show the dialog and, when they come, the reasons. */
+/** Open the dialog, and show the reasons when they arrive. */
 async function open(/** @type {HTMLElement} */ button) {
   running.abort();
   const { signal } = (running = new AbortController());
@@ -66,7 +66,7 @@ function share(/** @type {string} */ what, /** @type {number} */ value) {
   byId(`why-${what}-value`, HTMLElement).textContent = `${percent}%`;
 }
 
-/** A picture with a shade over it, the thinner the more a region adds. */
+/** Show a picture under a shade that is lighter where a region adds more. */
 async function light(
   /** @type {string} */ side,
   /** @type {Side} */ { regions, frame, image_src },
@@ -83,7 +83,7 @@ async function light(
 function shade(/** @type {HTMLCanvasElement} */ canvas, /** @type {number[][]} */ regions) {
   const [rows, columns] = [regions.length, regions[0].length];
   const most = Math.max(...regions.flat(), Number.EPSILON);
-  Object.assign(canvas, { width: columns, height: rows }); // the browser draws it large and soft
+  Object.assign(canvas, { width: columns, height: rows }); // the browser scales it up smoothly
   const context = canvas.getContext("2d");
   if (!context) return;
   const pixels = context.createImageData(columns, rows);
@@ -93,12 +93,12 @@ function shade(/** @type {HTMLCanvasElement} */ canvas, /** @type {number[][]} *
   context.putImageData(pixels, 0, 0);
 }
 
-/** Where in a picture most of it is, in words. */
+/** The place of a picture that adds most, in words. */
 function brightest(/** @type {number[][]} */ regions) {
   const places = (place.dataset.places ?? "").split("|");
   let [sum, down, right] = [0, 0, 0];
   regions.forEach((row, y) => row.forEach((part, x) => {
-    const weight = Math.max(part, 0) ** 2; // so that the brightest count
+    const weight = Math.max(part, 0) ** 2; // emphasises the brightest regions
     sum += weight;
     down += weight * (y + 0.5);
     right += weight * (x + 0.5);

@@ -1,25 +1,24 @@
 // @ts-check
 /**
- * The search page without reloads. All of its state lives in the address, and all but the crop box
- * works as plain forms and links: this file follows them without leaving the page.
+ * The search page without reloads. Its whole state is in the address, and everything except the crop
+ * box works with plain forms and links; this script follows them without leaving the page.
  */
 
-import { ask } from "./asking.js";
 import * as crop from "./crop.js";
-import { byId, hit, isElsewhere } from "./dom.js";
-import * as giving from "./giving.js";
+import { byId, hit, opensElsewhere } from "./dom.js";
+import * as photos from "./photos.js";
 import {
-  append, elsewhere, focusTitle, hideBelow, remember, show, showChanged,
-} from "./showing.js";
+  append, focusTitle, hideBelow, remember, request, show, showChanged, visited,
+} from "./results.js";
 
-const PAUSE = 90; // milliseconds between two questions while the slider moves
+const PAUSE = 90; // milliseconds between two requests while the slider moves
 
 const results = byId("results", HTMLElement);
 
-let asked = 0; // when the slider asked last
+let sent = 0; // when the filters were last sent
 let pausing = 0;
 
-/** The address of what the filters say now; what is left empty is left out. */
+/** The address of the search that the filters describe, without empty fields. */
 function addressOf(
   /** @type {HTMLFormElement} */ form,
   /** @type {Record<string, string>} */ changes = {},
@@ -32,40 +31,40 @@ function addressOf(
   return `${form.action}?${written}`.replaceAll("%2C", ",");
 }
 
-/** Ask again with what the filters say now. */
+/** Search again with the filters as they are now. */
 async function refine(/** @type {HTMLFormElement} */ form) {
   clearTimeout(pausing);
-  asked = performance.now();
-  const answer = await ask(addressOf(form));
+  sent = performance.now();
+  const answer = await request(addressOf(form));
   if (!answer) return;
   showChanged(answer.content);
   if (answer.ok) remember(answer.url, true);
 }
 
-/** Let the slider act at once, and the server follow as fast as it is polite. */
+/** Apply the slider at once, and request the results at most every `PAUSE` milliseconds. */
 function slide(/** @type {HTMLFormElement} */ form, /** @type {number} */ threshold) {
   byId("threshold-value", HTMLElement).textContent = `${Math.round(100 * threshold)}%`;
   hideBelow(threshold);
   clearTimeout(pausing);
-  pausing = setTimeout(refine, Math.max(0, asked + PAUSE - performance.now()), form);
+  pausing = setTimeout(refine, Math.max(0, sent + PAUSE - performance.now()), form);
 }
 
-/** Look for another part of the picture. */
+/** Search with another part of the photo. */
 function useCrop(/** @type {string} */ box) {
   return follow(addressOf(byId("filters", HTMLFormElement), { crop: box }));
 }
 
 /** Follow a link that changes an option. */
 async function follow(/** @type {string} */ url) {
-  const answer = await ask(url);
+  const answer = await request(url);
   if (!answer) return;
   showChanged(answer.content);
   if (answer.ok) remember(answer.url);
 }
 
-/** Search for what looks like a product. */
+/** Start another search, such as for products like this one. */
 async function start(/** @type {string} */ url) {
-  const answer = await ask(url);
+  const answer = await request(url);
   if (!answer) return;
   showAll(answer.content);
   if (answer.ok) remember(answer.url);
@@ -73,9 +72,9 @@ async function start(/** @type {string} */ url) {
   focusTitle();
 }
 
-/** Add the next page below. Where the catalog has changed since, all is read anew, in one piece. */
+/** Append the next page. If the catalog has changed, load both pages again as one. */
 async function addMore(/** @type {string} */ url) {
-  const answer = await ask(url);
+  const answer = await request(url);
   if (!answer) return;
   if (!answer.ok) return showAll(answer.content);
   if (append(answer.content)) return remember(answer.url, true);
@@ -86,15 +85,15 @@ async function addMore(/** @type {string} */ url) {
   await follow(whole.href);
 }
 
-/** Go where the back and forward buttons point. */
+/** Show the results of the address that the back or forward button led to. */
 async function goBack() {
-  const url = elsewhere();
-  const answer = url && (await ask(url));
+  const url = visited();
+  const answer = url && (await request(url));
   if (answer) showAll(answer.content);
 }
 
 function showAll(/** @type {DocumentFragment} */ content) {
-  giving.settle();
+  photos.settle();
   show(content);
   crop.placeBox(results);
 }
@@ -121,16 +120,16 @@ results.addEventListener("submit", (event) => {
   refine(form);
 });
 
-/** Links by what they do. */
+/** Functions by the `data-do` of a link. */
 const LINKS = { start, follow, more: addMore };
 
 results.addEventListener("click", (event) => {
   const link = hit(event, "a[data-do]");
-  if (!(link instanceof HTMLAnchorElement) || isElsewhere(event)) return;
+  if (!(link instanceof HTMLAnchorElement) || opensElsewhere(event)) return;
   event.preventDefault();
   LINKS[/** @type {keyof LINKS} */ (link.dataset.do)](link.href);
 });
 
 crop.listen(results, useCrop);
 crop.placeBox(results);
-giving.listen(showAll);
+photos.listen(showAll);

@@ -1,10 +1,11 @@
 // @ts-check
-/** The ways in: choose, take, drop or paste a photo, or give an address. */
+/** Starting a search: choose, take, drop or paste a photo, or give the address of one. */
 
-import { ask, begin, tell } from "./asking.js";
 import { byId } from "./dom.js";
-import { remember } from "./showing.js";
-import { shrunk } from "./shrinking.js";
+import { begin, remember, report, request } from "./results.js";
+
+const LONGEST_SIDE = 1024; // pixels; a phone's photo has 4000, and search needs no more than this
+const SMALL_ENOUGH = 600_000; // bytes
 
 const root = document.documentElement;
 const busy = byId("busy", HTMLElement);
@@ -15,7 +16,7 @@ const results = byId("results", HTMLElement);
 /** @type {(content: DocumentFragment) => void} */
 let show;
 
-/** Search for what a form says, or for a photo that was given otherwise. */
+/** Search with a form's data, and with a photo, if there is one. */
 async function search(
   /** @type {HTMLFormElement} */ form,
   /** @type {FormData} */ given,
@@ -29,9 +30,9 @@ async function search(
     preview(photo);
     given.set("file", await shrunk(photo), photo.name);
     if (signal.aborted) return;
-    tell("searching");
+    report("searching");
   }
-  const answer = await ask(form.action, { method: "POST", body: given }, signal);
+  const answer = await request(form.action, { method: "POST", body: given }, signal);
   if (!answer) return;
   show(answer.content);
   if (!answer.ok) return results.scrollIntoView({ block: "nearest" });
@@ -40,14 +41,14 @@ async function search(
   scrollTo({ top: 0 });
 }
 
-/** Show that nothing is looked for any more. */
+/** Show that the search has ended. */
 export function settle() {
   root.classList.remove("searching");
   busy.hidden = true;
   photoForm.querySelector("img")?.remove();
 }
 
-/** Show the photo that is being looked for. */
+/** Show the photo while the search is running. */
 function preview(/** @type {File} */ photo) {
   const image = Object.assign(new Image(600, 600), { alt: "", src: URL.createObjectURL(photo) });
   for (const event of ["load", "error"])
@@ -56,7 +57,7 @@ function preview(/** @type {File} */ photo) {
   photoForm.prepend(image);
 }
 
-/** Search for a photo, as the form would with the threshold that is set. */
+/** Search with a photo, as the form would, at the threshold that is set. */
 function searchPhoto(/** @type {File} */ photo) {
   const given = new FormData(photoForm);
   setThreshold(given);
@@ -75,7 +76,7 @@ function setThreshold(/** @type {FormData} */ given) {
   if (threshold instanceof HTMLInputElement) given.set("threshold", threshold.value);
 }
 
-/** A photo or the address of one in what was dropped or pasted. */
+/** Search with a dropped or pasted photo or address. */
 function take(/** @type {Event} */ event, /** @type {DataTransfer | null} */ data) {
   const photo = data?.files[0];
   const address = (data?.getData("text/uri-list") || data?.getData("text/plain") || "").trim();
@@ -85,7 +86,7 @@ function take(/** @type {Event} */ event, /** @type {DataTransfer | null} */ dat
   event.preventDefault();
 }
 
-/** Listen for photos and addresses, to show what was found. */
+/** Listen for photos and addresses; `showAll` shows the results. */
 export function listen(/** @type {(content: DocumentFragment) => void} */ showAll) {
   show = showAll;
   for (const id of ["file", "camera"]) {
@@ -123,4 +124,35 @@ export function listen(/** @type {(content: DocumentFragment) => void} */ showAl
   addEventListener("dragleave", ({ relatedTarget }) => {
     if (!relatedTarget) root.classList.remove("dragging");
   });
+}
+
+/**
+ * The photo, upright and not larger than search needs. A photo that this browser cannot read is
+ * returned unchanged: the server may be able to read it, or says what is wrong.
+ * @param {File} photo
+ * @returns {Promise<Blob>}
+ */
+async function shrunk(photo) {
+  const upright = createImageBitmap(photo, { imageOrientation: "from-image" });
+  const bitmap = await upright.catch(() => null);
+  if (!bitmap) return photo;
+  const scale = LONGEST_SIDE / Math.max(bitmap.width, bitmap.height);
+  const isLarge = scale < 1 || photo.size > SMALL_ENOUGH;
+  const small = isLarge ? await drawn(bitmap, Math.min(scale, 1)) : null;
+  bitmap.close();
+  return small && small.size < photo.size ? small : photo;
+}
+
+/** @returns {Promise<Blob | null>} */
+function drawn(/** @type {ImageBitmap} */ bitmap, /** @type {number} */ scale) {
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const context = canvas.getContext("2d");
+  if (!context) return Promise.resolve(null);
+  context.fillStyle = "white"; // under transparent parts, as on the server
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
 }
