@@ -244,7 +244,7 @@ def test_ten_thousand_products_move_smoothly(
 def test_says_that_there_is_no_map_yet(page: Page, db: None) -> None:
     page.goto("/map/")
     expect(page.locator("#map-status")).to_have_text(
-        "The map is not drawn yet. The list has all products already."
+        "The map has not been drawn yet. The list already has all products."
     )
     expect(page.locator("#map")).to_be_hidden()
 

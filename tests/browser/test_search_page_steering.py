@@ -137,7 +137,7 @@ def test_filters_and_sorts_within_the_matches(page: Page, shop: Shop) -> None:
     expect(page.locator(".found .card-name")).to_have_text(["Court Sneaker, Chalk"])
     page.fill("#max-price", "1")
     page.keyboard.press("Tab")
-    expect(page.locator(".found")).to_contain_text("None of the products that fit your filters")
+    expect(page.locator(".found")).to_contain_text("None of the products that match your filters")
     page.get_by_role("link", name="Without filters").click()
     expect(page.locator(".found-title")).to_contain_text("6 products")
 
