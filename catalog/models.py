@@ -43,9 +43,9 @@ MAX_ID = 2**63 - 1  # of a BigAutoField
 class CatalogPicture(EmbeddedPicture):
     """An embedded picture whose file, vector and row are kept in step when it is saved."""
 
-    # The picture's name when the row was last read or saved; None if it was not read.
-    # Comparing with it tells a new picture from an old one in a stale instance.
-    stored_name: str | None = None
+    # The picture's name when the row was last read or saved: "" if it was neither, None if the
+    # picture was deferred. It tells a new picture from an old one in a stale instance.
+    stored_name: str | None = ""
 
     class Meta:
         abstract = True
@@ -55,7 +55,7 @@ class CatalogPicture(EmbeddedPicture):
         cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any
     ) -> Self:
         row = super().from_db(db, field_names, values, **options)
-        row.stored_name = row.__dict__.get("image")  # which the database gives as a string
+        row.stored_name = row.__dict__.get("image")  # still a string, as the database has it
         return row
 
     def refresh_from_db(
@@ -82,37 +82,35 @@ class CatalogPicture(EmbeddedPicture):
         otherwise a stale instance would restore a replaced picture, whose file is gone.
         """
         using = using or router.db_for_write(type(self), instance=self)
-        adding = self._state.adding or bool(force_insert)
-        has_new_picture = False
-        if "image" in self.__dict__:  # otherwise it is deferred, and unchanged
+        adding = update_fields is None and (self._state.adding or bool(force_insert))
+        has_new_picture = adding
+        if "image" in self.__dict__:  # otherwise it is deferred
             self.image.store()
-            is_named_otherwise = (self.image.name or "") != self.stored_name
-            has_new_picture = not adding and (bool(self.image.in_hand) or is_named_otherwise)
+            renamed = (self.image.name or "") != self.stored_name
+            has_new_picture |= renamed or bool(self.image.in_hand)
 
-        columns: set[str] | None = None  # None is every column
+        columns: set[str] | None = None  # all, of a new row
         if update_fields is not None:
-            columns = {*update_fields, "revision"}
+            columns = {*update_fields, "revision"} - self.PICTURE_COLUMNS
         elif not adding:
             columns = {field.name for field in self._meta.concrete_fields if not field.primary_key}
             columns -= self.EMBEDDING_COLUMNS | self.PICTURE_COLUMNS | self.get_deferred_fields()
-        if columns is not None and has_new_picture:
-            columns |= self.PICTURE_COLUMNS
 
         with transaction.atomic(using):
             rows = type(self).objects.using(using)
-            sets_picture = columns is None or "image" in columns
-            may_move = columns is not None and "image_url" in columns and is_remote(self.image_url)
             before = None
-            if self.pk is not None and (sets_picture or may_move):
+            gets_address = "image_url" in (columns or ()) and is_remote(self.image_url)
+            if self.pk is not None and (has_new_picture or gets_address):
                 # Locked: of two that replace the picture at the same time, the second waits and
                 # then discards the file of the first.
                 locked = rows.select_for_update().filter(pk=self.pk).order_by("pk")
                 before = locked.values_list("image", "image_url").first()
-            if may_move and before and before[1] != self.image_url and not has_new_picture:
-                # The picture came from the old address, so the new one is fetched instead.
+            if before and before[1] != self.image_url and not has_new_picture:
+                # The picture came from the old address. The one at the new address is fetched.
                 self.image, self.image_source_digest = "", ""
-                columns = {*(columns or ()), *self.PICTURE_COLUMNS}
-                sets_picture = True
+                has_new_picture = True
+            if columns is not None and has_new_picture:
+                columns |= self.PICTURE_COLUMNS
 
             super().save(
                 force_insert=force_insert,
@@ -120,7 +118,7 @@ class CatalogPicture(EmbeddedPicture):
                 using=using,
                 update_fields=columns,
             )
-            if not sets_picture:
+            if not has_new_picture:
                 return
             self.stored_name = self.image.name or ""
             if before and before[0] != self.stored_name:

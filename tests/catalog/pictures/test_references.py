@@ -10,7 +10,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import call_command
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from catalog import tasks
 from catalog.models import Category, Product, ProductPhoto
@@ -139,6 +139,65 @@ def test_stale_row_does_not_bring_a_replaced_picture_back() -> None:
     kept = Product.objects.get()
     assert (kept.name, kept.image.name) == ("Renamed", mug.image.name)
     assert stored(kept.image.name) == [True, True]
+
+
+def test_stale_row_that_names_its_picture_does_not_bring_it_back() -> None:
+    mug = product(1)
+    stale = Product.objects.get()
+    mug.image = ContentFile(jpeg(2), "other.jpg")
+    mug.save()
+    stale.save(update_fields=["name", "image"])
+    assert Product.objects.get().image.name == mug.image.name
+    assert stored(mug.image.name) == [True, True]
+
+
+def test_second_of_two_that_replace_a_picture_discards_that_of_the_first() -> None:
+    product(1)
+    first, second = Product.objects.get(), Product.objects.get()
+    for row, seed in ((first, 2), (second, 3)):
+        row.image = ContentFile(jpeg(seed), "other.jpg")
+        row.save()
+    assert Product.objects.get().image.name == second.image.name
+    assert stored(first.image.name) == [False, False]
+    assert stored(second.image.name) == [True, True]
+
+
+def test_new_picture_is_saved_whatever_columns_are_named() -> None:
+    mug = product(1)
+    mug.image = ContentFile(jpeg(2), "other.jpg")
+    mug.save(update_fields=["name"])
+    assert Product.objects.get().image.name == mug.image.name
+
+
+def test_picture_that_was_not_saved_for_an_error_is_saved_the_next_time() -> None:
+    mug, cup = product(1), product(2, sku="b")
+    mug.image = ContentFile(jpeg(3), "other.jpg")
+    mug.sku = cup.sku
+    with pytest.raises(IntegrityError):
+        mug.save()
+    mug.sku = "c"
+    mug.save()
+    assert Product.objects.get(sku="c").image.name == mug.image.name
+    assert stored(mug.image.name) == [True, True]
+
+
+def test_picture_that_was_not_read_is_kept_unless_it_is_set() -> None:
+    mug = product(1)
+    unread = Product.objects.defer("image").get()
+    unread.save()
+    assert Product.objects.get().image.name == mug.image.name
+    unread = Product.objects.defer("image").get()
+    unread.image = ""
+    unread.save()
+    assert not Product.objects.get().image
+    assert stored(mug.image.name) == [False, False]
+
+
+def test_row_that_was_never_read_keeps_the_picture_in_an_update() -> None:
+    mug = product(1)
+    Product(pk=mug.pk, name="Renamed").save(update_fields=["name"])
+    kept = Product.objects.get()
+    assert (kept.name, kept.image.name) == ("Renamed", mug.image.name)
 
 
 def test_saving_without_a_new_picture_looks_for_no_old_one(
