@@ -16,7 +16,7 @@ from tests.conftest import MakeProduct, Picture
 
 
 @pytest.fixture
-def products(make_product: MakeProduct, picture: Picture) -> list[Product]:
+def mugs(make_product: MakeProduct, picture: Picture) -> list[Product]:
     return [
         make_product(f"Mug {seed}", category=("Mugs", "Cups")[seed % 2], image=picture(seed))
         for seed in range(8)
@@ -24,10 +24,10 @@ def products(make_product: MakeProduct, picture: Picture) -> list[Product]:
 
 
 @pytest.fixture
-def drawn(products: list[Product], capsys: Any) -> list[Product]:
+def drawn(mugs: list[Product], capsys: Any) -> list[Product]:
     call_command("build_embeddings")
     assert "map" in capsys.readouterr().out
-    return products
+    return mugs
 
 
 def test_map_has_a_place_for_every_product(drawn: list[Product], client: Client) -> None:
