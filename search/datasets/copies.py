@@ -22,7 +22,7 @@ from search.ranking.bounds import Vectors
 
 logger = logging.getLogger(__name__)
 
-QUALITY = 90  # of a shopper's JPEG
+JPEG_QUALITY = 90  # of a shopper's photo
 THREADS = 2
 
 
@@ -96,4 +96,4 @@ def picture_of(product: Product, embedder: Embedder) -> Image.Image | None:
 
 def as_sent(picture: Image.Image) -> bytes:
     """The picture as a shopper's JPEG."""
-    return encode_image(picture, longest_side=max(picture.size), quality=QUALITY)
+    return encode_image(picture, longest_side=max(picture.size), quality=JPEG_QUALITY)

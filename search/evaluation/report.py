@@ -28,13 +28,13 @@ from search.service import Options, search
 WORST = 12  # products shown for each measurement
 TIMED = 50  # searches
 
-Answer = TypeVar("Answer")
+Step = TypeVar("Step")
 
 
 class Progress(Protocol):
-    """Collects answers as they come, and may show how many there are of how many."""
+    """Collects the results of steps as they come, and may show how many are done."""
 
-    def __call__(self, answers: Iterable[Answer], what: str, total: int) -> list[Answer]: ...
+    def __call__(self, steps: Iterable[Step], what: str, total: int) -> list[Step]: ...
 
 
 @dataclass(frozen=True)

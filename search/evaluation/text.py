@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from search.evaluation.report import Report
-from search.evaluation.tables import Figures
 
 TITLES = {
     "same_product": "Same product: is the product of a changed photo found?",
@@ -37,7 +36,9 @@ def lines(report: Report) -> Iterator[str]:
             yield from ("", f"{title} In {order} order, with 95 % confidence:")
             yield _line("", (MEASURES[measure] for measure in table.total))
             for group, figures in (*table.groups.items(), ("all", table.total)):
-                yield _figures(group, figures)
+                count = next(iter(figures.values())).count
+                cells = (f"{f.mean:.3f} {f.low:.3f}-{f.high:.3f}" for f in figures.values())
+                yield _line(f"{group[: FIRST_COLUMN - 8]} ({count})", cells)
     if report.bands:
         yield from ("", "Shares of pairs by the word for their score:")
         yield _line("", report.limits)
@@ -49,12 +50,6 @@ def lines(report: Report) -> Iterator[str]:
         yield _line("", ("median", "19 of 20 below"))
         for stage, latency in report.milliseconds.items():
             yield _line(stage, (f"{latency.median:.1f}", f"{latency.percentile_95:.1f}"))
-
-
-def _figures(name: str, figures: Figures) -> str:
-    count = next(iter(figures.values())).count
-    cells = (f"{each.mean:.3f} {each.low:.3f}-{each.high:.3f}" for each in figures.values())
-    return _line(f"{name[: FIRST_COLUMN - 8]} ({count})", cells)
 
 
 def _line(name: str, cells: Iterable[str]) -> str:

@@ -50,7 +50,7 @@ PAIRS = {
 }
 ORDERS = {"plain": gettext_lazy("plain"), "tuned": gettext_lazy("tuned")}
 
-Stored = Mapping[str, Any]  # a report, or a part of one, as JSON
+Json = Mapping[str, Any]  # a report, or a part of one, as JSON
 
 
 @dataclass(frozen=True)
@@ -124,13 +124,13 @@ def quality_page(request: HttpRequest) -> TemplateResponse:
     return TemplateResponse(request, "admin/search/quality.html", context)
 
 
-def _chart(tables: Stored) -> Chart | None:
+def _chart(tables: Json) -> Chart | None:
     """The chart of a measurement's tables by order, None without any."""
     if not tables:
         return None
     first = next(iter(tables.values()))
 
-    def row(name: str, of_orders: Stored) -> ChartRow:
+    def row(name: str, of_orders: Json) -> ChartRow:
         cells = [
             [
                 Bar(order, str(ORDERS.get(order, order)), each["mean"], each["low"], each["high"])
@@ -155,7 +155,7 @@ def _chart(tables: Stored) -> Chart | None:
     )
 
 
-def _worst(worst: Iterable[Stored], products: Mapping[int, Product]) -> list[WorstProduct]:
+def _worst(worst: Iterable[Json], products: Mapping[int, Product]) -> list[WorstProduct]:
     """Those that still exist among the products (by id)."""
     return [
         WorstProduct(

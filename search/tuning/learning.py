@@ -93,10 +93,10 @@ def temperature(logits: Doubles, labels: Labels) -> float:
     """
     entropies = []
     for divisor in TEMPERATURES:
-        scaled = logits / divisor
-        scaled -= scaled.max(axis=1, keepdims=True)
-        true = scaled[np.arange(len(labels)), labels]
-        entropies.append((np.log(np.exp(scaled).sum(axis=1)) - true).mean())
+        values = logits / divisor
+        values -= values.max(axis=1, keepdims=True)
+        true = values[np.arange(len(labels)), labels]
+        entropies.append((np.log(np.exp(values).sum(axis=1)) - true).mean())
     return float(TEMPERATURES[np.argmin(entropies)])
 
 

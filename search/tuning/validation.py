@@ -16,7 +16,7 @@ FOLDS = 5
 QUERIES = 1000  # products asked for in all folds together; at most twice as many
 TOP = 10
 BATCH_COPIES = 256  # queries that are compared with all products at a time
-PLAIN = 0.0  # the strength that stands for the order by score
+UNTUNED = 0.0  # the strength that stands for the order by score
 
 Keys = Vectors | Doubles
 
@@ -88,7 +88,7 @@ def tried(examples: Examples, copies: Copies, strengths: Sequence[float]) -> Tri
     divisor = temperature_of(folds)
     kinds = np.concatenate([_same_kind(fold, divisor, strengths) for fold in folds], axis=2)
     firsts = _same_product(examples, copies, divisor, strengths)
-    orders = zip((PLAIN, *strengths), *kinds.swapaxes(0, 1), firsts, strict=True)
+    orders = zip((UNTUNED, *strengths), *kinds.swapaxes(0, 1), firsts, strict=True)
     return Trial(divisor, [Measure(*order) for order in orders])
 
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from catalog.embedders import EmbedderUnavailable
 from catalog.serving import serving_embedder
 from search.evaluation.models import keep
-from search.evaluation.report import Answer, Report, Sizes, evaluate
+from search.evaluation.report import Report, Sizes, Step, evaluate
 from search.evaluation.text import as_json, lines
 from search.management.arguments import positive, share, whole
 
@@ -75,9 +75,9 @@ class Command(BaseCommand):
             raise CommandError(" ".join(failures))
 
 
-def _progress(answers: Iterable[Answer], what: str, total: int) -> list[Answer]:
-    """All the answers, under a progress bar."""
-    return list(tqdm(answers, desc=what, total=total, unit=" answers", disable=not total))
+def _progress(steps: Iterable[Step], what: str, total: int) -> list[Step]:
+    """The results of all steps, under a progress bar."""
+    return list(tqdm(steps, desc=what, total=total, disable=not total))
 
 
 def _failures(report: Report, options: dict[str, Any]) -> Iterable[str]:

@@ -22,7 +22,13 @@ POSTGRES = connection.vendor == "postgresql"
 # takes them in.
 BY_GRAPH = "pgvector, by its graph"
 ENGINES = ["numpy", "pgvector", BY_GRAPH] if POSTGRES else ["numpy"]
-OF_POSTGRES = ("test_pools.py", "test_staff.py", "test_switch.py", "test_tables.py", "test_writers.py")
+OF_POSTGRES = (
+    "test_pools.py",
+    "test_staff.py",
+    "test_switch.py",
+    "test_tables.py",
+    "test_writers.py",
+)
 collect_ignore = [] if POSTGRES else [*OF_POSTGRES]
 
 PRODUCTS, PIECES, QUERIES = 1000, 500, 50

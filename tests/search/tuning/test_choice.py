@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from search.tuning.choice import NotBetter, choose
-from search.tuning.validation import PLAIN, Measure
+from search.tuning.validation import UNTUNED, Measure
 
 CHANGES = np.repeat("turned", 1000)
 
@@ -16,7 +16,7 @@ def measure(strength: float, precision: float, first: float) -> Measure:
 
 
 def test_takes_what_finds_most_of_the_same_kind_and_loses_hardly_a_product() -> None:
-    plain, weak = measure(PLAIN, 0.6, 0.98), measure(0.1, 0.7, 0.98)
+    plain, weak = measure(UNTUNED, 0.6, 0.98), measure(0.1, 0.7, 0.98)
     good, strong = measure(0.2, 0.8, 0.97), measure(0.4, 0.9, 0.969)
     assert choose([plain, weak, good, strong], CHANGES) is good
 
@@ -25,7 +25,7 @@ def test_refuses_what_fails_at_one_kind_of_photo() -> None:
     changes = CHANGES.copy()
     changes[960:990] = "cropped"
     plain, weak, strong = (
-        measure(PLAIN, 0.6, 0.99),
+        measure(UNTUNED, 0.6, 0.99),
         measure(0.1, 0.7, 0.989),
         measure(0.2, 0.9, 0.982),
     )
@@ -36,11 +36,11 @@ def test_refuses_what_fails_at_one_kind_of_photo() -> None:
 def test_refuses_what_finds_fewer_products() -> None:
     with pytest.raises(NotBetter, match=r"at least 0\.020 of changed photos would no longer find"):
         choose(
-            [measure(PLAIN, 0.6, 0.98), measure(0.1, 0.9, 0.96), measure(0.2, 0.9, 0.95)], CHANGES
+            [measure(UNTUNED, 0.6, 0.98), measure(0.1, 0.9, 0.96), measure(0.2, 0.9, 0.95)], CHANGES
         )
 
 
 @pytest.mark.parametrize("precision", [0.5, 0.6, 0.605])
 def test_refuses_what_may_be_chance(precision: float) -> None:
     with pytest.raises(NotBetter, match="which may be chance"):
-        choose([measure(PLAIN, 0.6, 0.98), measure(0.1, precision, 0.98)], CHANGES)
+        choose([measure(UNTUNED, 0.6, 0.98), measure(0.1, precision, 0.98)], CHANGES)

@@ -8,7 +8,7 @@ from search.datasets.examples import Examples
 from search.ranking import Labelled, Matrix, rank
 from search.ranking.measures import figure
 from search.tuning.learning import learn, scaled
-from search.tuning.validation import FOLDS, PLAIN, folds_of, order_keys, tried
+from search.tuning.validation import FOLDS, UNTUNED, folds_of, order_keys, tried
 from tests.search.tuning.clouds import catalog, changed
 
 
@@ -19,7 +19,7 @@ def examples() -> Examples:
 
 def test_finds_more_of_the_same_kind_and_no_less_of_the_same_product(examples: Examples) -> None:
     plain, tuned = tried(examples, changed(examples), [0.2]).measures
-    assert (plain.strength, tuned.strength) == (PLAIN, 0.2)
+    assert (plain.strength, tuned.strength) == (UNTUNED, 0.2)
     assert tuned.precisions.mean() > plain.precisions.mean() + 0.05
     assert tuned.average_precisions.mean() > plain.average_precisions.mean() + 0.05
     assert tuned.firsts.mean() >= plain.firsts.mean() - 0.01 > 0.9
