@@ -45,8 +45,6 @@ def examples_of(corpus: Corpus) -> Examples:
         count = len(items) * MAX_PICTURES // corpus.row_count
         items = np.random.default_rng(SEED).choice(items, count, replace=False)
     items = items[np.argsort(corpus.products[items])]
-    lengths = np.diff(corpus.starts, append=corpus.row_count)[items]
-    owners = np.repeat(items, lengths)
-    before = np.cumsum(lengths) - lengths  # the first row of each item among the examples
-    rows = np.arange(len(owners)) + np.repeat(corpus.starts[items] - before, lengths)
+    rows, starts = corpus.rows_of(items)
+    owners = np.repeat(items, np.diff(starts, append=len(rows)))
     return Examples(corpus.vectors(rows), corpus.categories[owners], corpus.products[owners])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from catalog.models import Product, ProductPhoto
 from search.engines import Corpus
 from search.index.segments import Ids, image_key
-from search.ranking import Positions
+from search.ranking import Positions, rows_of
 
 BATCH_NAMES = 500  # read by one query
 
@@ -32,26 +32,20 @@ class Gallery:
         """(n,), ids."""
         return self.corpus.categories[self.items]
 
-    @cached_property
-    def lengths(self) -> Positions:
-        """(n,), how many pictures each product has."""
-        return np.diff(self.corpus.starts, append=self.corpus.row_count)[self.items]
-
-    @cached_property
+    @property
     def starts(self) -> Positions:
         """(n,), the first picture of each product."""
-        return np.cumsum(self.lengths) - self.lengths
+        return self._rows[1]
 
     @cached_property
     def owners(self) -> Positions:
         """(m,), the product that each picture belongs to."""
-        return np.repeat(np.arange(len(self.items)), self.lengths)
+        return np.repeat(np.arange(len(self.items)), np.diff(self.starts, append=len(self.rows)))
 
-    @cached_property
+    @property
     def rows(self) -> Positions:
         """(m,), of the corpus."""
-        shifts = self.corpus.starts[self.items] - self.starts
-        return np.arange(len(self.owners)) + shifts[self.owners]
+        return self._rows[0]
 
     @cached_property
     def photos(self) -> Ids:
@@ -71,14 +65,15 @@ class Gallery:
 
     def pictures(self, products: Positions) -> Positions:
         """The pictures of some products, one product after another."""
-        lengths = self.lengths[products]
-        shifts = self.starts[products] - (np.cumsum(lengths) - lengths)
-        pictures: Positions = np.arange(lengths.sum()) + np.repeat(shifts, lengths)
-        return pictures
+        return rows_of(self.starts, len(self.rows), products)[0]
 
     def vectors(self, pictures: Positions) -> NDArray[np.float32]:
         """Their vectors, (len(pictures), dim)."""
         return self.corpus.vectors(self.rows[pictures])
+
+    @cached_property
+    def _rows(self) -> tuple[Positions, Positions]:
+        return self.corpus.rows_of(self.items)
 
     def names(self, pictures: Positions) -> dict[int, str]:
         """The stored names by picture; pictures that have been replaced meanwhile are left out."""
