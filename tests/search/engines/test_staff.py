@@ -2,8 +2,6 @@
 
 import pytest
 
-from catalog.embedders.runtime import Embedder
-from search.engines import tables
 from tests.search.calibration.test_calibration import (  # noqa: F401
     demo,
     test_building_calibrates_a_catalog_and_not_again_until_it_has_doubled,
@@ -33,12 +31,9 @@ from tests.search.evaluation.test_report import (  # noqa: F401
     test_tuned_order_has_learned_nothing_of_what_is_asked,
 )
 
-pytestmark = [
-    pytest.mark.parametrize("engine", ["pgvector"], indirect=True),
-]
+pytestmark = pytest.mark.parametrize("engine", ["pgvector"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
-def _table(engine: str, embedder: Embedder) -> None:
-    """The table exists already."""
-    tables.create(embedder.dim)
+def _engine(engine: str) -> None:
+    """Every test of this module, for which the parameter above chooses the engine."""
