@@ -205,8 +205,8 @@ def test_photo_that_finds_no_room_on_the_disk_is_refused(cramped: Gunicorn) -> N
 
 
 def files(folder: Path) -> set[Path]:
-    """What there is but for what the shop itself writes when it is searched."""
-    ours = re.compile(r"cache|index|db\.sqlite3")
+    """Everything but what the shop itself writes during a search."""
+    ours = re.compile(r"cache|index|db\.sqlite3|photos(/[0-9a-f]{64})?$")
     return {path for path in folder.rglob("*") if not ours.search(str(path.relative_to(folder)))}
 
 
