@@ -101,7 +101,7 @@ def _embed(products: int) -> None:
 
 def _decoded_and_embedded(embedder: Any) -> Iterator[object]:
     """The same pictures' vectors, with as many threads, and nothing stored."""
-    from catalog.embedding.batches import BATCH_SIZE, DECODERS
+    from catalog.embedding.batches import BATCH_PICTURES, DECODERS
     from catalog.models import Product
     from catalog.pictures.gate import open_image
 
@@ -112,7 +112,7 @@ def _decoded_and_embedded(embedder: Any) -> Iterator[object]:
     products = Product.objects.only("image").order_by("pk").iterator()
     with ThreadPoolExecutor(DECODERS) as decoders:
         ahead: list[Any] = []
-        while batch := list(islice(products, BATCH_SIZE)):
+        while batch := list(islice(products, BATCH_PICTURES)):
             decoding = [decoders.submit(pixels, product) for product in batch]
             for square in ahead:
                 yield embedder.embed(square[None])

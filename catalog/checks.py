@@ -15,10 +15,12 @@ from catalog.embedders import EMBEDDERS
 from catalog.pictures.gate import ImageLimits
 
 # As `catalog.fetching` compares it: a name or an address (IPv6 in brackets), and perhaps a port.
-HOST = re.compile(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE)
+ALLOWED_HOST = re.compile(
+    r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE
+)
 # The lowest limits let a stored picture pass the gate again. Above the highest one, Pillow takes
 # a picture for a decompression bomb.
-BOUNDS = {"MAX_IMAGE_MB": (5, 100), "MAX_IMAGE_MEGAPIXELS": (2, 89)}
+IMAGE_BOUNDS = {"MAX_IMAGE_MB": (5, 100), "MAX_IMAGE_MEGAPIXELS": (2, 89)}
 
 
 def check_embedder() -> str:
@@ -28,7 +30,7 @@ def check_embedder() -> str:
 
 
 def check_hosts() -> str:
-    strange = [name for name in settings.FETCH_ALLOWED_HOSTS if not HOST.fullmatch(name)]
+    strange = [name for name in settings.FETCH_ALLOWED_HOSTS if not ALLOWED_HOST.fullmatch(name)]
     if not strange:
         return ""
     return (
@@ -53,7 +55,7 @@ def check_folders() -> str:
 
 
 def check_bounds(name: str) -> str:
-    value, (lowest, highest) = getattr(settings, name), BOUNDS[name]
+    value, (lowest, highest) = getattr(settings, name), IMAGE_BOUNDS[name]
     return "" if lowest <= value <= highest else f"{name} is {value:g}. Use {lowest} to {highest}."
 
 

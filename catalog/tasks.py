@@ -17,14 +17,14 @@ from kombu.exceptions import OperationalError
 
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedding.batches import embed_pictures
-from catalog.embedding.remote import fetch_pictures
+from catalog.embedding.downloads import fetch_pictures
 from catalog.embedding.rows import EmbeddedPicture, embedded_models
 from catalog.serving import serving_embedder
 
 logger = logging.getLogger(__name__)
 
 TASK_ROWS = 100  # rows in one message; a slow machine finishes them before the time limit
-FETCH_SECONDS = 10.0  # for which a task starts fetching pictures; each takes as long at most
+FETCH_TASK_SECONDS = 10.0  # for which a task starts fetching pictures; each takes as long at most
 BROKER_PAUSE = 5.0  # seconds without messages after the broker did not answer
 
 # Module state, because it belongs to the process: each finds out for itself whether it reaches
@@ -56,7 +56,7 @@ def fetch(model: str, ids: list[int]) -> None:
     """Fetch the pictures that are due of these rows of a model, and have them embedded."""
     rows = apps.get_model(model)._default_manager.filter(pk__in=ids)
     fetched = []
-    for outcome in fetch_pictures(rows.fetch_due(), seconds=FETCH_SECONDS):
+    for outcome in fetch_pictures(rows.fetch_due(), seconds=FETCH_TASK_SECONDS):
         if outcome.status == "fetched":
             fetched.append(outcome.id)
         elif outcome.reason:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.embedders.network import Network
-from catalog.embedders.storage import EmbedderUnavailable, damaged, prepared
+from catalog.embedders.prepared import EmbedderUnavailable, damaged, find_prepared
 
 if TYPE_CHECKING:
     from catalog.embedders.runtime import Embedder
@@ -50,7 +50,7 @@ def _load(name: str, model_dir: Path) -> "Embedder":
     identity = (model_dir / name).resolve().name  # an embedder's name is a link to its identity
     if identity != name and (model_dir / identity).exists():
         return _load(identity, model_dir)  # so that asking by either loads the network once
-    folder, manifest = prepared(model_dir, name)
+    folder, manifest = find_prepared(model_dir, name)
     try:
         return Embedder(folder, manifest)
     except (RuntimeError, ValueError) as error:  # OpenVINO raises these for a graph it can't read

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.embedders.network import Network, WeightsUnavailable
-from catalog.embedders.preprocessing import PREPROCESSING
-from catalog.embedders.storage import (
-    GRAPH,
+from catalog.embedders.prepared import (
+    GRAPH_FILE,
     EmbedderUnavailable,
     Manifest,
-    prepared,
+    find_prepared,
     sha256,
     store,
 )
+from catalog.embedders.preprocessing import PREPROCESSING
 
 if TYPE_CHECKING:
     import keras
@@ -45,7 +45,7 @@ def export(
     except OSError as error:
         raise WeightsUnavailable(f"{weights} can't be read: {error.strerror}.") from error
     with suppress(EmbedderUnavailable):
-        stored = prepared(model_dir, network.name)[1]
+        stored = find_prepared(model_dir, network.name)[1]
         if stored.source == source:
             return stored
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -67,9 +67,9 @@ def export(
 
     def save(folder: Path) -> None:
         report("converting")
-        _convert(model, folder / GRAPH)
+        _convert(model, folder / GRAPH_FILE)
         report("checking against TensorFlow")
-        _check(model, folder / GRAPH, network.input_size)
+        _check(model, folder / GRAPH_FILE, network.input_size)
 
     store(model_dir, manifest, save)
     return manifest

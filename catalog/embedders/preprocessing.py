@@ -31,7 +31,7 @@ PREPROCESSING = (
 
 COPY_SIDE = 256  # pixels of the small copy's longer side
 PAPER_TOLERANCE = 8  # levels by which a pixel of the paper may differ from the paper's colour
-NOISE = 0.01  # share of a line's pixels ignored as noise
+NOISE_SHARE = 0.01  # share of a line's pixels ignored as noise
 MIN_RUN = 0.2  # share of the thickest run of content that another run needs to count as picture
 EDGE = 0.7  # share of an edge's pixels that are not paper. Pictures have such edges; objects do not
 MAX_BLENDED = 4  # lines in which the edge of a picture may fade into the paper
@@ -108,7 +108,7 @@ def _content(marks: Marks) -> tuple[Run, Run]:
 
 def _main_run(marks: Marks) -> tuple[int, int]:
     """From the first to the last row with content, leaving out thin runs at either end."""
-    full = (marks.mean(axis=1) > NOISE).astype(np.int8)
+    full = (marks.mean(axis=1) > NOISE_SHARE).astype(np.int8)
     steps = np.diff(full, prepend=0, append=0)
     starts, ends = np.flatnonzero(steps > 0), np.flatnonzero(steps < 0)
     if not len(starts):

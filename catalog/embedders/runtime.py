@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from catalog.embedders.prepared import GRAPH_FILE, Manifest
 from catalog.embedders.preprocessing import CENTRE, DETAIL, WHOLE, to_pixels, within_margins
-from catalog.embedders.storage import GRAPH, Manifest
 
 # On import, openvino reports its use to its maker over the network unless this module is missing.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
@@ -32,7 +32,7 @@ class Embedder:
         self.dim = manifest.dim
         self.input_size = manifest.input_size
         self.detail = ceil(DETAIL * manifest.input_size)  # `at_least` for `open_image`
-        self._graph = folder / GRAPH
+        self._graph = folder / GRAPH_FILE
         self._network = load_network(self._graph)
         if list(self._network.output(0).shape) != [1, self.dim]:
             raise ValueError(f"The stored network does not give {self.dim} numbers.")

@@ -22,7 +22,7 @@ from catalog.embedding.rows import EmbeddedPicture, EmbeddedQuerySet
 from catalog.pictures.fields import image_limits
 from catalog.pictures.gate import InvalidImage, open_image
 
-BATCH_SIZE = 32
+BATCH_PICTURES = 32
 DECODERS = 2  # threads; Pillow releases the interpreter's lock while it decodes
 
 
@@ -40,7 +40,7 @@ Decoding = list[Future[Decoded]]
 
 
 def embed_pictures(
-    rows: EmbeddedQuerySet, embedder: Embedder, *, batch_size: int = BATCH_SIZE
+    rows: EmbeddedQuerySet, embedder: Embedder, *, batch_size: int = BATCH_PICTURES
 ) -> Iterator[PictureOutcome]:
     """Embed the pictures of these rows; yields an outcome for each once its batch is committed.
 

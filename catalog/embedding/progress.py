@@ -31,26 +31,28 @@ RATE_PERIOD = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class State:
+class PictureState:
     """One of STATES or "outdated", and a sentence that says why."""
 
     name: str
     reason: str
 
 
-def state_of(row: EmbeddedPicture, identity: str) -> State:
+def state_of(row: EmbeddedPicture, identity: str) -> PictureState:
     """The state of a row's picture, where `identity` is the present embedder's."""
     if not row.image and not is_remote(row.image_url):
-        return State("missing", "There is no picture, so search can't find it.")
+        return PictureState("missing", "There is no picture, so search can't find it.")
     if row.embedding_status == EmbeddingStatus.FAILED:
         again = " It will be tried again." if row.embedding_due_at else ""
-        return State("failed", f"{row.embedding_error}{again}")
+        return PictureState("failed", f"{row.embedding_error}{again}")
     if row.embedding_status == EmbeddingStatus.PENDING:
         waits = "read" if row.image else "fetched from its address"
-        return State("pending", row.embedding_error or f"The picture waits to be {waits}.")
+        return PictureState("pending", row.embedding_error or f"The picture waits to be {waits}.")
     if identity and row.embedder != identity:
-        return State("outdated", f"The vector is {row.embedder}'s; run build_embeddings to renew.")
-    return State("ready", "Its vector is up to date.")
+        return PictureState(
+            "outdated", f"The vector is {row.embedder}'s; run build_embeddings to renew."
+        )
+    return PictureState("ready", "Its vector is up to date.")
 
 
 def outdated(identity: str) -> Q:
@@ -98,7 +100,7 @@ def measure_queue() -> Queue:
 
 
 @dataclass(frozen=True)
-class Progress:
+class EmbeddingProgress:
     """How many pictures have which state and which embedder's vector, and how fast that changes."""
 
     wanted: str  # the present embedder's identity, or "" if it is not prepared
@@ -129,7 +131,7 @@ class Progress:
         return self.left / self.rate if self.rate else None
 
 
-def measure_progress() -> Progress:
+def measure_progress() -> EmbeddingProgress:
     """Count all pictures in three queries per model."""
     now = timezone.now()
     counts = {name: Count("pk", filter=condition) for name, condition in STATES.items()}
@@ -144,4 +146,4 @@ def measure_progress() -> Progress:
         recent += found["count"]
         starts.append(found["first"] or now)
     rate = recent / max(1.0, (now - min(starts)).total_seconds())
-    return Progress(current_identity(), products, photos, dict(embedders), rate)
+    return EmbeddingProgress(current_identity(), products, photos, dict(embedders), rate)

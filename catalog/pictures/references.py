@@ -20,7 +20,7 @@ from django.utils import timezone
 from catalog.pictures.fields import PictureField
 from catalog.pictures.storage import PICTURES, THUMBNAILS, files_of, put_all
 
-MIN_AGE = timedelta(hours=1)  # younger files may belong to a transaction that is still open
+MIN_UNUSED_AGE = timedelta(hours=1)  # younger files may belong to a transaction that is still open
 
 
 def is_wanted(name: str) -> bool:
@@ -59,7 +59,7 @@ def unused_pictures() -> Iterator[str]:
 
     Thumbnails without a picture and incomplete files that a crash left behind are included.
     """
-    latest = timezone.now() - MIN_AGE
+    latest = timezone.now() - MIN_UNUSED_AGE
     tops = (PICTURES, THUMBNAILS)
     for folder in sorted({name for top in tops for name in _listed(top)[0]}):  # "00" to "ff"
         files = {file for top in tops for file in _listed(f"{top}/{folder}")[1]}

@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedders.runtime import Embedder
-from catalog.embedding.batches import BATCH_SIZE, embed_pictures
+from catalog.embedding.batches import BATCH_PICTURES, embed_pictures
 from catalog.embedding.claims import PictureOutcome
-from catalog.embedding.remote import fetch_pictures
+from catalog.embedding.downloads import fetch_pictures
 from catalog.embedding.rows import EmbeddedQuerySet, embedded_models
 from catalog.serving import serving_embedder, wanted_embedder
 from search.calibration.limits import calibrate_if_due
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--batch-size",
             type=positive,
-            default=BATCH_SIZE,
+            default=BATCH_PICTURES,
             help="so many pictures are committed at once (%(default)s)",
         )
 

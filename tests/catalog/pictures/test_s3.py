@@ -89,7 +89,7 @@ def test_unused_picture_is_found(
     name = f"pictures/ab/{'ab' * 32}.jpg"
     put(default_storage, name, picture(1))
     assert list(references.unused_pictures()) == []
-    monkeypatch.setattr(references, "MIN_AGE", timedelta(seconds=-5))
+    monkeypatch.setattr(references, "MIN_UNUSED_AGE", timedelta(seconds=-5))
     assert list(references.unused_pictures()) == [name]
     assert references.discard(name)
     assert names(bucket) == []

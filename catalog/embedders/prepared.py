@@ -15,9 +15,9 @@ from pathlib import Path
 from catalog.embedders.preprocessing import PREPROCESSING
 from catalog.files import replace_link
 
-GRAPH = "network.xml"
-WEIGHTS = "network.bin"
-MANIFEST = "manifest.json"
+GRAPH_FILE = "network.xml"
+WEIGHTS_FILE = "network.bin"
+MANIFEST_FILE = "manifest.json"
 
 
 class EmbedderUnavailable(Exception):
@@ -37,14 +37,14 @@ class Manifest:
     sha256: dict[str, str] = field(default_factory=dict)  # of each stored file
 
 
-def prepared(model_dir: Path, name: str) -> tuple[Path, Manifest]:
+def find_prepared(model_dir: Path, name: str) -> tuple[Path, Manifest]:
     """The intact folder and manifest of an embedder by name or identity.
 
     Raises EmbedderUnavailable, also if a file is missing or differs from what was stored.
     """
     folder = model_dir / name
     try:
-        manifest = Manifest(**json.loads((folder / MANIFEST).read_text()))
+        manifest = Manifest(**json.loads((folder / MANIFEST_FILE).read_text()))
         intact = all(sha256(folder / file) == digest for file, digest in manifest.sha256.items())
     except FileNotFoundError as error:
         raise EmbedderUnavailable(
@@ -52,7 +52,7 @@ def prepared(model_dir: Path, name: str) -> tuple[Path, Manifest]:
         ) from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise damaged(name) from error
-    if not intact or manifest.sha256.keys() != {GRAPH, WEIGHTS}:
+    if not intact or manifest.sha256.keys() != {GRAPH_FILE, WEIGHTS_FILE}:
         raise damaged(name)
     if manifest.preprocessing != PREPROCESSING:
         raise EmbedderUnavailable(
@@ -72,12 +72,12 @@ def store(model_dir: Path, manifest: Manifest, save: Callable[[Path], None]) -> 
     aside = Path(tempfile.mkdtemp(prefix=".new-", dir=model_dir))
     try:
         save(aside)
-        digests = {file: sha256(aside / file) for file in (GRAPH, WEIGHTS)}
+        digests = {file: sha256(aside / file) for file in (GRAPH_FILE, WEIGHTS_FILE)}
         contents = asdict(replace(manifest, sha256=digests))
-        (aside / MANIFEST).write_text(json.dumps(contents, indent=2))
+        (aside / MANIFEST_FILE).write_text(json.dumps(contents, indent=2))
         aside.chmod(0o755)  # mkdtemp admits only its own user
         try:
-            prepared(model_dir, manifest.identity)
+            find_prepared(model_dir, manifest.identity)
         except EmbedderUnavailable:
             shutil.rmtree(model_dir / manifest.identity, ignore_errors=True)
             aside.rename(model_dir / manifest.identity)

@@ -9,9 +9,9 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from catalog import tasks
-from catalog.embedding import remote
+from catalog.embedding import downloads
 from catalog.embedding.claims import PictureOutcome
-from catalog.embedding.remote import fetch_pictures
+from catalog.embedding.downloads import fetch_pictures
 from catalog.embedding.rows import IN_WORK, STOPPED_WORKER
 from catalog.models import EmbeddingStatus, Product, ProductPhoto
 from catalog.pictures.fields import NewPicture, sha256
@@ -164,7 +164,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], None]:
             happens()
             return NewPicture(data)
 
-        monkeypatch.setattr(remote, "NewPicture", gate)
+        monkeypatch.setattr(downloads, "NewPicture", gate)
 
     return arrange
 
