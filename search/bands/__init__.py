@@ -1,6 +1,6 @@
-"""Scores in words: from which cosine on two pictures are how much alike.
+"""Maps cosine scores to words such as "very close".
 
-The limits are those that `search.calibration.limits` found for the catalog, or plain ones.
+`search.calibration` finds the limits between the words for each catalog. Until then `PLAIN` is used.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,9 @@ from django.utils.translation import gettext_noop
 
 from search.bands.models import Calibration
 
-LIFETIME = 2  # seconds after which a process looks for other limits
+__all__ = ["MEANINGS", "PLAIN", "WORDS", "Band", "Bands", "bands_of", "read_bands"]
+
+CACHED_SECONDS = 2  # for which a process keeps the limits that it has read
 EXACT = gettext_noop("exact")
 VERY_CLOSE = gettext_noop("very close")
 SIMILAR = gettext_noop("similar")
@@ -27,20 +29,20 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class Band:
-    """A word for scores."""
+    """A word for scores from `least` up to the next band."""
 
     name: str  # in English; pages translate it
-    least: float | None  # the cosine from which on it holds; None for the lowest
+    least: float | None  # the lowest cosine; None for the lowest band
 
     @property
     def meaning(self) -> str:
-        """What it says of two pictures, in English."""
+        """What the word says about two pictures, in English."""
         return MEANINGS[self.name]
 
 
 @dataclass(frozen=True)
 class Bands:
-    """From which cosine on a word holds, until the next; what is below all is related loosely."""
+    """The lowest cosine of each band but the last, which has everything below."""
 
     exact: float = 0.98
     very_close: float = 0.85
@@ -48,7 +50,7 @@ class Bands:
 
     @cached_property
     def all(self) -> list[Band]:
-        """The best first."""
+        """The bands, best first."""
         limits = (self.exact, self.very_close, self.similar, None)
         return [Band(word, least) for word, least in zip(WORDS, limits, strict=True)]
 
@@ -61,10 +63,12 @@ PLAIN = Bands()
 
 
 def bands_of(identity: str) -> Bands:
-    """The bands for the vectors of an embedder, as they were a moment ago."""
-    return read_bands(identity, monotonic() // LIFETIME)
+    """The bands for the vectors of an embedder, at most CACHED_SECONDS old."""
+    return read_bands(identity, monotonic() // CACHED_SECONDS)
 
 
+# A cache of the process: every search needs the bands, and they change once in months. Tests clear
+# it with `read_bands.cache_clear()`.
 @lru_cache(maxsize=8)
 def read_bands(identity: str, _moment: float) -> Bands:
     """The bands for an embedder's vectors, read once for each moment."""

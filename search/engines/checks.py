@@ -1,4 +1,4 @@
-"""System checks of the engine: whether it can be used, and what mends it."""
+"""System checks: can the engine be used, and if not, what fixes that?"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ def check_engine(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.database)
 def check_extension(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """search.E007: the database has no pgvector. Asked for by `migrate`."""
+    """search.E007: the database server has no pgvector. `migrate` runs this check."""
     if settings.SEARCH_ENGINE != "pgvector" or not databases or connection.vendor != "postgresql":
         return []
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""What the engine that is in use is told of."""
+"""Passes new vectors on to the engine in use."""
 
 from typing import Any
 
@@ -12,5 +12,5 @@ from search.index.segments import Vector
 
 @receiver(vector_written)
 def store_vector(claim: Claim, identity: str, vector: Vector, **_: Any) -> None:
-    """Hand the vector on, within the transaction that it was written in."""
+    """Pass the vector on within the transaction that stored it."""
     get_engine().store(claim, identity, vector)

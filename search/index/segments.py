@@ -1,4 +1,4 @@
-"""Segments: runs of products with their vectors, the parts that a search looks through."""
+"""Segments: products in the order of their ids, with their pictures and vectors, as columns."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ PictureKey = tuple[int, int]  # product id, and photo id or 0 for the product's 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A picture and its vector; two are equal if the vector must be the same."""
+    """A picture and its vector. Two rows are equal if their vectors must be equal."""
 
     photo: int  # id of a ProductPhoto, 0 for the product's own picture
     image: int  # `image_key`
@@ -48,12 +48,12 @@ class Segment:
     prices: NDArray[np.float64]  # (items,)
 
     def between(self, low: int, high: int) -> slice:
-        """Where the products with ids from `low` on and below `high` are."""
+        """The positions of the products with low <= id < high."""
         first, last = np.searchsorted(self.products, (low, high))
         return slice(int(first), int(last))
 
     def items(self, which: slice) -> list[Item]:
-        """These items as values; their vectors are views of the matrix."""
+        """These items as objects; their vectors are views of the matrix."""
         edges = self._edges(which).tolist()
         columns = (self.products[which], self.categories[which], self.prices[which])
         facts = zip(*(column.tolist() for column in columns), strict=True)
@@ -64,7 +64,7 @@ class Segment:
         ]
 
     def part(self, which: slice) -> "Segment":
-        """These items as a segment without bounds; nothing is copied but their starts."""
+        """These items as a segment without bounds; only their starts are copied."""
         edges = self._edges(which)
         rows = slice(int(edges[0]), int(edges[-1]))
         return Segment(
@@ -78,7 +78,7 @@ class Segment:
         )
 
     def _edges(self, which: slice) -> Positions:
-        """Where the rows of these items start, and where those of the last one end."""
+        """The first row of each of these items, and the end of the last one's rows."""
         starts = self.matrix.starts
         end = starts[which.stop] if which.stop < len(starts) else len(self.photos)
         return np.append(starts[which], end)
@@ -93,13 +93,13 @@ class Segment:
 
 
 def image_key(name: str) -> int:
-    """64 bits that stand for a stored picture, 0 for none; its name tells the bytes' digest."""
+    """A 64-bit hash of a stored picture's name, which contains its digest; 0 for no picture."""
     digest = blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True) if name else 0
 
 
 def segment_of(items: Sequence[Item], dim: int) -> Segment:
-    """The items, in the order of their products' ids, as a segment without bounds."""
+    """These items, in ascending order of product id, as a segment without bounds."""
     rows = [row for item in items for row in item.rows]
     lengths = np.array([len(item.rows) for item in items], np.intp)
     vectors = np.empty((len(rows), dim), np.float32)

@@ -1,7 +1,7 @@
-"""A segment as files, which all processes of the machine map, so that they share one copy.
+"""A segment as files that all processes of the machine map, so that they share one copy.
 
-The files of a snapshot are in a folder of their own. A link names the one in use; it moves in one
-step, once everything is on disk: who is killed while writing leaves the old one where it was.
+Each snapshot has its own folder, and a symbolic link points to the one in use. The link is replaced
+in one step once everything is on disk, so a writer that is killed leaves the old snapshot in use.
 """
 
 import fcntl
@@ -28,10 +28,10 @@ from search.ranking import BODY, HEAD, WORTHWHILE, Bounds, Matrix, bounds_of
 
 LINK = "current"
 MANIFEST = "manifest.json"
-SAMPLES = 64  # places in a file where opening it looks at the bytes
-SAMPLE = 4096  # bytes at each
+SAMPLES = 64  # places in a file whose bytes are checked when it is opened
+SAMPLE_BYTES = 4096  # at each place
 
-# What is written part by part, and the type of its numbers.
+# The files that are written part by part, and the types of their numbers.
 COLUMNS = {
     "rows": "<f4", "starts": "<i8", "photos": "<i8", "images": "<i8", "revisions": "<i8",
     "products": "<i8", "categories": "<i8", "prices": "<f8",
@@ -40,14 +40,14 @@ BOUNDS = {
     "basis": "<f8", "heads": "<f4", "bodies": "<f4", "after_heads": "<f4", "after_bodies": "<f4",
 }  # fmt: skip
 
-# Of the files; whoever changes what stands in them changes the first number.
+# The format of the files. Increase the first number when their contents change.
 FORMAT = [1, HEAD, BODY]
 
 Part = tuple[int, Tally, Segment]  # a range, its tally, its products
 
 
 class InvalidSnapshot(Exception):
-    """The files are missing, or torn, or of another kind: they can be thrown away."""
+    """The files are missing, torn or of another format, and can be deleted."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ def exclusive(folder: Path) -> Iterator[None]:
     """Wait until no other process or thread is writing to the folder. Raises OSError."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # closing it, or dying, gives it up
+        fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed, or the process dies
         yield
 
 
 def save_snapshot(folder: Path, parts: Iterable[Part], dim: int) -> None:
-    """Write the parts, which come in the order of their ranges, and put them in use.
+    """Write the parts, in ascending order of their ranges, and put them in use.
 
-    To be called in `exclusive`. Raises OSError; what was in use before then stays.
+    Call it within `exclusive`. Raises OSError; the previous snapshot then stays in use.
     """
     folder.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=folder))
@@ -86,23 +86,23 @@ def save_snapshot(folder: Path, parts: Iterable[Part], dim: int) -> None:
 
 
 def load_snapshot(folder: Path) -> Snapshot:
-    """The snapshot in use, its arrays mapped and hardly read. Raises InvalidSnapshot."""
+    """The snapshot in use, with its arrays mapped. Raises InvalidSnapshot."""
     while True:
         in_use = _in_use(folder)
         try:
             return _load(in_use)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            if in_use == _in_use(folder):  # else it was replaced and removed just now
+            if in_use == _in_use(folder):  # otherwise it was just replaced
                 raise InvalidSnapshot(f"{folder} holds no snapshot.") from error
 
 
 def snapshot_in_use(folder: Path) -> str:
-    """What changes whenever another snapshot is put in use; empty while there is none."""
+    """A name that changes with the snapshot in use; empty while there is none."""
     return _in_use(folder).name if (folder / LINK).is_symlink() else ""
 
 
 def remove_snapshots(folder: Path) -> None:
-    """Throw the files away; who has them mapped can go on."""
+    """Delete the files; processes that have them mapped can go on using them."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -139,7 +139,7 @@ def _columns(segment: Segment, *, first_row: int) -> dict[str, NDArray[np.generi
 
 
 def _write_bounds(folder: Path, dim: int) -> None:
-    """The bounds' arrays, empty for a small catalog."""
+    """Write the arrays of the bounds, empty ones for a small catalog."""
     for name in BOUNDS:
         (folder / name).touch()
     rows = _map(folder / "rows", COLUMNS["rows"]).reshape(-1, dim)
@@ -195,18 +195,18 @@ def _room(path: Path, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
 
 def _map(path: Path, kind: str) -> NDArray[Any]:
     with path.open("rb") as file:
-        if not path.stat().st_size:  # which can't be mapped
+        if not path.stat().st_size:  # an empty file cannot be mapped
             return np.empty(0, kind)
         return np.frombuffer(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ), kind)
 
 
 def _check(path: Path) -> list[int]:
-    """The file's size, and a checksum of samples all over it."""
+    """The size of a file, and a checksum of samples spread over it."""
     size, checksum = path.stat().st_size, 0
     with path.open("rb") as file:
         for place in range(SAMPLES):
-            file.seek(max(0, size - SAMPLE) * place // (SAMPLES - 1))
-            checksum = zlib.crc32(file.read(SAMPLE), checksum)
+            file.seek(max(0, size - SAMPLE_BYTES) * place // (SAMPLES - 1))
+            checksum = zlib.crc32(file.read(SAMPLE_BYTES), checksum)
     return [size, checksum]
 
 

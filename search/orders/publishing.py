@@ -1,4 +1,4 @@
-"""The tuned order that is in use, as the database keeps it. Vectors need not change with it."""
+"""Stores the order of results in the database. Vectors do not change with it."""
 
 import logging
 import zlib
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class InvalidTuning(Exception):
-    """What is stored is no tuning for vectors of this length."""
+    """The stored numbers are not a tuning for vectors of this length."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class OrderReader:
 
 
 def revision(identity: str) -> int:
-    """What changes whenever another order is put in use for this embedder; 0 for the plain one."""
+    """A number that changes with the order in use for this embedder; 0 for the plain order."""
     ids = PublishedTuning.objects.filter(embedder=identity).values_list("pk", flat=True)
     return ids.first() or 0
 
 
 def published(identity: str, dim: int) -> Tuning | None:
-    """The order in use for this embedder, None for the plain one."""
+    """The tuning in use for this embedder, None for the plain order."""
     stored = PublishedTuning.objects.filter(embedder=identity).first()
     try:
         return _tuning(stored, dim) if stored else None
@@ -68,7 +68,7 @@ def published(identity: str, dim: int) -> Tuning | None:
 
 
 def publish(identity: str, tuning: Tuning) -> None:
-    """Put the order in use for this embedder, in the place of the one before."""
+    """Put a tuning in use for this embedder, instead of the previous one."""
     with transaction.atomic():
         withdraw(identity)
         PublishedTuning.objects.create(
@@ -81,7 +81,7 @@ def publish(identity: str, tuning: Tuning) -> None:
 
 
 def withdraw(identity: str) -> bool:
-    """Go back to the plain order; whether another was in use."""
+    """Return to the plain order. Returns True if another was in use."""
     return bool(PublishedTuning.objects.filter(embedder=identity).delete()[0])
 
 
@@ -90,9 +90,9 @@ def _tuning(stored: PublishedTuning, dim: int) -> Tuning:
     weights, biases = _numbers(stored.weights), _numbers(stored.biases)
     is_whole = len(weights) == dim * len(categories) and 0 < len(categories) == len(biases)
     if not is_whole or (np.diff(categories) <= 0).any():
-        raise InvalidTuning(f"The stored tuning is not one of vectors of {dim} numbers.")
+        raise InvalidTuning(f"The stored tuning is not for vectors of {dim} numbers.")
     if not (np.isfinite(weights).all() and np.isfinite(biases).all() and isfinite(stored.strength)):
-        raise InvalidTuning("The stored tuning has numbers that are none.")
+        raise InvalidTuning("The stored tuning has numbers that are not finite.")
     return Tuning(categories, weights.reshape(dim, -1), biases, stored.strength)
 
 

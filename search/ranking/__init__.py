@@ -1,9 +1,8 @@
 """Exact ranking by cosine over a matrix of unit rows. NumPy only.
 
-An item has one row or several, one after the other; its score is that of its best row.
-
-`rank` and `rank_many` give what scoring every row would give. Where a matrix has bounds they
-score only the rows that can matter: see `shortlist`.
+An item has one or more consecutive rows; its score is that of its best row. `rank` and `rank_many`
+return what scoring every row would return. Where a matrix has bounds, they score only the rows that
+can matter: see `shortlist`.
 """
 
 from search.ranking.bounds import (
@@ -16,10 +15,16 @@ from search.ranking.bounds import (
     project,
     sample,
 )
-from search.ranking.matrix import Mask, Matrix, Positions, Ranking, rows_of
-from search.ranking.order import order_of
+from search.ranking.matrix import (
+    Mask,
+    Matrix,
+    Positions,
+    Ranking,
+    order_of,
+    rows_of,
+    score_items,
+)
 from search.ranking.ranking import Scan, rank, rank_many
-from search.ranking.scoring import score_items
 from search.ranking.tuning import Labelled, Tuning
 
 __all__ = [

@@ -1,13 +1,15 @@
-"""A short form of every row that says within which limits its score lies.
+"""Upper and lower bounds of every row's score from a few coordinates.
 
-Let the columns of V (dim, k) be orthonormal. A row x and a query q are each the sum of a part in
-the span of V, with coordinates a and b, and of a rest. By Cauchy-Schwarz
+Let the columns of V (dim, k) be orthonormal. Split a row x and a query q into their projections on
+the span of V, with coordinates a = V.T x and b = V.T q, and their residuals. The residuals are
+orthogonal to the span, so x . q = a . b + (residual of x) . (residual of q), and by the
+Cauchy-Schwarz inequality
 
-    a . b - |rest of x| |rest of q|  <=  x . q  <=  a . b + |rest of x| |rest of q|
+    a . b - |residual of x| |residual of q|  <=  x . q  <=  a . b + |residual of x| |residual of q|
 
-so that k + 1 numbers a row are enough to rule most rows out. Any V is right; the leading
-eigenvectors of the rows' second moments make the rests shortest. The first HEAD coordinates are
-read for every row, the BODY that follows only for rows that the head leaves in doubt.
+Thus k + 1 numbers per row rule most rows out. The bounds hold for any V; the leading eigenvectors
+of the rows' second moments minimize the mean squared residual. The first HEAD coordinates are read
+for every row, the next BODY only for rows that the head leaves in doubt.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,10 +19,10 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-HEAD, BODY = 128, 192  # measured: more reads more than it saves, less leaves more in doubt
-SAMPLE = 20_000  # rows whose second moments stand for all; measured: all rule out as much
-WORTHWHILE = 5_000  # rows; fewer are scored as fast as bounded
-CHUNK = 4096  # rows that are taken to double precision at a time
+HEAD, BODY = 128, 192  # measured: more cost more reads than they save, fewer leave more in doubt
+SAMPLE = 20_000  # rows whose second moments are used; measured: using all rules out no more
+WORTHWHILE = 5_000  # rows; a matrix with fewer is scored as fast without bounds
+CHUNK = 4096  # rows converted to double precision at a time
 ROUNDED_UP = 2.0**-36  # see `project`
 
 Vectors = NDArray[np.float32]
@@ -30,16 +32,16 @@ Room = Callable[[str, tuple[int, ...]], Vectors]
 
 @dataclass(frozen=True)
 class Bounds:
-    """Coordinates of n vectors in a basis, and the lengths of their rests: plain arrays."""
+    """Coordinates of n vectors in a basis, and the lengths of their residuals: plain arrays."""
 
-    basis: Basis  # (dim, k), orthonormal columns, one after another in memory
-    heads: Vectors  # (n, HEAD), column after column in memory: BLAS adds those up fastest
-    bodies: Vectors  # (n, k - HEAD), row after row: a few rows are picked out
-    after_heads: Vectors  # (n,), the length of what the head leaves out
-    after_bodies: Vectors  # (n,), the length of what head and body leave out
+    basis: Basis  # (dim, k), orthonormal columns, in column-major order
+    heads: Vectors  # (n, HEAD), in column-major order, which BLAS multiplies fastest
+    bodies: Vectors  # (n, k - HEAD), in row-major order, because a few rows are gathered
+    after_heads: Vectors  # (n,), the length of the residual after the head
+    after_bodies: Vectors  # (n,), the length of the residual after head and body
 
     def row(self, number: int) -> "Bounds":
-        """What belongs to one of the n."""
+        """The coordinates of one of the n vectors."""
         one = slice(number, number + 1)
         return Bounds(self.basis, *(getattr(self, name)[one] for name in ARRAYS))
 
@@ -47,28 +49,28 @@ class Bounds:
 def basis_of(chunks: Iterable[Vectors]) -> Basis:
     """The leading eigenvectors (dim, k) of the second moments of all rows in the chunks."""
     moments = reduce(np.add, ((chunk.T @ chunk).astype(np.float64) for chunk in chunks))
-    eigenvectors = np.linalg.eigh(moments)[1]  # by rising eigenvalue
+    eigenvectors = np.linalg.eigh(moments)[1]  # in ascending order of eigenvalues
     return np.asfortranarray(eigenvectors[:, ::-1][:, : HEAD + BODY])
 
 
 def sample(rows: Vectors) -> Iterator[Vectors]:
-    """Chunks with SAMPLE of the rows (n, dim), or a few more, evenly spread; all if fewer."""
+    """Chunks with about SAMPLE of the rows (n, dim), evenly spread; all rows if there are fewer."""
     step = max(1, len(rows) // SAMPLE)
     for start in range(0, len(rows), CHUNK * step):
         yield rows[start : start + CHUNK * step : step]
 
 
 def project(rows: Vectors, basis: Basis) -> Bounds:
-    """These rows (n, dim) in coordinates; what takes chunks can write one's arrays after another's.
+    """These rows (n, dim) in coordinates. Results for chunks of rows can be concatenated.
 
-    In double precision, so that only rounding to single at the end counts. The square of a rest is
-    |x|^2 - |a|^2. Its error, from the sums and from a basis that eigh makes orthonormal to 2**-40,
-    is below 2**-36 (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1:
-    dim * 2**-53 for each of k coordinates, sqrt(k) times that for all). So much is added to it,
-    and no rest is too short.
+    Computed in double precision, so only the final rounding to single precision matters. A residual
+    has the squared length |x|^2 - |a|^2. The error of that difference, from summation and from a
+    basis that eigh makes orthonormal to 2**-40, is below 2**-36: dim * 2**-53 for each of the k
+    coordinates, and sqrt(k) times that for all (Higham, Accuracy and Stability of Numerical
+    Algorithms, 2nd ed., section 3.1). Adding 2**-36 makes sure that no residual is too short.
     """
     doubles = rows.astype(np.float64)
-    # Two products: for one query each is small enough that OpenBLAS wakes no threads.
+    # Two products, each small enough for one query that OpenBLAS uses a single thread.
     head, body = doubles @ basis[:, :HEAD], doubles @ basis[:, HEAD:]
     squares = np.square(doubles).sum(axis=1) + ROUNDED_UP
     after_head = np.maximum(squares - np.square(head).sum(axis=1), ROUNDED_UP)
@@ -85,7 +87,7 @@ def project(rows: Vectors, basis: Basis) -> Bounds:
 def bounds_of(rows: Vectors, room: Room = lambda _, shape: np.empty(shape, np.float32)) -> Bounds:
     """Bounds of the rows (n, dim), which may be mapped from a file.
 
-    `room` gives an array of a name and shape to write to, which may be mapped as well.
+    `room` returns an array to write to by name and shape, which may be mapped as well.
     """
     basis = basis_of(sample(rows))
     bounds = _room_for(len(rows), basis, room)
@@ -97,11 +99,12 @@ def bounds_of(rows: Vectors, room: Room = lambda _, shape: np.empty(shape, np.fl
 
 
 def doubt(basis: Basis) -> float:
-    """How far beyond its limits rounding can take a score, both computed in single precision.
+    """By how much a score can lie outside its bounds because both are rounded to single precision.
 
     In units of u = 2**-24: k for the product of the coordinates in whatever order it is summed
-    (Higham, as above); one each for rounding the row's and the query's coordinates and rests, for
-    adding body to head, for the rests' product, for adding that and this, and for comparing.
+    (Higham, as above), and one for each other rounding, for which 16 leave room: the coordinates
+    and residuals of row and query, the sum of head and body, the product of the residuals, the sum
+    with it, and the comparison.
     """
     units: int = basis.shape[1] + 16
     return 1.01 * units * 2.0**-24

@@ -1,4 +1,4 @@
-"""The ranking itself: score what may matter, then order it."""
+"""The ranking itself: score the items that can matter, then order them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,27 +6,35 @@ from functools import cached_property
 import numpy as np
 
 from search.ranking.bounds import Vectors
-from search.ranking.matrix import Mask, Matrix, Positions, Question, Ranking
-from search.ranking.order import order_of
-from search.ranking.scoring import estimate_items, rounding_error, score_items
+from search.ranking.matrix import (
+    Mask,
+    Matrix,
+    Positions,
+    Question,
+    Ranking,
+    estimate_items,
+    order_of,
+    rounding_error,
+    score_items,
+)
 from search.ranking.shortlist import Probe, probes, shortlist
 
-AT_ONCE = 2**24  # scores held for queries that share a pass: 64 MB
-MOST_AT_ONCE = 64  # queries
-FEW = 0.03  # share of the rows that is scored sooner than all rows are bounded
+MAX_SCORES = 2**24  # held at a time for queries that share a pass: 64 MB
+MAX_QUERIES = 64  # that share a pass
+FEW_ROWS = 0.03  # the share of rows below which scoring them is faster than bounding all
 
 
 @dataclass(frozen=True)
 class _Scored:
-    """The items that may matter, and what is known of the others."""
+    """The items that can matter, and which others match for certain."""
 
     items: Positions  # rising
     scores: Vectors  # (len(items),), in single precision
-    matched: Mask  # (items of the matrix,), of the others
+    matched: Mask  # (items of the matrix,), True for others that match
 
 
 class Scan:
-    """A query's pass over a matrix: rows are read once, whatever is asked of it."""
+    """One query's pass over a matrix, which several rankings share."""
 
     def __init__(self, matrix: Matrix, query: Vectors) -> None:
         self.matrix, self.query = matrix, query
@@ -38,22 +46,22 @@ class Scan:
         return self.settle(question, self.score_few(question) or self.score_all())
 
     def question(self, k: int, threshold: float, mask: Mask | None) -> Question:
-        """What `rank` is asked, as one."""
+        """The arguments of `rank` as one value."""
         return Question(self.query, k, threshold, mask, self._order)
 
     @cached_property
     def probe(self) -> Probe | None:
-        """The query as the bounds see it, None where there are none."""
+        """The query's coordinates in the basis of the bounds, None without bounds."""
         bounds = self.matrix.bounds
         return probes(bounds, self.query[np.newaxis])[0] if bounds else None
 
     @cached_property
     def scores(self) -> Vectors:
-        """Of all rows."""
+        """The scores of all rows (n,)."""
         return self.matrix.rows @ self.query
 
     def score_few(self, question: Question) -> _Scored | None:
-        """The few items that can matter, None where they are too many."""
+        """Score the few items that can matter; None where they are too many."""
         selected, nothing = _selected(self.matrix, question), np.empty(0, bool)
         if selected is not None:
             return self._estimated(selected, nothing)
@@ -63,13 +71,13 @@ class Scan:
         return self._estimated(found.items, found.matched) if found else None
 
     def score_all(self) -> _Scored:
-        """All items."""
+        """Score all items."""
         count = len(self.matrix.starts)
         scores = self.matrix.best_of(self.scores)
         return _Scored(np.arange(count), scores, np.zeros(count, bool))
 
     def settle(self, question: Question, scored: _Scored) -> Ranking:
-        """Order what was scored, by sums in double precision where those in single are close."""
+        """Order the scored items, in double precision wherever single precision could be wrong."""
         good = _good(self.matrix, question, scored)
         eligible = np.flatnonzero(
             good if question.mask is None else good & question.mask[scored.items]
@@ -90,10 +98,10 @@ class Scan:
 def rank(
     matrix: Matrix, query: Vectors, k: int, *, threshold: float = -1.0, mask: Mask | None = None
 ) -> Ranking:
-    """The `k` items within the mask most like the query (dim,), none that scores too little.
+    """The `k` best items within the mask (items,) that reach the threshold, for a query (dim,).
 
-    Order and scores are those of sums in double precision, so that they do not hang on the way
-    a BLAS library adds up. Where the matrix is labelled, the order is the tuned one.
+    Order and scores are those of sums in double precision, so they do not depend on the order in
+    which a BLAS library sums. Where the matrix is labelled, the order is the tuned one.
     """
     return Scan(matrix, query).rank(k, threshold=threshold, mask=mask)
 
@@ -101,8 +109,8 @@ def rank(
 def rank_many(
     matrix: Matrix, queries: Vectors, k: int, *, threshold: float = -1.0, mask: Mask | None = None
 ) -> list[Ranking]:
-    """What `rank` gives for each of the queries (m, dim), which share passes over the rows."""
-    size = max(1, min(MOST_AT_ONCE, AT_ONCE // max(1, len(matrix.rows))))
+    """What `rank` returns for each of the queries (m, dim), which share passes over the rows."""
+    size = max(1, min(MAX_QUERIES, MAX_SCORES // max(1, len(matrix.rows))))
     rankings = []
     for start in range(0, len(queries), size):
         scans = _scans(matrix, queries[start : start + size])
@@ -115,7 +123,7 @@ def rank_many(
 
 
 def _scans(matrix: Matrix, queries: Vectors) -> list[Scan]:
-    """One for each query, their probes from one pass."""
+    """A scan for each query; one pass over the heads makes all their probes."""
     scans = [Scan(matrix, query) for query in queries]
     if matrix.bounds is not None:
         for scan, probe in zip(scans, probes(matrix.bounds, queries), strict=True):
@@ -124,7 +132,7 @@ def _scans(matrix: Matrix, queries: Vectors) -> list[Scan]:
 
 
 def _scan_all(matrix: Matrix, scans: list[Scan]) -> None:
-    """Score all rows for these, in one pass."""
+    """Score all rows for these scans in one pass."""
     if scans:
         queries = np.stack([scan.query for scan in scans])
         for scan, scores in zip(scans, queries @ matrix.rows.T, strict=True):
@@ -132,15 +140,15 @@ def _scan_all(matrix: Matrix, scans: list[Scan]) -> None:
 
 
 def _selected(matrix: Matrix, question: Question) -> Positions | None:
-    """The items within the mask, where those are few and nothing is to be counted."""
+    """The items within the mask if they are few and matches need not be counted, else None."""
     if question.mask is None or question.counts:
         return None
     items = np.flatnonzero(question.mask)
-    return items if len(matrix.rows_of(items)[0]) <= FEW * len(matrix.rows) else None
+    return items if len(matrix.rows_of(items)[0]) <= FEW_ROWS * len(matrix.rows) else None
 
 
 def _good(matrix: Matrix, question: Question, scored: _Scored) -> Mask:
-    """Which of the scored items reach the threshold."""
+    """True for the scored items that reach the threshold."""
     error = rounding_error(len(question.query))
     good: Mask = scored.scores >= question.threshold + error
     border = np.flatnonzero(~good & (scored.scores >= question.threshold - error))
@@ -158,7 +166,7 @@ def _matched(matrix: Matrix, question: Question, scored: _Scored, good: Mask) ->
 
 
 def _best(keys: Vectors, k: int, *, margin: float) -> Positions:
-    """All that can be among the `k` best once rounding is taken into account."""
+    """The positions of all keys that can be among the `k` best given the rounding error."""
     if k >= len(keys):
         return np.arange(len(keys))
     kth = np.partition(keys, -k)[-k] if k else np.inf

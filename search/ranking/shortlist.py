@@ -1,12 +1,12 @@
-"""Which items have to be scored: a certificate that the others cannot change the answer.
+"""Which items must be scored, with a certificate that the others cannot change the answer.
 
-1. Head: limits of every item's score from the first coordinates of its rows.
-2. Floor: score the items that look best by their limits. The k-th best of those is one that the
-   k-th best of all cannot be below.
-3. In doubt is what can reach the floor, and what can be on either side of the threshold.
-4. Body: narrower limits for what is in doubt, and once more what then is.
+1. Head: bound the score of every item by the first coordinates of its rows.
+2. Floor: score the items with the highest upper bounds. The k-th best key of all items cannot be
+   below the k-th best of these.
+3. An item is in doubt if it can reach the floor, or can be on either side of the threshold.
+4. Body: compute narrower bounds for the items in doubt, and repeat step 3.
 
-Where too much stays in doubt, as for a picture unlike any other, it is cheaper to score all.
+Where too many items stay in doubt, as for a picture unlike any other, scoring all is cheaper.
 """
 
 from dataclasses import dataclass, replace
@@ -15,21 +15,29 @@ from functools import cached_property
 import numpy as np
 
 from search.ranking.bounds import Bounds, Vectors, doubt, project
-from search.ranking.matrix import Mask, Matrix, Positions, Question
-from search.ranking.scoring import estimate_items, products, rounding_error
+from search.ranking.matrix import (
+    Mask,
+    Matrix,
+    Positions,
+    Question,
+    estimate_items,
+    products,
+    rounding_error,
+)
 
-PROMISING = 64  # items at least that are scored for the floor
-BLOCK = 16  # items of which the best is one of the promising, if any is
-# Shares of the rows. Picking out a row costs some four times what scanning it would.
+PROMISING = 64  # items scored for the floor, at least
+BLOCK = 16  # items of which only the best can be among the promising ones
+# Shares of the rows above which all are scored. Gathering a row costs about four times what
+# scanning it does.
 MOST_BODIES, MOST_SCORED = 0.3, 0.125
 
 
 @dataclass(frozen=True)
 class Shortlist:
-    """The items to be scored, and what is known of the others."""
+    """The items to score, and which others match for certain."""
 
     items: Positions  # rising
-    matched: Mask  # (items of the matrix,), certain to match; empty where nothing is counted
+    matched: Mask  # (items of the matrix,), True if certain; empty where nothing is counted
 
 
 @dataclass(frozen=True)
@@ -41,11 +49,11 @@ class Probe:
     products: Vectors  # (n,), of all heads and the query's
 
     def limits(self) -> "_Limits":
-        """Between which every row's score lies, by its head."""
+        """Bounds of every row's score by its head."""
         return self._around(self.products, self.bounds.after_heads * self.query.after_heads)
 
     def narrower_limits(self, rows: Positions) -> "_Limits":
-        """Between which these rows' scores lie, by head and body."""
+        """Bounds of these rows' scores by head and body."""
         bodies = products(self.bounds.bodies, rows, self.query.bodies[0])
         rests = self.bounds.after_bodies[rows] * self.query.after_bodies
         return self._around(self.products[rows] + bodies, rests)
@@ -57,7 +65,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class _Limits:
-    """What rows or items score at most, and at least."""
+    """Upper and lower bounds of the scores of rows or items: middles plus or minus margins."""
 
     middles: Vectors
     margins: Vectors
@@ -72,7 +80,7 @@ class _Limits:
         return self._best(self.middles - self.margins)
 
     def of_items(self, starts: Positions) -> "_Limits":
-        """Those of items whose rows start there."""
+        """The bounds of items whose rows start at these positions."""
         return self if len(starts) == len(self.middles) else replace(self, starts=starts)
 
     def _best(self, values: Vectors) -> Vectors:
@@ -90,7 +98,7 @@ def probes(bounds: Bounds, queries: Vectors) -> list[Probe]:
 
 
 def shortlist(matrix: Matrix, question: Question, probe: Probe) -> Shortlist | None:
-    """What must be scored to answer, or None where that is too much."""
+    """The items to score, or None where they are too many."""
     count, mask = len(matrix.rows), question.mask
     limits = probe.limits().of_items(matrix.starts)
     keys = question.order.keys(limits.highs)
@@ -112,7 +120,7 @@ def shortlist(matrix: Matrix, question: Question, probe: Probe) -> Shortlist | N
 
 
 def _doubtful(question: Question, limits: _Limits, best: Mask) -> Mask:
-    """Of what can be among the best, and of what can be on either side of the threshold."""
+    """True for items that can be among the best or on either side of the threshold."""
     if not question.counts:
         return best
     possible: Mask = limits.highs >= question.threshold
@@ -120,7 +128,7 @@ def _doubtful(question: Question, limits: _Limits, best: Mask) -> Mask:
 
 
 def _certain(limits: _Limits, narrower: _Limits, items: Positions, question: Question) -> Mask:
-    """Which items reach the threshold whatever their exact score, if that is to be known."""
+    """True for items whose lower bound reaches the threshold; empty where nothing is counted."""
     if not question.counts:
         return np.empty(0, bool)
     certain: Mask = limits.lows >= question.threshold
@@ -129,7 +137,7 @@ def _certain(limits: _Limits, narrower: _Limits, items: Positions, question: Que
 
 
 def _floor(matrix: Matrix, question: Question, keys: Vectors) -> float:
-    """What an item's key must reach at most for the item to be among the k best."""
+    """A key that each of the k best items reaches."""
     if not question.k:
         return np.inf
     items = _promising(keys, max(PROMISING, 2 * question.k))
@@ -137,15 +145,15 @@ def _floor(matrix: Matrix, question: Question, keys: Vectors) -> float:
     error = rounding_error(len(question.query))
     good = scores >= question.threshold + error
     if question.k > np.count_nonzero(good):
-        return float(np.finfo(np.float32).min)  # above that of what the mask leaves out
+        return float(np.finfo(np.float32).min)  # above the -inf of items outside the mask
     kth = np.partition(question.order.keys(scores[good], items[good]), -question.k)[-question.k]
     return float(kth) - 2 * question.order.rounding_error(error)
 
 
 def _promising(keys: Vectors, tries: int) -> Positions:
-    """The items with the greatest keys within the mask: nearly, as the best of any are a floor.
+    """Approximately the items with the greatest keys within the mask; any items give a floor.
 
-    Of every BLOCK items only the best is looked at, which saves ordering all.
+    Only the best of every BLOCK items is considered, which avoids a partition of all.
     """
     blocks = len(keys) // BLOCK
     if tries < blocks:

@@ -1,16 +1,16 @@
-"""An order learned from the catalog: first what is of the categories that a picture looks like.
+"""An order learned from the catalog: products of the categories that a query resembles come first.
 
-A query q is given a bonus for each of K categories,
+A linear classifier of the catalog's own categories gives a query q a bonus for each of K categories
 
     bonus(q) = strength * softmax(W.T q + b)
 
-by a linear classifier of the catalog's own categories, and a product with cosine c the key
+and results are ordered by the key of a product with cosine c
 
-    h(c) + its category's bonus,    h(c) = exp(SHARPNESS * (c - 0.6)) / SHARPNESS
+    h(c) + bonus of its category,    h(c) = exp(SHARPNESS * (c - LEVEL)) / SHARPNESS
 
-h rises, so that within a category the cosine decides; and ever faster, so that a picture that is
-nearly the same is not overtaken. What looks like nothing in particular gets even bonuses, which
-change nothing.
+h is increasing, so within a category the cosine decides. It is convex, so a nearly identical
+picture is not overtaken. A query that resembles no category gets equal bonuses, which change
+nothing.
 """
 
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ Items = NDArray[np.intp] | slice
 Reals = TypeVar("Reals", NDArray[np.float32], NDArray[np.float64])
 
 SHARPNESS = 8
-LEVEL = 0.6  # the cosine where h rises as fast as the cosine; half of all queries find better
+LEVEL = 0.6  # the cosine at which the slope of h is 1; half of all queries find a better match
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """Such a classifier, and how much it counts."""
+    """The classifier and the strength of its bonuses."""
 
     categories: NDArray[np.int64]  # (K,), ids, rising
     weights: NDArray[np.float32]  # (dim, K)
@@ -38,14 +38,14 @@ class Tuning:
     strength: float
 
     def labels(self, categories: NDArray[np.int64]) -> Labels:
-        """Where each of the category ids (items,) is among ours, K where it is not."""
+        """The position of each category id (items,) among ours, K for an unknown one."""
         places = np.searchsorted(self.categories, categories)
         places[places == len(self.categories)] = 0
         known = self.categories[places] == categories
         return np.where(known, places, len(self.categories))
 
     def bonuses(self, query: NDArray[np.float32]) -> Doubles:
-        """One for each label (K + 1,); an unknown category gets the mean of the others."""
+        """The bonus of each label (K + 1,); an unknown category gets the mean of the others."""
         logits = (query @ self.weights).astype(np.float64) + self.biases
         shares = np.exp(logits - logits.max())
         known = self.strength * shares / shares.sum()
@@ -61,7 +61,7 @@ class Labelled:
 
 
 def raised(scores: Reals) -> Reals:
-    """h of these cosines."""
+    """h of these cosines, as in the module's docstring."""
     heights: Reals = scores - LEVEL
     heights *= SHARPNESS
     np.exp(heights, out=heights)

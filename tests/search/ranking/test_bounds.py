@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from search.ranking import Matrix, basis_of, bounds_of, project, rank
 from search.ranking.bounds import ARRAYS
-from search.ranking.matrix import Question
-from search.ranking.order import order_of
+from search.ranking.matrix import Question, order_of
 from search.ranking.shortlist import probes, shortlist
 from tests.search.vectors import units
 
