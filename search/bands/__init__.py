@@ -1,6 +1,7 @@
 """Maps cosine scores to words such as "very close".
 
-`search.calibration` finds the limits between the words for each catalog. Until then `PLAIN` is used.
+`search.calibration` finds the limits between the words for each catalog. Until then, `PLAIN` is
+used.
 """
 
 from dataclasses import dataclass
