@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -23,6 +24,7 @@ from catalog.embedders.runtime import Embedder
 from catalog.models import Category, Product
 from search.bands import read_bands
 from search.engines import load_engine
+from tests.databases import Migrate, copy_database, migrate_shop
 from tests.tools import TOOLS
 
 # The packages whose tests mostly wait start first, so that none of them is left over at the end.
@@ -100,6 +102,21 @@ def _looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return known_features[key]
 
     monkeypatch.setattr(Embedder, "features", features)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Path | None:
+    """The database of the tests. Gives a copy of it, still empty, for other processes."""
+    with django_db_blocker.unblock():
+        return copy_database(tmp_path_factory.mktemp("template") / "db.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def migrate(django_db_setup: Path | None) -> Migrate:
+    """Creates the tables of a shop, given its environment."""
+    return partial(migrate_shop, template=django_db_setup)
 
 
 @pytest.fixture(scope="session")

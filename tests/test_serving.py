@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.databases import new_database
+from tests.databases import Migrate, new_database
 from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parent.parent
@@ -57,7 +57,7 @@ with start_worker(app, perform_ping_check=False):
 
 @pytest.fixture(scope="module")
 def environment(
-    tmp_path_factory: pytest.TempPathFactory, model_dir: Path
+    tmp_path_factory: pytest.TempPathFactory, model_dir: Path, migrate: Migrate
 ) -> Iterator[dict[str, str]]:
     """A shop of its own with the demo catalog."""
     folder = tmp_path_factory.mktemp("shop")
@@ -65,8 +65,8 @@ def environment(
     with new_database() as url:
         ours |= {"DATABASE_URL": url, "MODULES": str(folder / "modules.json")}
         environment = os.environ | ours
-        for command in ("migrate", "load_demo"):
-            run(["manage.py", command], environment)
+        migrate(environment)
+        run(["manage.py", "load_demo"], environment)
         yield environment
 
 

@@ -1,8 +1,6 @@
 """A shop of real processes: a database, media in a folder, a Redis server, Celery workers."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -11,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import new_database
+from tests.databases import Migrate, new_database
 from tests.pipeline import clerk
-from tests.pipeline.processes import ROOT, Broker, enter
+from tests.pipeline.processes import Broker, enter
 from tests.pipeline.shop import Shop
 from tests.tools import REDIS
 
 
 @pytest.fixture(scope="session")
-def opened_shop(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Shop]:
+def opened_shop(
+    tmp_path_factory: pytest.TempPathFactory, model_dir: Path, migrate: Migrate
+) -> Iterator[Shop]:
     """The shop, whose clerk has come to work."""
     REDIS.path()
     folder = tmp_path_factory.mktemp("shop")
@@ -35,8 +35,7 @@ def opened_shop(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> It
             "EMBEDDER": "efficientnet_lite0",
             "SABOTAGE": str(folder / "sabotage"),
         }
-        command = [sys.executable, "manage.py", "migrate", "-v0"]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True)  # noqa: S603
+        migrate(environment)
         spawn = get_context("spawn")
         with ProcessPoolExecutor(1, spawn, initializer=enter, initargs=(environment,)) as clerks:
             yield Shop(folder, environment, broker, clerks, ExitStack())

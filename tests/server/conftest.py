@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import jpeg
-from tests.databases import new_database
+from tests.databases import Migrate, new_database
 from tests.server.servers import ROOT, Gunicorn, Nginx
 from tests.tools import NGINX
 
@@ -18,14 +18,14 @@ PRODUCTS = 6
 
 @pytest.fixture(scope="session")
 def environment(
-    tmp_path_factory: pytest.TempPathFactory, model_dir: Path
+    tmp_path_factory: pytest.TempPathFactory, model_dir: Path, migrate: Migrate
 ) -> Iterator[dict[str, str]]:
     """The settings of the shop; product 1 looks like `jpeg(1)`."""
     with new_database() as url:
-        yield open_shop(tmp_path_factory.mktemp("shop"), model_dir, url)
+        yield open_shop(tmp_path_factory.mktemp("shop"), model_dir, url, migrate)
 
 
-def open_shop(folder: Path, model_dir: Path, database_url: str) -> dict[str, str]:
+def open_shop(folder: Path, model_dir: Path, database_url: str, migrate: Migrate) -> dict[str, str]:
     """The settings of a new shop that keeps everything in a folder, but for what has an address."""
     (folder / "tmp").mkdir()
     none = ("CELERY_BROKER_URL", "CACHE_URL", "MEDIA_ROOT", "SEARCH_RATE", "FETCH_RATE")
@@ -37,9 +37,9 @@ def open_shop(folder: Path, model_dir: Path, database_url: str) -> dict[str, str
         (folder / f"{seed}.jpg").write_bytes(jpeg(seed))
         lines.append(f"{seed},Mug {seed},Home,{seed}.jpg,9.99")
     (folder / "products.csv").write_text("\n".join(lines))
-    for command in (["migrate"], ["import_products", f"{folder}/products.csv"]):
-        manage = [sys.executable, "manage.py", *command]
-        subprocess.run(manage, cwd=ROOT, env=environment, check=True)  # noqa: S603
+    migrate(environment)
+    command = [sys.executable, "manage.py", "import_products", f"{folder}/products.csv"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)  # noqa: S603
     return environment
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import jpeg
+from tests.databases import Migrate
 from tests.server.conftest import PRODUCTS, open_shop
 from tests.server.servers import ROOT, Gunicorn
 from tests.waiting import PATIENCE
@@ -39,11 +40,11 @@ def write_products(folder: Path) -> Path:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, model_dir: Path) -> dict[str, str]:
+def shop(tmp_path: Path, model_dir: Path, migrate: Migrate) -> dict[str, str]:
     """The settings of a shop that somebody may change."""
     folder = tmp_path / "shop"
     folder.mkdir()
-    return open_shop(folder, model_dir, "")
+    return open_shop(folder, model_dir, "", migrate)
 
 
 def test_copy_of_a_shop_that_imports_is_a_shop(shop: dict[str, str], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import FIXTURES, Picture
-from tests.databases import ask, new_database
+from tests.databases import Migrate, ask, new_database
 from tests.waiting import PATIENCE
 
 
@@ -24,14 +24,14 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def test_import_that_is_killed_half_way_goes_on_where_it_was(
-    environment: dict[str, str], picture: Picture, tmp_path: Path
+    environment: dict[str, str], picture: Picture, tmp_path: Path, migrate: Migrate
 ) -> None:
     for seed in range(20):
         (tmp_path / f"{seed}.jpg").write_bytes(picture(seed))
     path = tmp_path / "products.csv"
     rows = (f"m{n},Mug,C{n % 7},{n % 20}.jpg,9" for n in range(600))
     path.write_text("\n".join(["id,name,category,image_url,price", *rows]))
-    manage(environment, "migrate").communicate(timeout=PATIENCE)
+    migrate(environment)
     first = manage(environment, "import_products", path)
     while not count(environment):
         assert first.poll() is None, "it must not end before it is killed"
