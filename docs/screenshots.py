@@ -145,7 +145,10 @@ def shoot(
     scheme: ColorScheme = "light",
 ) -> None:
     """Open a page and save a screenshot of it."""
-    with browser.new_context(viewport=size, color_scheme=scheme) as context:
+    has_touch = size == PHONE
+    with browser.new_context(
+        viewport=size, color_scheme=scheme, has_touch=has_touch, is_mobile=has_touch
+    ) as context:
         page = context.new_page()
         come(page)
         page.wait_for_load_state("networkidle")
