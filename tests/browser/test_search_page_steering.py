@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from catalog.models import Product
 from tests.browser.shops import DESKTOP, PHONE, SHIRT, SNEAKER, open_shop
@@ -112,6 +112,18 @@ def test_threshold_repaints_at_once(page: Page, shop: Shop) -> None:
         page.evaluate(MOVE_SLIDER, 0.0)
         expect(page.locator(".found-title")).to_have_text("6 products are at least 0% similar")
     assert address(page)["threshold"] == ["0"]
+
+
+def test_threshold_hides_products_before_the_server_answers(page: Page, shop: Shop) -> None:
+    look_for(page, SNEAKER, threshold=0)
+    held: list[Route] = []
+    page.route("**/?*threshold=0.8*", lambda route: held.append(route))
+    with page.expect_request("**/?*threshold=0.8*"):
+        page.evaluate(MOVE_SLIDER, 0.8)
+    expect(page.locator(".found > .grid > .card:not([hidden])")).to_have_count(2)
+    expect(page.locator(".found-title")).to_have_text("6 products are at least 0% similar")
+    held[0].continue_()
+    expect(page.locator(".found-title")).to_have_text("2 products are at least 80% similar")
 
 
 @on_both
