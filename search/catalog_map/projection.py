@@ -88,7 +88,7 @@ def filled(known: Places, neighbours: Positions) -> Places:
 def _descend(places: Places, neighbours: Positions, steps: int, factor: float = 1.0) -> Places:
     """Follow the gradient; the learning rate is that of Belkina et al. (2019)."""
     count, k = neighbours.shape
-    # Neighbours attract each other, whoever is whose neighbour; all weights add up to one.
+    # Both ends of each link between neighbours attract each other; all weights add up to one.
     ends, others = np.repeat(np.arange(count), k), neighbours.ravel()
     ends, others = np.concatenate([ends, others]), np.concatenate([others, ends])
     rate = max(count / EXAGGERATION, min(count, 50))

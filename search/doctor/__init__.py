@@ -1,7 +1,7 @@
 """Finds what is wrong with the catalog's pictures, in the background, and shows it to staff.
 
 `examination` measures pictures (`quality`) and looks up `neighbours`, once, and keeps both in a
-file. `judging` derives suspicions from all measurements, anew each time; `findings` keeps them in
+file. `judging` derives suspicions from all measurements each time; `findings` keeps them in
 the database, where staff dismiss or fix them (`views`, `merging`). Findings go with their causes.
 """
 
