@@ -1,6 +1,7 @@
 """The orders that an evaluation compares: by score, and the tuned one where it is in use."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -60,8 +61,12 @@ def compared_orders(corpus: Corpus, copies: Copies) -> Orders:
     if corpus.tuning is None:
         return Orders(corpus.identity, plain)
     examples = examples_of(corpus)
+    products, rows = examples.products[examples.starts], examples.rows[examples.starts]
+    known = copies.only(np.isin(copies.products, products))
+    # How far a change moved the vector that search knows is what the tuned order has to survive.
+    known = replace(known, originals=rows[np.searchsorted(products, known.products)])
     try:
-        folds = folds_of(examples, copies.only(np.isin(copies.products, examples.products)))
+        folds = folds_of(examples, known)
     except NotEnoughToLearn as error:
         lack = f"The tuned order is not measured. {error}"
         return Orders(corpus.identity, plain, lack=lack)
