@@ -24,19 +24,19 @@ from search.switching import begin_switch, finish_switch
 
 class Command(BaseCommand):
     help = (
-        "Fetch the pictures that only have an address, and compute the vectors of all that have "
-        "no current one; then write the snapshot that searches start from, and draw the map. Safe "
-        "to stop and repeat."
+        "Fetch the pictures that only have an address, and compute the vectors of those that have "
+        "no current one. Then bring the search engine up to date, draw the map, and calibrate "
+        "the words for scores. Safe to stop and repeat."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--all", action="store_true", help="also of those that have one")
-        parser.add_argument("--limit", type=positive, help="so many pictures at most")
+        parser.add_argument("--all", action="store_true", help="recompute current vectors, too")
+        parser.add_argument("--limit", type=positive, help="process at most this many pictures")
         parser.add_argument(
             "--batch-size",
             type=positive,
             default=BATCH_PICTURES,
-            help="so many pictures are committed at once (%(default)s)",
+            help="commit after this many pictures (%(default)s)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -51,100 +51,88 @@ class Command(BaseCommand):
                 get_engine().build(wanted.identity, wanted.dim)
             else:
                 self._switch(served, wanted, options)
-            self._draw_map()
-            self._calibrate()
+            embedder = serving_embedder()
+            if draw_map(embedder.identity, embedder.dim):
+                self.stdout.write("the map of the catalog is drawn")
+            if found := calibrate_if_due(embedder):
+                self.stdout.write(f"in this catalog, {found.similar:.2f} is similar")
         except EngineUnavailable as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"{settings.INDEX_DIR} can't be written: {error}") from error
 
     def _switch(self, old: Embedder, new: Embedder, options: dict[str, Any]) -> None:
+        """Search the vectors of the new embedder once no picture waits for one."""
         self.stdout.write(f"{old.identity} goes on serving until all pictures are embedded")
         begin_switch(old)
         self._embed(new, options)
-        while not finish_switch(old, new):  # pictures that were saved meanwhile
+        while not finish_switch(old, new):  # pictures were saved in the meantime
             if options["limit"] is not None or not self._embed(new, options | {"all": False}):
                 self.stdout.write(f"{old.identity} goes on serving; some pictures still wait")
                 return
         self.stdout.write(f"{new.identity} serves from now on")
-        self._embed(new, options | {"all": False})  # what a worker wrote at the last moment
-
-    def _draw_map(self) -> None:
-        embedder = serving_embedder()
-        if draw_map(embedder.identity, embedder.dim):
-            self.stdout.write("the map of the catalog is drawn")
-
-    def _calibrate(self) -> None:
-        if found := calibrate_if_due(serving_embedder()):
-            self.stdout.write(f"in this catalog, {found.similar:.2f} is similar")
+        self._embed(new, options | {"all": False})  # vectors that a worker wrote at the last moment
 
     def _embed(self, embedder: Embedder, options: dict[str, Any]) -> int:
-        """Embed what there is to embed; how many pictures became ready."""
-        work = _work(embedder.identity, everything=options["all"], limit=options["limit"])
-        if not _count(work):
+        """Embed pictures of all models. Returns how many became ready."""
+        pictures = [
+            model.objects.exclude(image="")
+            if options["all"]
+            else model.objects.unembedded(embedder.identity)
+            for model in embedded_models()
+        ]
+        embed = partial(embed_pictures, embedder=embedder, batch_size=options["batch_size"])
+        work = limited(pictures, options["limit"])
+        total = sum(rows.count() for rows in work)
+        if not total:
             self.stdout.write(f"{embedder.identity}: all pictures are embedded")
             return 0
-        self.stdout.write(f"{embedder.identity}: {_count(work)} pictures to embed")
-        embed = partial(embed_pictures, embedder=embedder, batch_size=options["batch_size"])
-        counts = _watch("embedding", work, embed)
+        self.stdout.write(f"{embedder.identity}: {total} pictures to embed")
+        counts = watched("embedding", work, total, embed)
         self.stdout.write(f"{counts['ready']} ready, {counts['failed']} failed")
         if counts["void"]:
             self.stdout.write(f"{counts['void']} were replaced, deleted or embedded meanwhile")
         return counts["ready"]
 
     def _fetch(self, limit: int | None) -> None:
-        work = _together([model.objects.unfetched() for model in embedded_models()], limit)
-        if not _count(work):
-            return
-        self.stdout.write(f"{_count(work)} pictures to fetch")
-        counts = _watch("fetching", work, fetch_pictures)
-        self.stdout.write(f"{counts['fetched']} fetched, {counts['failed']} failed")
+        """Fetch the pictures of all models that only have an address."""
+        work = limited([model.objects.unfetched() for model in embedded_models()], limit)
+        total = sum(rows.count() for rows in work)
+        if total:
+            self.stdout.write(f"{total} pictures to fetch")
+            counts = watched("fetching", work, total, fetch_pictures)
+            self.stdout.write(f"{counts['fetched']} fetched, {counts['failed']} failed")
 
 
-def _watch(
+def watched(
     what: str,
     work: list[EmbeddedQuerySet],
-    finish: Callable[[EmbeddedQuerySet], Iterator[PictureOutcome]],
+    total: int,
+    process: Callable[[EmbeddedQuerySet], Iterator[PictureOutcome]],
 ) -> Counter[str]:
-    """Do the work under a progress bar that tells of every failure; what came of it."""
+    """Process rows under a progress bar that reports every failure. Counts outcomes by status."""
     counts: Counter[str] = Counter()
-    total = _count(work)
-    with tqdm(desc=what, total=total, unit=" pictures", disable=not total) as bar:
+    with tqdm(desc=what, total=total, unit=" pictures") as bar:
         for rows in work:
-            name = rows.model._meta.verbose_name
-            for outcome in finish(rows):
+            for outcome in process(rows):
                 counts[outcome.status] += 1
                 bar.update()
                 if outcome.reason:
+                    name = rows.model._meta.verbose_name
                     bar.write(f"{name} {outcome.id}: {outcome.reason}")
     return counts
 
 
-def _work(identity: str, *, everything: bool, limit: int | None) -> list[EmbeddedQuerySet]:
-    """The rows to embed, of each model, together no more than the limit."""
-    work = []
-    for model in embedded_models():
-        rows: EmbeddedQuerySet = model.objects.exclude(image="")
-        work.append(rows if everything else rows.unembedded(identity))
-    return _together(work, limit)
+def limited(work: list[EmbeddedQuerySet], limit: int | None) -> list[EmbeddedQuerySet]:
+    """At most `limit` rows altogether, those of the first model first, by id.
 
-
-def _together(work: list[EmbeddedQuerySet], limit: int | None) -> list[EmbeddedQuerySet]:
-    """No more rows than the limit, those of the first model first."""
+    The rows are limited by their ids, because rows leave these querysets while they are processed.
+    """
     if limit is None:
         return work
-    limited = []
+    chosen = []
     for rows in work:
-        limited.append(first(rows.order_by("pk"), limit))
-        limit -= limited[-1].count()
-    return limited
-
-
-def _count(work: list[EmbeddedQuerySet]) -> int:
-    return sum(rows.count() for rows in work)
-
-
-def first(rows: EmbeddedQuerySet, limit: int) -> EmbeddedQuerySet:
-    """The first `limit` of the rows by id, also when those before have left the queryset."""
-    ids = list(rows.values_list("pk", flat=True)[:limit])
-    return rows.filter(pk__lte=ids[-1]) if ids else rows.none()
+        ids = list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
+        chosen.append(rows.filter(pk__lte=ids[-1]) if ids else rows.none())
+        limit -= len(ids)
+    return chosen
