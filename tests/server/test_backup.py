@@ -14,7 +14,7 @@ from tests.server.conftest import PRODUCTS, open_shop
 from tests.server.servers import ROOT, Gunicorn
 from tests.waiting import PATIENCE
 
-NEW = range(PRODUCTS, PRODUCTS + 40)
+NEW = range(PRODUCTS, PRODUCTS + 20)
 
 
 def command(environment: dict[str, str], *words: object) -> "subprocess.Popen[str]":
