@@ -15,6 +15,7 @@ from search.index.corpus import IndexCorpus
 from search.index.reading import RangeReader, Tallies, Tally, ids_of, read_tallies, read_total
 from search.index.segments import Item, segment_of
 from search.index.snapshots import (
+    LINK,
     InvalidSnapshot,
     Part,
     Snapshot,
@@ -22,7 +23,6 @@ from search.index.snapshots import (
     load_snapshot,
     remove_snapshots,
     save_snapshot,
-    snapshot_in_use,
 )
 from search.ranking import Positions
 
@@ -113,8 +113,11 @@ class LiveIndex:
 
     def _open_files(self) -> None:
         """Start from a new snapshot if there is one; a deleted one stays mapped."""
-        in_use = snapshot_in_use(self._folder)
-        if in_use in ("", self._files):
+        try:
+            in_use = str((self._folder / LINK).readlink())
+        except OSError:  # there is none
+            return
+        if in_use == self._files:
             return
         self._files = in_use
         try:

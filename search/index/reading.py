@@ -104,8 +104,8 @@ def ids_of(number: int) -> tuple[int, int]:
 def read_total() -> Tally:
     """The tally of the whole catalog."""
     counts = {"n": Count("pk"), "sum": Sum("revision")}
-    own = Product.objects.order_by().aggregate(**counts)
-    more = ProductPhoto.objects.order_by().aggregate(**counts)
+    own = Product._base_manager.order_by().aggregate(**counts)
+    more = ProductPhoto._base_manager.order_by().aggregate(**counts)
     return own["n"], int(own["sum"] or 0), more["n"], int(more["sum"] or 0)
 
 

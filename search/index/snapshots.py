@@ -26,7 +26,7 @@ from search.index.reading import Tallies, Tally
 from search.index.segments import Segment
 from search.ranking import BODY, HEAD, WORTHWHILE, Bounds, Matrix, bounds_of
 
-LINK = "current"
+LINK = "current"  # to the folder of the snapshot in use
 MANIFEST = "manifest.json"
 SAMPLES = 64  # places in a file whose bytes are checked when it is opened
 SAMPLE_BYTES = 4096  # at each place
@@ -94,11 +94,6 @@ def load_snapshot(folder: Path) -> Snapshot:
         except (OSError, ValueError, KeyError, TypeError) as error:
             if in_use == _in_use(folder):  # otherwise it was just replaced
                 raise InvalidSnapshot(f"{folder} holds no snapshot.") from error
-
-
-def snapshot_in_use(folder: Path) -> str:
-    """A name that changes with the snapshot in use; empty while there is none."""
-    return _in_use(folder).name if (folder / LINK).is_symlink() else ""
 
 
 def remove_snapshots(folder: Path) -> None:
