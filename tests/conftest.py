@@ -92,8 +92,11 @@ def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture(autouse=True)
-def _looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real network sees each square once: hundreds of tests show it the same few."""
+def _cached_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real network computes the features of a square once per process.
+
+    Two thirds of the 16,000 squares are repeats, which would take a minute of processor time.
+    """
 
     def features(embedder: Embedder, square: NDArray[np.uint8]) -> NDArray[np.float32]:
         key = embedder.identity, sha256(square).digest()

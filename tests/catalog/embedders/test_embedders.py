@@ -33,7 +33,7 @@ with ThreadPoolExecutor(2) as threads:
 
 
 @pytest.fixture(autouse=True)
-def _looks_once() -> None:
+def _cached_features() -> None:
     """Not here: these are about the network itself."""
 
 
