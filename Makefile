@@ -48,7 +48,7 @@ bench: .venv/test
 	@$(BIN)/python benchmarks/ranking.py $(PHOTOS)
 	@$(BIN)/python benchmarks/serving.py $(PHOTOS)
 	@$(BIN)/python benchmarks/pages.py
-	@$(BIN)/python tests/postgres.py $(BIN)/python benchmarks/pgvector.py $(PHOTOS)
+	@$(BIN)/python tests/postgres.py $(BIN)/python benchmarks/engines.py $(PHOTOS)
 
 load: .venv/test
 	@$(MANAGE) download_model --embedder efficientnet_lite0

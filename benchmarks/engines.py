@@ -1,6 +1,6 @@
 """Both engines on the same products: how fast do they answer, and how well?
 
-    python tests/postgres.py python benchmarks/pgvector.py [PHOTOS] [--size 100000] [--queries 500]
+    python tests/postgres.py python benchmarks/engines.py [PHOTOS] [--size 100000] [--queries 500]
 
 Fills the database that DATABASE_URL names with products whose vectors are those of real pictures
 (see `vectors`; PHOTOS is the folder they are made from), and asks `search.service.search`, of both
@@ -117,7 +117,7 @@ def _report(
     lines = [
         "## Engines",
         "",
-        f"`python tests/postgres.py python benchmarks/pgvector.py {options.photos.name}`: whole "
+        f"`python tests/postgres.py python benchmarks/engines.py {options.photos.name}`: whole "
         f"searches for {K} products among {options.size:,}, by {options.queries} queries, of both "
         f"engines in turns. {machine()} Building: NumPy {built['numpy']:.0f} s, pgvector "
         f"{built['pgvector']:.0f} s. Recall: of the {K} that NumPy finds, which are exact.",
