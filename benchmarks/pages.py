@@ -14,9 +14,12 @@ from pathlib import Path
 from shutil import which
 from statistics import median, quantiles
 
+import requests
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from report import machine, write_section
 from shop import clerks, manage, new_shop, serve
+
+from tests.waiting import until
 
 PHONE = {"width": 390, "height": 844}
 # Lighthouse's phone: a quarter of this machine's speed on a slow 4G network.
@@ -64,6 +67,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         with serve(environment) as server:
             base = f"http://127.0.0.1:{server.port}"
+            until(lambda: is_ready(base))
             figures = {
                 f"{path} usable on a slow phone": (min(usable(browser, base, path)), USABLE_AFTER)
                 for path in PAGES
@@ -78,6 +82,13 @@ def main() -> None:
     lines = ["## Pages", "", machine(), "", "| | measured | limit |", "|---|---|---|", *rows]
     write_section("pages", "\n".join(lines))
     raise SystemExit(any(took > limit for took, limit in figures.values()))
+
+
+def is_ready(base: str) -> bool:
+    try:
+        return requests.get(f"{base}/readyz", timeout=60).ok
+    except requests.ConnectionError:
+        return False
 
 
 def usable(browser: Browser, base: str, path: str) -> list[float]:
@@ -95,15 +106,17 @@ def usable(browser: Browser, base: str, path: str) -> list[float]:
 
 
 def slider(browser: Browser, base: str) -> float:
-    """Milliseconds from a move of the slider to other results, the best of six."""
+    """Milliseconds from a move of the slider to other results, by the slower of both directions."""
     with browser.new_context(base_url=base) as context:
         page = context.new_page()
         visit(page, "/?query=product-11&threshold=0")
-        times = []
-        for threshold in (0.8, 0) * TRIES:
-            times.append(page.evaluate(REPAINT, threshold))
+        fewer, more = [], []  # fewer results are a matter of the page, for more it asks the server
+        for _ in range(TRIES):
+            fewer.append(page.evaluate(REPAINT, 0.8))
             page.wait_for_load_state("networkidle")
-        return min(times)
+            more.append(page.evaluate(REPAINT, 0))
+            page.wait_for_load_state("networkidle")
+        return max(min(fewer), min(more))
 
 
 def draw_large_map() -> None:
