@@ -13,7 +13,7 @@ from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures.fields import StoredPicture
 from search.bands import Bands, bands_of
 from search.engines import Corpus, Scan, Scope, get_engine
-from search.index.segments import Vector, image_key
+from search.index.corpus import Vector, image_key
 from search.metrics import milliseconds
 from search.queries.query import Query
 from search.ranking import Mask, Positions

@@ -13,7 +13,7 @@ from django.conf import settings
 from catalog.files import replace_file
 from search.catalog_map.projection import Places, place_among, project
 from search.engines import Corpus, corpus_for
-from search.index.segments import Ids
+from search.index.corpus import Ids
 from search.index.snapshots import exclusive
 from search.ranking import Positions
 

@@ -15,7 +15,7 @@ from catalog.pictures.fields import image_limits
 from catalog.pictures.gate import InvalidImage, encode_image, open_image
 from search.datasets.changes import CHANGES, Changes
 from search.datasets.examples import SEED
-from search.index.segments import Ids
+from search.index.corpus import Ids
 from search.queries.query import look
 from search.ranking import Mask
 from search.ranking.bounds import Vectors

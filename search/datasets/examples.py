@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from search.engines import Corpus
-from search.index.segments import Ids
+from search.index.corpus import Ids
 from search.ranking import Mask, Positions
 from search.ranking.bounds import Vectors
 

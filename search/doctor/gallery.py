@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from catalog.models import Product, ProductPhoto
 from search.engines import Corpus
-from search.index.segments import Ids, image_key
+from search.index.corpus import Ids, image_key
 from search.ranking import Positions, rows_of
 
 BATCH_NAMES = 500  # read by one query

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.doctor.gallery import Gallery
-from search.index.segments import Ids
+from search.index.corpus import Ids
 from search.ranking import Mask, Positions
 
 NEAREST = 10

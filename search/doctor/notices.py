@@ -21,7 +21,7 @@ from search.doctor.judging import SAME, faults
 from search.doctor.models import Finding
 from search.doctor.quality import QUALITY, are_same_layout, measure_stored
 from search.engines import Scope, get_engine
-from search.index.segments import Vector
+from search.index.corpus import Vector
 
 MAX_NAMED = 3  # products with the same picture
 

@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 from numpy.typing import NDArray
 
 from catalog.embedding.claims import Claim
-from search.index.segments import Ids, Vector
+from search.index.corpus import Ids, Vector
 from search.ranking import Mask, Positions, Ranking, Tuning
 
 __all__ = [

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 
 from catalog.vectors import InvalidVector, from_bytes
 from search.engines import Scope
-from search.index.segments import PictureKey, Vector
+from search.index.corpus import PictureKey, Vector
 
 logger = logging.getLogger(__name__)
 

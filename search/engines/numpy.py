@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from catalog.embedding.claims import Claim
 from search.engines import Scope, Status
 from search.index import IndexCorpus, LiveIndex
-from search.index.segments import Vector
+from search.index.corpus import Vector
 from search.orders.publishing import OrderReader, PublishedOrder
 
 

@@ -15,10 +15,10 @@ from django.db import connection
 
 from catalog.embedding.claims import Claim
 from search.engines import Corpus, Scope, Status, candidates, tables
-from search.engines.pools import Pictures, Pool, TableCorpus, pool_of, segment_of
-from search.index import IndexCorpus, generation_of, segments
+from search.engines.pools import Pictures, Pool, TableCorpus, candidate_segment, pool_of
+from search.index import IndexCorpus, generation_of
+from search.index.corpus import Vector, segment_of
 from search.index.reading import Tally, read_total
-from search.index.segments import Vector
 from search.orders.publishing import OrderReader, PublishedOrder
 
 BUILDING = 7_405_321_964_118  # the lock of who builds
@@ -50,13 +50,13 @@ class PgvectorEngine:
         ):
             return whole
         vectors, is_known = whole.listed.vectors(np.arange(whole.row_count))
-        base = segment_of(list(compress(whole.listed.found, is_known)))
+        base = candidate_segment(list(compress(whole.listed.found, is_known)))
         return IndexCorpus(
             identity=identity,
             generation=whole.generation,
             base=replace(base, matrix=replace(base.matrix, rows=vectors[is_known])),
             dead=np.empty(0, np.intp),
-            overlay=segments.segment_of([], dim),
+            overlay=segment_of([], dim),
             tuning=whole.tuning,
         )
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from search.engines import candidates
 from search.engines.candidates import HALF_ERROR, Candidate
-from search.index.segments import Ids, PictureKey, Segment, Vector, image_key
+from search.index.corpus import Ids, PictureKey, Segment, Vector, image_key
 from search.ranking import (
     Labelled,
     Mask,
@@ -49,7 +49,7 @@ class Pictures:
     @cached_property
     def segment(self) -> Segment:
         """Their columns."""
-        return segment_of(self.found)
+        return candidate_segment(self.found)
 
     @cached_property
     def owners(self) -> Positions:
@@ -328,7 +328,7 @@ def pool_of(found: Sequence[Candidate], vector: Vector, corpus: TableCorpus) -> 
     )
 
 
-def segment_of(found: Sequence[Candidate]) -> Segment:
+def candidate_segment(found: Sequence[Candidate]) -> Segment:
     """Pictures, by product and photo, as a segment without vectors."""
     columns = [(*one[:2], image_key(one.image), one.category, one.price) for one in found]
     rows = np.array(columns, "i8, i8, i8, i8, f8")

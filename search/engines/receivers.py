@@ -7,7 +7,7 @@ from django.dispatch import receiver
 from catalog.embedding.claims import Claim
 from catalog.signals import vector_written
 from search.engines import get_engine
-from search.index.segments import Vector
+from search.index.corpus import Vector
 
 
 @receiver(vector_written)

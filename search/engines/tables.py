@@ -22,7 +22,7 @@ from catalog.models import Product
 from catalog.vectors import InvalidVector, from_bytes
 from search.engines import EngineUnavailable
 from search.engines.models import SearchVector
-from search.index.segments import Vector
+from search.index.corpus import Vector
 
 logger = logging.getLogger(__name__)
 

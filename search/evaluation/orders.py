@@ -8,7 +8,7 @@ import numpy as np
 from search.datasets.copies import Copies
 from search.datasets.examples import examples_of
 from search.engines import Corpus, Scope, get_engine
-from search.index.segments import Vector
+from search.index.corpus import Vector
 from search.ranking import Tuning
 from search.tuning.learning import NotEnoughToLearn, scaled
 from search.tuning.validation import folds_of, temperature_of

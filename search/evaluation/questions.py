@@ -15,7 +15,7 @@ from search.datasets.copies import Copies
 from search.engines import Corpus, Scope, get_engine
 from search.evaluation.orders import Orders
 from search.evaluation.tables import Outcome
-from search.index.segments import Ids, image_key
+from search.index.corpus import Ids, image_key
 from search.queries.query import NotSearchable, UnknownQuery, query_by_product
 from search.ranking.measures import average_precision, precision, reciprocal_rank
 

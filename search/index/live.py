@@ -11,9 +11,8 @@ from time import monotonic
 import numpy as np
 from django.conf import settings
 
-from search.index.corpus import IndexCorpus
+from search.index.corpus import IndexCorpus, Item, segment_of
 from search.index.reading import RangeReader, Tallies, Tally, ids_of, read_tallies, read_total
-from search.index.segments import Item, segment_of
 from search.index.snapshots import (
     LINK,
     InvalidSnapshot,

@@ -15,7 +15,7 @@ from django.db.models import Count, F, Sum
 from catalog.embedding.rows import EmbeddedQuerySet, EmbeddingStatus
 from catalog.models import Product, ProductPhoto
 from catalog.vectors import InvalidVector, from_bytes
-from search.index.segments import Item, PictureKey, Row, Vector, image_key
+from search.index.corpus import Item, PictureKey, Row, Vector, image_key
 
 logger = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.files import replace_link
+from search.index.corpus import Segment
 from search.index.reading import Tallies, Tally
-from search.index.segments import Segment
 from search.ranking import BODY, HEAD, WORTHWHILE, Bounds, Matrix, bounds_of
 
 LINK = "current"  # to the folder of the snapshot in use

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from search.datasets.examples import Examples
-from search.index.segments import Ids
+from search.index.corpus import Ids
 from search.ranking.bounds import Vectors
 from search.ranking.tuning import Doubles, Labels, Tuning
 

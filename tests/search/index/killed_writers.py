@@ -20,7 +20,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "visualsearch.settings"
 django.setup()
 
 from search.index import snapshots  # noqa: E402
-from search.index.segments import Segment  # noqa: E402
+from search.index.corpus import Segment  # noqa: E402
 from search.index.snapshots import Part, exclusive, load_snapshot, save_snapshot  # noqa: E402
 from search.ranking import Matrix  # noqa: E402
 
