@@ -1,7 +1,7 @@
 """How many modules the four flows of `docs/architecture.md` pass through.
 
-A module counts if one of its functions is called, middleware included. Lower a limit whenever a flow
-gets shorter; raise one only together with the list in the document.
+A module counts if one of its functions is called, middleware included. Lower a limit whenever a
+flow gets shorter; raise one only together with the list in the document.
 """
 
 import sys
