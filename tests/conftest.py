@@ -25,7 +25,7 @@ from catalog.models import Category, Product
 from search.bands import read_bands
 from search.engines import load_engine
 from tests.databases import Migrate, copy_database, migrate_shop
-from tests.tools import TOOLS
+from tests.tools import REMEDIES
 
 # The packages whose tests mostly wait start first, so that none of them is left over at the end.
 FIRST = {"pipeline": 0, "server": 1, "browser": 2}
@@ -55,15 +55,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.getreports("skipped")
     )
-    missing = [tool for tool in TOOLS if skipped[tool.missing]]
+    missing = [reason for reason in REMEDIES if skipped[reason]]
     if missing:
         terminalreporter.section("left out")
-    for tool in missing:
-        count = skipped[tool.missing]
-        terminalreporter.write_line(
-            f"{tool.missing}: {count} test{'s were' if count > 1 else ' was'} left out. "
-            f"On Debian: apt install {tool.package}"
-        )
+    for reason in missing:
+        count = skipped[reason]
+        tests = "1 test was" if count == 1 else f"{count} tests were"
+        terminalreporter.write_line(f"{reason}: {tests} left out. {REMEDIES[reason]}")
 
 
 @pytest.fixture(autouse=True)

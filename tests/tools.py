@@ -40,3 +40,8 @@ OPENSSL = Tool("OpenSSL", "openssl", "openssl")
 REDIS = Tool("Redis", "redis-server", "redis-server")
 SYSTEMD = Tool("systemd-analyze", "systemd-analyze", "systemd")
 TOOLS = [CHROMIUM, NGINX, NODE, OPENSSL, REDIS, SYSTEMD]
+
+NO_POSTGRES = "PostgreSQL is missing"
+# By the reason of a skip: how to have the tests run.
+REMEDIES = {tool.missing: f"On Debian: apt install {tool.package}" for tool in TOOLS}
+REMEDIES[NO_POSTGRES] = "They are part of: make test-postgres"

@@ -22,6 +22,7 @@ from search.ranking import Tuning
 from search.tasks import compact, draw_map, examine_catalog
 from tests.conftest import FIXTURES, MakeProduct, Picture
 from tests.search.engines.conftest import POSTGRES, Shop, Vectors
+from tests.tools import NO_POSTGRES
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_empty_catalog_has_nothing(shop: Shop, vectors: Vectors) -> None:
     assert not len(empty.rank(vectors[0], 5).items)
 
 
-@pytest.mark.skipif(not POSTGRES, reason="make test runs it on PostgreSQL as well")
+@pytest.mark.skipif(not POSTGRES, reason=NO_POSTGRES)
 @pytest.mark.parametrize("engine", ["pgvector", "pgvector, by its graph"], indirect=True)
 def test_no_process_opens_a_snapshot_when_the_engine_is_pgvector(
     shop: Shop,
