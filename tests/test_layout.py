@@ -56,7 +56,6 @@ ORDER = (
     "catalog.tasks",
     "catalog.embedding",
     "catalog.serving",
-    "catalog.signals",
     "catalog.vectors",
     "catalog.embedders",
     "catalog.fetching",

@@ -4,7 +4,6 @@ Fields are described where they are defined. The examples are together here beca
 are about one product of the demo catalog and one search.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 Schema = dict[str, Any]
@@ -116,17 +115,12 @@ def describe(result: Schema, **_: Any) -> Schema:
         for field, schema in component.get("properties", {}).items():
             if "$ref" not in schema:
                 _exemplify(f"{name}.{field}", schema, schema, is_tried=name not in CHOICES)
-    for path, parameter in _parameters(result):
-        name, is_needed = parameter["name"], parameter.get("required", False)
-        _exemplify(f"{path}.{name}", parameter, parameter["schema"], is_tried=is_needed)
+    operations = [operation for path in result["paths"].values() for operation in path.values()]
+    for operation in operations:
+        for parameter in operation.get("parameters", ()):
+            is_tried = parameter.get("required", False)
+            _exemplify(parameter["name"], parameter, parameter["schema"], is_tried=is_tried)
     return result
-
-
-def _parameters(result: Schema) -> Iterator[tuple[str, Schema]]:
-    for path, endpoint in result["paths"].items():
-        for operation in endpoint.values():
-            for parameter in operation.get("parameters", ()):
-                yield path, parameter
 
 
 def _exemplify(place: str, told: Schema, schema: Schema, *, is_tried: bool) -> None:

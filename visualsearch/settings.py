@@ -40,11 +40,7 @@ if not SECRET_KEY:
 HTTPS = env.bool("HTTPS", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SECURE_REDIRECT_EXEMPT = [
-    r"^healthz$",
-    r"^readyz$",
-    r"^metrics$",
-]  # they bypass the proxy
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # they bypass the proxy
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0)
 # Both affect every host of the domain, for years. This is the owner's decision, so the checks that
 # recommend them are silenced.

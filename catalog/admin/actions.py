@@ -17,8 +17,7 @@ from catalog.tasks import batched_messages, hand_to_workers
 @admin.action(permissions=["change"], description="Retry: read the pictures that have no vector")
 def retry(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) -> None:
     """Embed the pictures, including further photos, that failed or wait."""
-    waiting = STATES["pending"] | STATES["failed"]
-    _embed(request, products, waiting)
+    _embed(request, products, STATES["pending"] | STATES["failed"])
 
 
 @admin.action(permissions=["change"], description="Re-embed: read all pictures once more")
@@ -30,15 +29,13 @@ def embed_again(model_admin: Any, request: HttpRequest, products: QuerySet[Produ
 @admin.action(permissions=["change"], description="Hide from the shop and from search")
 def hide(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) -> None:
     """Make these products inactive."""
-    changed = products.filter(active=True).update(active=False, updated_at=timezone.now())
-    messages.success(request, f"{_products_are(changed)} hidden now.")
+    _set_active(request, products, False, "hidden")
 
 
 @admin.action(permissions=["change"], description="Show in the shop and in search")
 def show(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) -> None:
     """Make these products active."""
-    changed = products.filter(active=False).update(active=True, updated_at=timezone.now())
-    messages.success(request, f"{_products_are(changed)} shown now.")
+    _set_active(request, products, True, "shown")
 
 
 def _embed(request: HttpRequest, products: QuerySet[Product], which: Q) -> None:
@@ -56,6 +53,9 @@ def _embed(request: HttpRequest, products: QuerySet[Product], which: Q) -> None:
     messages.success(request, f"{pictures} being read again.")
 
 
-def _products_are(count: int) -> str:
+def _set_active(request: HttpRequest, products: QuerySet[Product], active: bool, word: str) -> None:
+    changing = products.filter(active=not active)
+    count = changing.update(active=active, updated_at=timezone.now())
+    verb = "is" if count == 1 else "are"
     name = model_ngettext(Product._meta, count)
-    return f"{count} {name} {'is' if count == 1 else 'are'}"
+    messages.success(request, f"{count} {name} {verb} {word} now.")

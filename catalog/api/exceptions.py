@@ -10,15 +10,13 @@ from rest_framework.exceptions import APIException
 from catalog.pictures.fields import image_limits
 
 
-def _too_large() -> str:
-    return f"The file is too large; the maximum is {image_limits().bytes / 2**20:g} MB."
-
-
 class TooLarge(APIException):
     """The file or the request is larger than allowed."""
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = lazy(_too_large, str)()
+    default_detail = lazy(
+        lambda: f"The file is too large; the maximum is {image_limits().bytes / 2**20:g} MB.", str
+    )()
 
 
 class Conflict(APIException):

@@ -271,10 +271,7 @@ class ProductBatch(ProductView):
     parser_classes = (BatchParser,)
     write_permissions: ClassVar = {"POST": (ADD, CHANGE)}
 
-    @extend_schema(
-        request=BatchSerializer,
-        responses={200: BatchAnswerSerializer} | errors(400, 401, 403, 409, 413, 415, 503),
-    )
+    @extend_schema(request=BatchSerializer, responses={200: BatchAnswerSerializer} | WRITE_ERRORS)
     def post(self, request: Request) -> Response:
         """Create, change and delete many products by their SKUs; an item that fails stops no other.
 

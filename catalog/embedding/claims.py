@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from django.db import transaction
 from django.db.models import F
+from django.dispatch import Signal
 from django.utils import timezone
 from numpy.typing import NDArray
 
@@ -25,7 +26,6 @@ from catalog.embedding.rows import (
 )
 from catalog.pictures.fields import NewPicture, StoredPicture
 from catalog.pictures.references import discard_after_commit
-from catalog.signals import vector_written
 from catalog.vectors import InvalidVector, to_bytes
 
 MAX_STOPS = 3  # attempts at a picture that stops its worker each time
@@ -36,6 +36,11 @@ CLAIM_COLUMNS = (
     *("pk", "image", "image_url"),
     *("embedding_attempts", "embedding_due_at", "embedding_error"),
 )
+
+# Sent before the commit of a new vector, with the arguments sender (the model), claim, identity and
+# vector (dim,). A signal, because `catalog` must not import `search`, whose pgvector engine stores
+# the vector in the same transaction.
+vector_written = Signal()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -53,12 +52,8 @@ def import_products(
     to tasks. `on_read` gets the bytes read so far, and the file's size. Raises InvalidCatalogFile;
     where the header is wrong, before anything is imported.
     """
+    rows = read_csv(path, on_read)
     folders = {"beside the CSV": path.parent, "in the media folder": Path(settings.MEDIA_ROOT)}
-    return import_rows(read_csv(path, on_read), folders)
-
-
-def import_rows(rows: Iterator[Row], folders: Mapping[str, Path]) -> Iterator[RowResult]:
-    """Import the rows of a file of any format; pictures may lie in these folders."""
     earlier: dict[int, int] = {}  # the last line with a SKU, by the hash of the SKU
     with ThreadPoolExecutor(DECODER_THREADS) as decoders:
         while chunk := list(islice(rows, CHUNK_ROWS)):
@@ -99,8 +94,15 @@ def _import_chunk(
     """Import rows with different SKUs; a result for each, in their order."""
     skus = [row.sku for row in rows if not row.error]
     known = Product.objects.select_related("category").in_bulk(skus, field_name="sku")
+
+    def with_picture(row: Row) -> Row:
+        try:
+            return replace(row, values=with_local_picture(row.values, known.get(row.sku), folders))
+        except ValidationError as error:
+            return Row(row.line, error=sentence(error))
+
     # Decoding pictures takes long, so it happens before the transaction, which holds locks.
-    rows = list(decoders.map(partial(_with_picture, folders=folders, known=known), rows))
+    rows = list(decoders.map(with_picture, rows))
     unchanged = [
         row for row in rows if row.sku in known and not differing(known[row.sku], row.values)
     ]
@@ -122,18 +124,11 @@ def _import_chunk(
     return [results[row.line] for row in rows]
 
 
-def _with_picture(row: Row, folders: Mapping[str, Path], known: Mapping[str, Product]) -> Row:
-    try:
-        values = with_local_picture(row.values, known.get(row.sku), folders)
-    except ValidationError as error:
-        return Row(row.line, error=sentence(error))
-    return replace(row, values=values)
-
-
 def _fetch_missing(products: Iterable[Product]) -> None:
     """Fetch again what never arrived: a fetch that failed, or whose message was lost."""
-    waiting = [product for product in products if not product.image]
-    waiting = [product for product in waiting if is_remote(product.image_url)]
+    waiting = [
+        product for product in products if not product.image and is_remote(product.image_url)
+    ]
     if not waiting:
         return
     rows = Product.objects.filter(pk__in=[product.pk for product in waiting]).unfetched()

@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import PurePosixPath
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -25,7 +24,6 @@ FORMATS = ImageLimits().formats
 STORED_SIDE = 1200  # pixels; larger pictures are scaled down before they are stored
 THUMBNAIL_SIDE = 240
 DIGEST = re.compile(r"[0-9a-f]{64}")
-NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 
 
 def image_limits() -> ImageLimits:
@@ -55,7 +53,7 @@ class StoredPicture(FieldFile):
     """A picture in the media storage, and its thumbnail."""
 
     # Files by name that this picture brought, until the row that refers to them is saved.
-    in_hand: Mapping[str, bytes] = NO_FILES
+    in_hand: Mapping[str, bytes] = {}
 
     @property
     def digest(self) -> str:
@@ -120,7 +118,7 @@ class StoredPicture(FieldFile):
 
     def confirm_after_commit(self, using: str | None = None) -> None:
         """After the commit, store the files again if somebody has removed them since."""
-        files, self.in_hand = self.in_hand, NO_FILES
+        files, self.in_hand = self.in_hand, {}
         if files:
             transaction.on_commit(partial(put_all, self.storage, files), using, robust=True)
 

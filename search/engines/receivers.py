@@ -4,8 +4,7 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from catalog.embedding.claims import Claim
-from catalog.signals import vector_written
+from catalog.embedding.claims import Claim, vector_written
 from search.engines import get_engine
 from search.index.corpus import Vector
 
