@@ -110,7 +110,7 @@ def batched_messages() -> Iterator[None]:
 def _send(messages: Messages) -> None:
     """Send the messages. While the broker is down, rows wait for the periodic tasks.
 
-    A broker that does not answer delays one caller by half a second, and then no one for a while.
+    A broker that does not answer delays one caller by half a second; the next ones do not try.
     """
     global paused_until
     for (task, model), ids in messages.items():

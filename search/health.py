@@ -79,7 +79,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         "index": health.index and vars(health.index),
         "queue": queue
         and {
-            "waiting": queue.waiting,
+            "waiting": queue.states["pending"],
             "oldest_seconds": round(queue.oldest.total_seconds(), 1),
         },
     }

@@ -1,7 +1,7 @@
 """Stands before Django: receives a body whole and within a size limit, or refuses the request.
 
 Django takes a body without Content-Length for an empty one, stores files of any size, and fails on
-unknown character sets. Behind this no view sees half an upload.
+unknown character sets. Thus no view sees an incomplete upload.
 """
 
 import json
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 IN_MEMORY = 2**20  # bytes of a body; a longer one is stored on disk
 BLOCK = 64 * 1024  # bytes read at a time
 SILENCE = 10  # seconds without a byte, after which an upload is given up
-LINGER = 5  # seconds that a refused body is read on: many clients first send all, then listen
+LINGER = 5  # seconds to keep reading a refused body: many clients send all of it before they listen
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 BROKEN_OFF = "The upload broke off."
 

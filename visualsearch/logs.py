@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 # The id of the current request or task, "" outside of any.
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
-# In these messages of gunicorn's, the client's address or the requested path follows.
+# After these words, gunicorn's messages have the client's address or the requested path.
 REVEALING = re.compile(r"(Invalid request|Error handling request)\b.*", re.DOTALL)
 
 

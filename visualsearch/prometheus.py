@@ -27,15 +27,15 @@ class Shop(Collector):
         yield _gauge("ready", "1 where searches are answered, else 0.", health.is_ready)
         if index := health.index:
             yield _gauge("index_products", "Products that are searched.", index.products)
-            yield _gauge("index_generation", "Another after every change.", index.generation)
-            yield _gauge("index_lag_seconds", "Since it was the database's.", index.lag_seconds)
+            yield _gauge("index_generation", "Changes with the catalog.", index.generation)
+            yield _gauge("index_lag_seconds", "How far behind the database.", index.lag_seconds)
         if queue := health.queue:
             states = GaugeMetricFamily("visualsearch_pictures", "By state.", labels=("state",))
             for state, count in queue.states.items():
                 states.add_metric((state,), count)
             yield states
             seconds = queue.oldest.total_seconds()
-            yield _gauge("queue_oldest_seconds", "For how long a picture has waited.", seconds)
+            yield _gauge("queue_oldest_seconds", "How long the oldest picture has waited.", seconds)
 
 
 @require_safe

@@ -53,7 +53,7 @@ class ProductFiles(ImportExportMixin):  # type: ignore[misc]
         return page
 
     def get_tmp_storage_class(self) -> Any:
-        """Where a file waits for confirmation, a request that another machine may handle."""
+        """Where a file is kept until its import is confirmed, perhaps on another machine."""
         return CacheStorage if settings.CACHE_URL else TempFolderStorage
 
     def get_import_data_kwargs(self, **kwargs: Any) -> Any:

@@ -31,7 +31,7 @@ class ShowsPictures:
 
     @admin.display(description="picture", ordering="embedding_status")
     def badge(self, row: EmbeddedPicture) -> SafeString:
-        """The state, with the reason on hover and for those who listen."""
+        """The state, with the reason on hover and for screen readers."""
         state = state_of(row, current_identity())
         return format_html(
             '<span class="state state-{0}" title="{1}">{0}'

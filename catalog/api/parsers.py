@@ -1,4 +1,4 @@
-"""Parsers of request bodies: as UTF-8, up to a size, with the client's errors as 400."""
+"""Parsers of request bodies: bounded in size, and malformed bodies are answered with 400."""
 
 import json
 from io import BytesIO

@@ -32,10 +32,6 @@ MAX_STOPS = 3  # attempts at a picture that stops its worker each time
 MAX_ATTEMPTS = 8  # attempts at a picture whose failure may be temporary
 FIRST_PAUSE = 8  # seconds; doubled with every attempt
 LONGEST_PAUSE = 300
-CLAIM_COLUMNS = (
-    *("pk", "image", "image_url"),
-    *("embedding_attempts", "embedding_due_at", "embedding_error"),
-)
 
 # Sent before the commit of a new vector, with the arguments sender (the model), claim, identity and
 # vector (dim,). A signal, because `catalog` must not import `search`, whose pgvector engine stores
@@ -76,8 +72,10 @@ class PictureOutcome:
 
 def pages(rows: EmbeddedQuerySet, size: int) -> Iterator[list[EmbeddedPicture]]:
     """The rows by rising id, with the columns for `claim`. Each comes once, even if retried."""
+    columns = ("image", "image_url", "embedding_attempts", "embedding_due_at", "embedding_error")
+    rows = rows.order_by("pk").only(*columns)
     last = 0
-    while page := list(rows.filter(pk__gt=last).order_by("pk").only(*CLAIM_COLUMNS)[:size]):
+    while page := list(rows.filter(pk__gt=last)[:size]):
         yield page
         last = page[-1].pk
 
@@ -153,7 +151,7 @@ def write_vector(claim: Claim, vector: NDArray[np.float32], identity: str) -> Pi
 
 
 def write_failure(claim: Claim, reason: str, *, may_mend: bool = False) -> PictureOutcome:
-    """Store why a picture has no vector. If that may be temporary, it is tried again some times.
+    """Store why a picture has no vector. If that may be temporary, it is retried a few times.
 
     A worker whose claim has lapsed writes nothing: another one may have succeeded meanwhile.
     """

@@ -22,7 +22,7 @@ from catalog.pictures.gate import InvalidImage
 from catalog.pictures.storage import NotStored
 
 FETCHERS = 8  # threads, which only wait for servers
-MIN_LEASE = 30  # seconds that a claim lasts at least: one fetch, and the storing of those before it
+MIN_LEASE = 30  # minimum seconds of a claim: one fetch, after those before it were stored
 
 Fetching = dict[Future[bytes], Claim]
 

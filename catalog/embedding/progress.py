@@ -72,13 +72,8 @@ def current_identity() -> str:
 class Queue:
     """The number of pictures by state, and for how long the oldest waiting one has been due."""
 
-    states: dict[str, int]  # of STATES
+    states: dict[str, int]  # of STATES; pending are also those that a worker has
     oldest: timedelta
-
-    @property
-    def waiting(self) -> int:
-        """Pictures that wait for a worker or that a worker has."""
-        return self.states["pending"]
 
 
 def measure_queue() -> Queue:

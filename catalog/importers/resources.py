@@ -70,10 +70,7 @@ class ProductResource(ModelResource):  # type: ignore[misc]
 
     class Meta:
         model = Product
-        fields = (
-            *("sku", "name", "category", "image_url"),
-            *("price", "currency", "link", "active"),
-        )
+        fields = ("sku", "name", "category", "image_url", "price", "currency", "link", "active")
         import_id_fields = ("sku",)
         use_transactions = True
 

@@ -57,7 +57,7 @@ class ProductWriter:
         return result
 
     def write(self, product: Product, values: Values) -> WriteResult:
-        """Save those values that the product, which is new or locked, does not have yet.
+        """Save the values that differ from those of the product, which must be new or locked.
 
         Where all are the same, the row is left alone: it gets no new revision and no new vector.
         Raises NotStored.
@@ -141,7 +141,7 @@ class ProductWriter:
 
 
 def differing(product: Product, values: Values) -> dict[str, Any]:
-    """Those of the values that an existing product does not have."""
+    """The values that differ from those of an existing product."""
     changes = {}
     for name, value in values.items():
         if name == "category":

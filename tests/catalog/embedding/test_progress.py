@@ -115,7 +115,7 @@ def test_tells_how_long_the_oldest_has_waited(make_product: MakeProduct, picture
         since = timezone.now() - timedelta(minutes=minutes)
         Product.objects.filter(pk=product.pk).update(embedding_due_at=since)
     queue = measure_queue()
-    assert queue.waiting == 2
+    assert queue.states["pending"] == 2
     assert timedelta(minutes=5) <= queue.oldest < timedelta(minutes=6)
 
 
