@@ -6,5 +6,4 @@ class SearchConfig(AppConfig):
 
     def ready(self) -> None:
         from search import checks  # noqa: F401, they register themselves
-        from search.engines import checks as engine_checks  # noqa: F401
         from search.engines import receivers  # noqa: F401

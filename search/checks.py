@@ -1,12 +1,15 @@
 """System checks for the settings of the search: what is wrong, and how to fix it."""
 
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connection
 
 from search.api.throttles import InvalidRate, rate_of
+from search.engines import ENGINES
 
 REDIS = ("redis://", "rediss://", "unix://")
 
@@ -30,9 +33,34 @@ def check_settings(**_: Any) -> list[CheckMessage]:
         found["search.E005"] = (
             f"CACHE_URL must begin with {', '.join(REDIS)}. Or unset it: then the cache is on disk."
         )
+    engine = settings.SEARCH_ENGINE
+    if engine not in ENGINES:
+        found["search.E006"] = (
+            f"There is no engine {engine!r}. SEARCH_ENGINE can be: {', '.join(ENGINES)}."
+        )
+    elif engine == "pgvector" and connection.vendor != "postgresql":
+        found["search.E006"] = (
+            "SEARCH_ENGINE=pgvector needs PostgreSQL. Set DATABASE_URL to one, or unset it."
+        )
     if (days := settings.DEMAND_DAYS) < 0:
         found["search.E008"] = f"DEMAND_DAYS is {days}. Use 0 to keep nothing."
     return [Error(sentence, id=number) for number, sentence in found.items()]
+
+
+@register(Tags.database)
+def check_extension(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """search.E007: the database server has no pgvector. `migrate` runs this check."""
+    if settings.SEARCH_ENGINE != "pgvector" or not databases or connection.vendor != "postgresql":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'")
+        if cursor.fetchone():
+            return []
+    sentence = (
+        "The server of DATABASE_URL has no pgvector, which SEARCH_ENGINE=pgvector needs. Install it"
+        " there, on Debian: apt install postgresql-17-pgvector"
+    )
+    return [Error(sentence, id="search.E007")]
 
 
 @register(Tags.security, deploy=True)

@@ -139,25 +139,19 @@ def count(name: str, until: int) -> int:
     `until` is in seconds since 1970. The count is exact among threads, processes and, in Redis,
     machines; it is kept on disk unless the cache is in Redis. Raises what either raises.
     """
-    return _count_in_cache(name, until) if settings.CACHE_URL else _count_on_disk(name, until)
-
-
-def _count_in_cache(name: str, until: int) -> int:
-    key = f"count:{until}:{name}"
-    try:
-        return int(cache.incr(key))
-    except ValueError:  # there is none yet
-        return 1 if cache.add(key, 1, until - time() + 1) else int(cache.incr(key))
-
-
-def _count_on_disk(name: str, until: int) -> int:
-    """Append a byte and return the size: POSIX makes both one step for a file opened to append."""
+    if settings.CACHE_URL:
+        key = f"count:{until}:{name}"
+        try:
+            return int(cache.incr(key))
+        except ValueError:  # there is none yet
+            return 1 if cache.add(key, 1, until - time() + 1) else int(cache.incr(key))
     folder = Path(settings.COUNTERS_DIR) / str(until)
     if not folder.exists():
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.parent.iterdir():
             if int(old.name) < time():
                 shutil.rmtree(old, ignore_errors=True)  # another process may do the same
+    # POSIX makes appending a byte and moving to the new end one step for a file opened to append.
     with (folder / sha256(name.encode()).hexdigest()).open("ab", buffering=0) as file:
         file.write(b".")
         return file.tell()

@@ -20,47 +20,23 @@ class Gallery:
     """The products of a corpus in the order of their ids, and their pictures, one after another."""
 
     corpus: Corpus
-    items: Positions  # (n,), of the corpus
-
-    @cached_property
-    def products(self) -> Ids:
-        """(n,), ids, rising."""
-        return self.corpus.products[self.items]
-
-    @cached_property
-    def categories(self) -> Ids:
-        """(n,), ids."""
-        return self.corpus.categories[self.items]
-
-    @property
-    def starts(self) -> Positions:
-        """(n,), the first picture of each product."""
-        return self._rows[1]
+    products: Ids  # (n,), ids, rising
+    categories: Ids  # (n,), ids
+    starts: Positions  # (n,), the first picture of each product
+    rows: Positions  # (m,), of the corpus
+    photos: Ids  # (m,), ids of photos, 0 for a product's own picture
+    images: Ids  # (m,), keys of the stored pictures
 
     @cached_property
     def owners(self) -> Positions:
         """(m,), the product that each picture belongs to."""
-        return np.repeat(np.arange(len(self.items)), np.diff(self.starts, append=len(self.rows)))
-
-    @property
-    def rows(self) -> Positions:
-        """(m,), of the corpus."""
-        return self._rows[0]
-
-    @cached_property
-    def photos(self) -> Ids:
-        """(m,), ids of photos, 0 for a product's own picture."""
-        return self.corpus.pictures(self.rows)[0]
-
-    @cached_property
-    def images(self) -> Ids:
-        """(m,), keys of the stored pictures."""
-        return self.corpus.pictures(self.rows)[1]
+        counts = np.diff(self.starts, append=len(self.rows))
+        return np.repeat(np.arange(len(self.products)), counts)
 
     @cached_property
     def fingerprints(self) -> Ids:
         """(n,), numbers that change with any of a product's pictures."""
-        sums: Ids = np.add.reduceat(self.images, self.starts) if len(self.items) else self.images
+        sums: Ids = np.add.reduceat(self.images, self.starts) if len(self.starts) else self.images
         return sums
 
     def pictures(self, products: Positions) -> Positions:
@@ -70,10 +46,6 @@ class Gallery:
     def vectors(self, pictures: Positions) -> NDArray[np.float32]:
         """Their vectors, (len(pictures), dim)."""
         return self.corpus.vectors(self.rows[pictures])
-
-    @cached_property
-    def _rows(self) -> tuple[Positions, Positions]:
-        return self.corpus.rows_of(self.items)
 
     def names(self, pictures: Positions) -> dict[int, str]:
         """The stored names by picture; pictures that have been replaced meanwhile are left out."""
@@ -99,4 +71,9 @@ class Gallery:
 def gallery_of(corpus: Corpus) -> Gallery:
     """The gallery of what can be found now."""
     items = np.flatnonzero(corpus.live)
-    return Gallery(corpus, items[np.argsort(corpus.products[items])])
+    items = items[np.argsort(corpus.products[items])]
+    rows, starts = corpus.rows_of(items)
+    photos, images = corpus.pictures(rows)
+    return Gallery(
+        corpus, corpus.products[items], corpus.categories[items], starts, rows, photos, images
+    )

@@ -6,7 +6,7 @@ the same transaction on. The table is derived from the catalog and can be droppe
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.postgres.indexes import OpClass
@@ -116,8 +116,16 @@ def fill(identity: str, dim: int) -> None:
     for model in embedded_models():
         last = 0
         while rows := list(model.objects.raw(_for(model, MISSING), [identity, last, CHUNK])):
-            store(model, identity, _usable(rows, dim))
-            last = rows[-1].pk
+            last, usable = rows[-1].pk, []
+            for row in rows:
+                try:
+                    vector = from_bytes(row.embedding or b"", dim)
+                except InvalidVector as error:
+                    name = type(row).__name__
+                    logger.warning("%s %d is left out of the search. %s", name, row.pk, error)
+                else:
+                    usable.append(Stored(row.pk, str(row.image.name), vector))
+            store(model, identity, usable)
 
 
 def remove_stale(identity: str) -> None:
@@ -152,16 +160,6 @@ def build_graph(identity: str, dim: int) -> None:
     with connection.schema_editor(atomic=False) as editor:
         concurrently = not connection.in_atomic_block
         editor.execute(graph.create_sql(SearchVector, editor, concurrently=concurrently), None)
-
-
-def _usable(rows: Iterable[EmbeddedPicture], dim: int) -> Iterator[Stored]:
-    for row in rows:
-        try:
-            vector = from_bytes(row.embedding or b"", dim)
-        except InvalidVector as error:
-            logger.warning("%s %d is left out of the search. %s", type(row).__name__, row.pk, error)
-        else:
-            yield Stored(row.pk, str(row.image.name), vector)
 
 
 def _for(model: type[EmbeddedPicture], statement: str) -> str:

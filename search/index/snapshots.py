@@ -77,7 +77,13 @@ def save_snapshot(folder: Path, parts: Iterable[Part], dim: int) -> None:
     try:
         tallies = _write_columns(aside, parts)
         _write_bounds(aside, dim)
-        _write_manifest(aside, dim, tallies)
+        checks = {name: _check(aside / name) for name in (*COLUMNS, *BOUNDS)}
+        manifest = {
+            "format": FORMAT, "dim": dim, "checks": checks, "tallies": list(tallies.items()),
+        }  # fmt: skip
+        with (aside / MANIFEST).open("wb") as file:
+            file.write(json.dumps(manifest).encode())
+            _flush(file)
         replace_link(folder / LINK, aside.name)
     finally:
         for other in folder.iterdir():
@@ -112,25 +118,14 @@ def _write_columns(folder: Path, parts: Iterable[Part]) -> Tallies:
         files = {name: stack.enter_context((folder / name).open("wb")) for name in COLUMNS}
         for number, tally, segment in parts:
             tallies[number] = tally
-            for name, array in _columns(segment, first_row=rows).items():
-                files[name].write(np.ascontiguousarray(array, COLUMNS[name]).data)
+            matrix = segment.matrix
+            columns = vars(segment) | {"rows": matrix.rows, "starts": matrix.starts + rows}
+            for name, file in files.items():
+                file.write(np.ascontiguousarray(columns[name], COLUMNS[name]).data)
             rows += len(segment.photos)
         for file in files.values():
             _flush(file)
     return tallies
-
-
-def _columns(segment: Segment, *, first_row: int) -> dict[str, NDArray[np.generic]]:
-    return {
-        "rows": segment.matrix.rows,
-        "starts": segment.matrix.starts + first_row,
-        "photos": segment.photos,
-        "images": segment.images,
-        "revisions": segment.revisions,
-        "products": segment.products,
-        "categories": segment.categories,
-        "prices": segment.prices,
-    }
 
 
 def _write_bounds(folder: Path, dim: int) -> None:
@@ -146,14 +141,6 @@ def _write_bounds(folder: Path, dim: int) -> None:
             os.fsync(file.fileno())
 
 
-def _write_manifest(folder: Path, dim: int, tallies: Tallies) -> None:
-    checks = {name: _check(folder / name) for name in (*COLUMNS, *BOUNDS)}
-    manifest = {"format": FORMAT, "dim": dim, "checks": checks, "tallies": list(tallies.items())}
-    with (folder / MANIFEST).open("wb") as file:
-        file.write(json.dumps(manifest).encode())
-        _flush(file)
-
-
 def _load(folder: Path) -> Snapshot:
     manifest = json.loads((folder / MANIFEST).read_bytes())
     if manifest["format"] != FORMAT:
@@ -163,22 +150,15 @@ def _load(folder: Path) -> Snapshot:
             raise InvalidSnapshot(f"{folder / name} is torn.")
     arrays = {name: _map(folder / name, kind) for name, kind in (COLUMNS | BOUNDS).items()}
     rows = arrays.pop("rows").reshape(-1, manifest["dim"])
-    bounds = _bounds({name: arrays.pop(name) for name in BOUNDS}, *rows.shape)
+    count, dim = rows.shape
+    basis, heads, bodies, after_heads, after_bodies = (arrays.pop(name) for name in BOUNDS)
+    bounds = None
+    if len(basis):
+        basis, heads = basis.reshape(-1, dim).T, heads.reshape(-1, count).T
+        bounds = Bounds(basis, heads, bodies.reshape(count, -1), after_heads, after_bodies)
     matrix = Matrix(rows, arrays.pop("starts"), bounds)
     tallies = {number: tuple(tally) for number, tally in manifest["tallies"]}
     return Snapshot(Segment(matrix, **arrays), tallies)
-
-
-def _bounds(arrays: dict[str, NDArray[Any]], count: int, dim: int) -> Bounds | None:
-    if not len(arrays["basis"]):
-        return None
-    return Bounds(
-        arrays["basis"].reshape(-1, dim).T,
-        arrays["heads"].reshape(-1, count).T,
-        arrays["bodies"].reshape(count, -1),
-        arrays["after_heads"],
-        arrays["after_bodies"],
-    )
 
 
 def _room(path: Path, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:

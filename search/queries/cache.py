@@ -34,24 +34,14 @@ CHECKSUM_BYTES = 4
 CACHE_ERRORS = (OSError, zlib.error, pickle.UnpicklingError, EOFError, RedisError)
 
 
-def keep_vector(key: str, data: bytes) -> None:
-    """Keep the bytes of a query's vector."""
-    _set("pictures", f"vector:{key}", data)
+def keep(key: str, data: bytes) -> None:
+    """Keep the bytes of a photo or a vector."""
+    _set("pictures", key, data)
 
 
-def kept_vector(key: str) -> bytes:
-    """The bytes of the vector kept under this key, b"" if there are none."""
-    return _get("pictures", f"vector:{key}") or b""
-
-
-def keep_photo(key: str, data: bytes) -> None:
-    """Keep the bytes of a photo, or of a smaller copy of one."""
-    _set("pictures", f"picture:{key}", data)
-
-
-def kept_photo(key: str) -> bytes:
-    """The bytes of the photo kept under this key, b"" if there are none."""
-    return _get("pictures", f"picture:{key}") or b""
+def kept(key: str) -> bytes:
+    """The bytes kept under this key, b"" if there are none."""
+    return _get("pictures", key) or b""
 
 
 def keep_address(url: str, query_id: str) -> None:

@@ -7,11 +7,11 @@ from django.core.cache import caches
 from PIL import Image
 
 from catalog.embedders.runtime import Embedder
-from search.queries.cache import kept_photo
 from search.queries.query import (
     KEPT_SIDE,
     Query,
     UnknownQuery,
+    kept_photo,
     preview_of,
     query_by_id,
     query_by_photo,
