@@ -102,13 +102,17 @@ def _explained(request: Request, query: Query, match: Match) -> dict[str, object
             one = see(photo, embedder, query.crop)
             other = see(_stored(match.image), embedder)
             explanation = explain(one, other, embedder)
-        source = data_url(preview_of(query.id)) if own is None else _address(request, own)
+        source = (
+            data_url(preview_of(query.id)) if own is None else request.build_absolute_uri(own.url)
+        )
     return {
         "score": round(match.score, 6),
         "look": round(explanation.look, 6),
         "colour": round(explanation.colour, 6),
         "query": _picture(explanation.first, one.frame, source),
-        "product": _picture(explanation.second, other.frame, _address(request, match.image)),
+        "product": _picture(
+            explanation.second, other.frame, request.build_absolute_uri(match.image.url)
+        ),
     }
 
 
@@ -129,8 +133,3 @@ def _stored(image: StoredPicture) -> bytes:
     except OSError as error:
         raise NotFound("The product's picture is gone.") from error
     return data
-
-
-def _address(request: Request, image: StoredPicture) -> str:
-    address: str = request.build_absolute_uri(image.url)
-    return address

@@ -1,6 +1,7 @@
 """What the search API takes, and what it gives."""
 
 import math
+from dataclasses import fields as fields_of
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field
@@ -14,7 +15,10 @@ from search.service import Answer, CategoryCount, Facets, Match, Options
 
 MAX_LIMIT = 100
 MAX_PAGE = 1_000_000
-MAX_PRICE = 99_999_999
+PRICE: dict[str, Any] = {
+    "max_digits": 10, "decimal_places": 2, "min_value": 0, "max_value": 99_999_999,
+    "required": False, "allow_null": True,
+}  # fmt: skip
 MAX_VOTES = 20  # products that a search can be moved towards, and as many away from
 ROUNDING = 1e-6  # by which sums of fractions may exceed one
 DEFAULTS = Options()
@@ -110,22 +114,10 @@ class OptionsSerializer(serializers.Serializer[Options]):
         help_text="Only products of the category with this name; repeat it for several.",
     )
     min_price = serializers.DecimalField(
-        10,
-        2,
-        min_value=0,
-        max_value=MAX_PRICE,
-        required=False,
-        allow_null=True,
-        help_text="Only products that cost at least this, such as 10.",
+        **PRICE, help_text="Only products that cost at least this, such as 10."
     )
     max_price = serializers.DecimalField(
-        10,
-        2,
-        min_value=0,
-        max_value=MAX_PRICE,
-        required=False,
-        allow_null=True,
-        help_text="Only products that cost at most this, such as 49.90.",
+        **PRICE, help_text="Only products that cost at most this, such as 49.90."
     )
     ordering = serializers.ChoiceField(
         ("-score", "price", "-price"),
@@ -149,13 +141,8 @@ class OptionsSerializer(serializers.Serializer[Options]):
             **{name: data[name] for name in given if data.get(name) is not None},
             **fields,
             options=Options(
-                threshold=data["threshold"],
-                limit=data["limit"],
-                page=data["page"],
                 categories=tuple(data["category"]),
-                min_price=data.get("min_price"),
-                max_price=data.get("max_price"),
-                ordering=data["ordering"],
+                **{each.name: data[each.name] for each in fields_of(Options) if each.name in data},
             ),
         )
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from catalog.files import replace_file
 from search.catalog_map.projection import Places, place_among, project
 from search.engines import Corpus, corpus_for
-from search.index.corpus import Ids
+from search.index.corpus import Ids, places_among
 from search.index.snapshots import exclusive
 from search.ranking import Positions
 
@@ -110,8 +110,8 @@ def _known(products: Ids, identity: str, old: CatalogMap | None) -> Places | Non
     """The products' places on the old map, NaN for new ones; None if most of them are new."""
     if old is None or old.identity != identity:
         return None
-    position = np.clip(np.searchsorted(old.products, products), 0, len(old.products) - 1)
-    is_known = old.products[position] == products
+    position = places_among(old.products, products)
+    is_known = position >= 0
     if 2 * is_known.sum() < len(products):
         return None
     return np.where(is_known[:, np.newaxis], old.places[position], np.nan)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from catalog.models import Product
 from search.doctor.gallery import Gallery
 from search.doctor.models import Kind
-from search.doctor.neighbours import NEAREST, NOBODY, Neighbours
+from search.doctor.neighbours import NEAREST, Neighbours
 from search.doctor.quality import AGREES, QUALITY, Layouts, Qualities, agreement
+from search.index.corpus import places_among
 from search.ranking import Mask, Positions
 
 SAME = 0.92  # cosine from which on two pictures may be the same; their layouts must agree, too
@@ -67,9 +68,8 @@ def suspicions(
 ) -> list[Suspicion]:
     """Everything that is wrong. Pictures smaller than the network's input are tiny."""
     qualities = np.zeros(len(gallery.images), QUALITY)  # of the gallery's pictures; 0 if unknown
-    place = np.searchsorted(measured["image"], gallery.images)
-    is_known = np.append(measured["image"], 0)[place] == gallery.images
-    qualities[is_known] = measured[place[is_known]]
+    place = places_among(measured["image"], gallery.images)
+    qualities[place >= 0] = measured[place[place >= 0]]
     says_nothing = (qualities["side"] > 0) & (qualities["spread"] < BLANK)
     # Kind, pictures (positions in the gallery), measure, suggested category
     cases: list[tuple[Kind, Sequence[int], float, int | None]] = []
@@ -163,7 +163,7 @@ def _links(
     """For each two neighbours, the two pictures that are the same, if any, and their cosine."""
     row, column = np.nonzero(neighbours.scores >= SAME)
     ends = np.stack([neighbours.products[row], neighbours.others[row, column]])
-    ends = np.sort(_positions(gallery, ends), axis=0)
+    ends = np.sort(places_among(gallery.products, ends), axis=0)
     for one, other in np.unique(ends[:, ends[0] >= 0], axis=1).T:
         mine, theirs = gallery.pictures(one[np.newaxis]), gallery.pictures(other[np.newaxis])
         scores = gallery.vectors(mine) @ gallery.vectors(theirs).T
@@ -187,8 +187,8 @@ def _doubtful(gallery: Gallery, neighbours: Neighbours) -> Iterator[tuple[int, i
 
     Their positions in the gallery, the other category (id), and its share of the neighbours.
     """
-    position = _positions(gallery, neighbours.products)
-    others = _positions(gallery, neighbours.others)
+    position = places_among(gallery.products, neighbours.products)
+    others = places_among(gallery.products, neighbours.others)
     own, theirs = gallery.categories[position], gallery.categories[others]
     is_there = (position >= 0) & (others >= 0).all(axis=1)
     is_alone = is_there & (theirs != own[:, np.newaxis]).all(axis=1)
@@ -198,10 +198,3 @@ def _doubtful(gallery: Gallery, neighbours: Neighbours) -> Iterator[tuple[int, i
         share = counts.max() / NEAREST
         if share >= MIN_SHARE and sizes[own[row]] >= MIN_CATEGORY:
             yield int(position[row]), int(categories[counts.argmax()]), float(share)
-
-
-def _positions(gallery: Gallery, products: Positions) -> Positions:
-    """The positions of products in the gallery, -1 for those that are gone; the same shape."""
-    place = np.searchsorted(gallery.products, products)
-    found = np.append(gallery.products, NOBODY)[place] == products
-    return np.where(found, place, -1)

@@ -8,7 +8,7 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from catalog.models import EmbeddedPicture, EmbeddingStatus, Product, ProductPhoto
+from catalog.models import EmbeddedPicture, EmbeddingStatus, Product
 from search.doctor.judging import SAME
 from search.doctor.models import Finding
 from search.doctor.quality import are_same_layout
@@ -62,14 +62,12 @@ def _add_pictures(kept: Product, other: Product) -> int:
         if any(_are_same(each, picture) for each in mine):
             continue
         last = kept.photos.order_by("-position").values_list("position", flat=True).first()
-        photo = ProductPhoto(
-            product=kept,
+        photo = kept.photos.create(
             position=0 if last is None else last + 1,
             image=picture.image.name,
             image_source_digest=picture.image_source_digest,
             image_url=picture.image_url,
         )
-        photo.save()
         mine.append(photo)
         added += 1
     return added

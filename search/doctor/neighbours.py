@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.doctor.gallery import Gallery
-from search.index.corpus import Ids
+from search.index.corpus import Ids, places_among
 from search.ranking import Mask, Positions
 
 NEAREST = 10
@@ -78,10 +78,8 @@ def _nearest(gallery: Gallery, some: Positions) -> Iterator[tuple[int, list[tupl
 
 def _still_known(gallery: Gallery, before: Neighbours) -> tuple[Mask, Positions]:
     """Which products (n,) have a valid list from before, and the positions of these lists."""
-    place = np.searchsorted(before.products, gallery.products)
-    is_same = np.zeros(len(place), bool)
-    within = np.flatnonzero(place < len(before.products))
-    is_same[within] = before.products[place[within]] == gallery.products[within]
+    place = places_among(before.products, gallery.products)
+    is_same = place >= 0
     is_same[is_same] = before.fingerprints[place[is_same]] == gallery.fingerprints[is_same]
     same = np.append(gallery.products[is_same], NOBODY)
     is_same[is_same] = np.isin(before.others[place[is_same]], same).all(axis=1)

@@ -144,12 +144,8 @@ def read_vectors(identity: str, dim: int, keys: Sequence[PictureKey]) -> dict[Pi
     """The vectors (dim,) of these pictures, without those that have no usable one any more."""
     vectors: dict[PictureKey, Vector] = {}
     for start in range(0, len(keys), CHUNK):
-        products, photos = zip(*keys[start : start + CHUNK], strict=True)
-        wanted: dict[str, Any] = {
-            "embedder": identity,
-            "products": list(products),
-            "photos": list(photos),
-        }
+        products, photos = map(list, zip(*keys[start : start + CHUNK], strict=True))
+        wanted: dict[str, Any] = {"embedder": identity, "products": products, "photos": photos}
         with connection.cursor() as cursor:
             cursor.execute(VECTORS, wanted)
             for product, photo, own, half in cursor.fetchall():
@@ -167,20 +163,16 @@ def _candidates(
     identity: str, vector: Vector, scope: Scope, *, searched: int, limit: int
 ) -> list[Candidate]:
     """The nearest pictures by the graph, or, where that is no help, `limit` by comparing all."""
-    if not _leaves_few(scope, searched):
+    parameters, leaves_few = _parameters(scope), searched <= FEW
+    if parameters and not leaves_few:
+        with connection.cursor() as cursor:
+            cursor.execute(LEFT.format(filters=_filters(scope), limit=FEW + 1), parameters)
+            leaves_few = cursor.fetchone()[0] <= FEW
+    if not leaves_few:
         found = _read(NEAREST, identity, vector, scope, limit=POOL)
         if len(found) >= POOL or (found and _is_past(found[-1], scope)):
             return found
     return _read(COMPARED, identity, vector, scope, limit=limit)
-
-
-def _leaves_few(scope: Scope, searched: int) -> bool:
-    parameters = _parameters(scope)
-    if searched <= FEW or not parameters:
-        return searched <= FEW
-    with connection.cursor() as cursor:
-        cursor.execute(LEFT.format(filters=_filters(scope), limit=FEW + 1), parameters)
-        return bool(cursor.fetchone()[0] <= FEW)
 
 
 def _read(

@@ -10,13 +10,12 @@ from itertools import compress
 from time import monotonic
 
 import numpy as np
-from django.conf import settings
 from django.db import connection
 
 from catalog.embedding.claims import Claim
 from search.engines import Corpus, Scope, Status, candidates, tables
 from search.engines.pools import Pictures, Pool, TableCorpus, candidate_segment, pool_of
-from search.index import IndexCorpus, generation_of
+from search.index import IndexCorpus, generation_of, pause_after
 from search.index.corpus import Vector, segment_of
 from search.index.reading import Tally, read_total
 from search.orders.publishing import OrderReader, PublishedOrder
@@ -116,7 +115,7 @@ class PgvectorEngine:
             if seen is None or seen.total != total:
                 products = candidates.count_searched(identity) if tables.exists() else 0
                 seen = _Seen(0, total, products)
-            until = monotonic() + _pause(monotonic() - started)
+            until = monotonic() + pause_after(monotonic() - started)
             seen = self._seen[identity] = replace(seen, until=until)
         return seen
 
@@ -135,9 +134,3 @@ class PgvectorEngine:
 
     def _order(self, identity: str, dim: int) -> PublishedOrder:
         return self._readers.setdefault(identity, OrderReader(identity, dim)).read()
-
-
-def _pause(look: float) -> float:
-    """Seconds to the next look: looks take a quarter of the time at most, or are rare."""
-    seconds: float = settings.INDEX_REFRESH_SECONDS
-    return max(seconds, min(3 * look, 10 * seconds))

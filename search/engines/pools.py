@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from search.engines import candidates
 from search.engines.candidates import HALF_ERROR, Candidate
-from search.index.corpus import Ids, PictureKey, Segment, Vector, image_key
+from search.index.corpus import Ids, PictureKey, Segment, Vector, image_key, places_among
 from search.ranking import (
     Labelled,
     Mask,
@@ -80,7 +80,7 @@ class Pictures:
 
 @dataclass(frozen=True, kw_only=True)
 class TableCorpus:
-    """All pictures of the table; implements `search.engines.Corpus`.
+    """All pictures of the table; implements `search.engines.Corpus`, which describes the methods.
 
     It ranks as a search does: by the pictures that the database finds nearest. Where these are too
     few, for rankings that are deeper than any search shows, it compares all.
@@ -93,22 +93,18 @@ class TableCorpus:
     listed: Pictures
 
     def __len__(self) -> int:
-        """How many products can be found."""
         return self.searched
 
     @property
     def products(self) -> Ids:
-        """(items,), ids, rising."""
         return self.listed.segment.products
 
     @property
     def categories(self) -> Ids:
-        """(items,), ids."""
         return self.listed.segment.categories
 
     @property
     def prices(self) -> Doubles:
-        """(items,)."""
         return self.listed.segment.prices
 
     @property
@@ -118,12 +114,10 @@ class TableCorpus:
 
     @property
     def starts(self) -> Positions:
-        """(items,), the first row of each item."""
         return self.listed.segment.matrix.starts
 
     @property
     def row_count(self) -> int:
-        """The number of rows."""
         return len(self.listed.segment.photos)
 
     @cached_property
@@ -134,32 +128,26 @@ class TableCorpus:
     def rank(
         self, vector: Vector, k: int, *, threshold: float = -1.0, mask: Mask | None = None
     ) -> Ranking:
-        """As `Corpus.rank`."""
         return self.scan(vector).rank(k, threshold=threshold, mask=mask)
 
     def rank_many(
         self, vectors: NDArray[np.float32], k: int, *, mask: Mask | None = None
     ) -> list[Ranking]:
-        """As `Corpus.rank_many`."""
         return [self.rank(vector, k, mask=mask) for vector in vectors]
 
     def scan(self, vector: Vector) -> "TableScan | PoolScan":
-        """As `Corpus.scan`."""
         return TableScan(self, vector)
 
     def score_items(self, vector: Vector, items: Positions) -> tuple[Doubles, Positions]:
-        """As `search.ranking.score_items`."""
         rows, starts = self.rows_of(items)
         matrix = Matrix(self.vectors(rows), starts)
         scores, best = score_items(matrix, vector, np.arange(len(items)))
         return scores, rows[best]
 
     def rows_of(self, items: Positions) -> tuple[Positions, Positions]:
-        """As `search.ranking.rows_of`."""
         return rows_of(self.starts, self.row_count, items)
 
     def pictures(self, rows: Positions) -> tuple[Ids, Ids]:
-        """As `Corpus.pictures`."""
         return self.listed.segment.photos[rows], self.listed.segment.images[rows]
 
     def vectors(self, rows: Positions) -> NDArray[np.float32]:
@@ -167,7 +155,6 @@ class TableCorpus:
         return self.listed.vectors(rows)[0]
 
     def with_tuning(self, tuning: Tuning | None) -> "TableCorpus":
-        """The same pictures in another order."""
         return replace(self, tuning=tuning)
 
 
@@ -220,9 +207,8 @@ class TableScan:
     def _rank_pool(self, pool: "Pool", k: int, threshold: float, mask: Mask) -> Ranking:
         """The ranking of a pool in the numbers of the corpus, without what is new in the pool."""
         corpus = self._corpus
-        items = np.searchsorted(corpus.products, pool.products)
-        items = np.minimum(items, len(corpus.products) - 1)
-        is_known = corpus.products[items] == pool.products
+        items = places_among(corpus.products, pool.products)
+        is_known = items >= 0
         found = pool.scan(self._vector).rank(k, threshold=threshold, mask=is_known & mask[items])
         row_of = corpus.listed.row_of
         rows = np.array([row_of.get(key, -1) for key in pool.listed.keys(found.rows)], np.intp)

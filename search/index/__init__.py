@@ -4,6 +4,6 @@
 """
 
 from search.index.corpus import IndexCorpus
-from search.index.live import LiveIndex, generation_of
+from search.index.live import LiveIndex, generation_of, pause_after
 
-__all__ = ["IndexCorpus", "LiveIndex", "generation_of"]
+__all__ = ["IndexCorpus", "LiveIndex", "generation_of", "pause_after"]

@@ -115,6 +115,14 @@ def image_key(name: str) -> int:
     return int.from_bytes(digest, "little", signed=True) if name else 0
 
 
+def places_among(ids: Ids, wanted: Ids) -> Positions:
+    """The position of each wanted id among rising ids, -1 for one that is missing."""
+    if not len(ids):
+        return np.full(wanted.shape, -1)
+    places = np.searchsorted(ids, wanted).clip(max=len(ids) - 1)
+    return np.where(ids[places] == wanted, places, -1)
+
+
 def segment_of(items: Sequence[Item], dim: int) -> Segment:
     """These items, in ascending order of product id, as a segment without bounds."""
     rows = [row for item in items for row in item.rows]
@@ -139,7 +147,7 @@ def _ids(numbers: Iterable[int]) -> Ids:
 
 @dataclass(frozen=True)
 class IndexCorpus:
-    """The catalog at one moment; implements `search.engines.Corpus`.
+    """The catalog at one moment; implements `search.engines.Corpus`, which describes the methods.
 
     All processes share the base, which is mostly mapped from files. The overlay holds what changed
     since the base was written. Items and rows are numbered through both, the base first.
@@ -153,27 +161,22 @@ class IndexCorpus:
     tuning: Tuning | None = None  # orders the results; without it their scores do
 
     def __len__(self) -> int:
-        """How many products can be found."""
         return len(self.products) - len(self.dead)
 
     @cached_property
     def products(self) -> Ids:
-        """(items,), ids."""
         return _joined(self.base.products, self.overlay.products)
 
     @cached_property
     def categories(self) -> Ids:
-        """(items,), ids."""
         return _joined(self.base.categories, self.overlay.categories)
 
     @cached_property
     def prices(self) -> NDArray[np.float64]:
-        """(items,)."""
         return _joined(self.base.prices, self.overlay.prices)
 
     @cached_property
     def live(self) -> Mask:
-        """(items,), True for what can be found."""
         live = np.ones(len(self.products), bool)
         live[self.dead] = False
         return live
@@ -186,13 +189,11 @@ class IndexCorpus:
 
     @property
     def row_count(self) -> int:
-        """The number of rows, including those of dead items."""
         return len(self.base.photos) + len(self.overlay.photos)
 
     def rank(
         self, vector: Vector, k: int, *, threshold: float = -1.0, mask: Mask | None = None
     ) -> Ranking:
-        """As `search.ranking.rank`, among live items; equal keys are ordered by product id."""
         return self.scan(vector).rank(k, threshold=threshold, mask=mask)
 
     def rank_many(
@@ -210,14 +211,12 @@ class IndexCorpus:
         return [self.merged(of_base, of_overlay, k) for of_base, of_overlay in rankings]
 
     def scan(self, vector: Vector) -> "IndexScan":
-        """One pass over the rows, for several rankings by the same vector."""
         base, overlay = self._matrices
         return IndexScan(self, Scan(base, vector), Scan(overlay, vector))
 
     def score_items(
         self, vector: Vector, items: Positions
     ) -> tuple[NDArray[np.float64], Positions]:
-        """As `search.ranking.score_items`."""
         split, rows = len(self.base.products), len(self.base.photos)
         scores, best = np.empty(len(items)), np.empty(len(items), np.intp)
         old = items < split
@@ -227,25 +226,21 @@ class IndexCorpus:
         return scores, best
 
     def rows_of(self, items: Positions) -> tuple[Positions, Positions]:
-        """As `search.ranking.rows_of`."""
         return rows_of(self.starts, self.row_count, items)
 
     def pictures(self, rows: Positions) -> tuple[Ids, Ids]:
-        """The photo ids (len(rows),), 0 for a product's own picture, and the image keys."""
         photos, images = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
         for segment, here, places in self._split(rows):
             photos[here], images[here] = segment.photos[places], segment.images[places]
         return photos, images
 
     def vectors(self, rows: Positions) -> NDArray[np.float32]:
-        """The vectors (len(rows), dim) of these rows."""
         vectors = np.empty((len(rows), self.base.matrix.rows.shape[1]), np.float32)
         for segment, here, places in self._split(rows):
             vectors[here] = segment.matrix.rows[places]
         return vectors
 
     def with_tuning(self, tuning: Tuning | None) -> "IndexCorpus":
-        """The same catalog in another order."""
         return replace(self, tuning=tuning)
 
     def merged(self, base: Ranking, overlay: Ranking, k: int) -> Ranking:
@@ -289,7 +284,6 @@ class IndexScan:
     overlay: Scan
 
     def rank(self, k: int, *, threshold: float = -1.0, mask: Mask | None = None) -> Ranking:
-        """As `IndexCorpus.rank`."""
         live, split = self.corpus.live, len(self.corpus.base.products)
         mask = live if mask is None else live & mask
         base = self.base.rank(k, threshold=threshold, mask=mask[:split])

@@ -63,15 +63,13 @@ class LiveIndex:
     def corpus(self) -> IndexCorpus:
         """The catalog as it was in the database at most INDEX_REFRESH_SECONDS ago.
 
-        Slow checks are rarer, so that they take at most a quarter of the time. While one thread
-        follows the database, the others get the previous corpus.
+        Slow checks are rarer, see `pause_after`. While one thread follows the database, the others
+        get the previous corpus.
         """
         is_first = self._checked < 0
         if self._refreshing.acquire(blocking=is_first):
             try:
-                seconds: float = settings.INDEX_REFRESH_SECONDS
-                pause = max(seconds, min(3 * self._check_seconds, 10 * seconds))
-                if monotonic() - self._checked >= pause:
+                if monotonic() - self._checked >= pause_after(self._check_seconds):
                     self._refresh()
                     self._checked = monotonic()
             finally:
@@ -192,6 +190,12 @@ class LiveIndex:
         columns = zip(EMPTY, *self._tallies.values(), strict=True)
         products, revisions, photos, photo_revisions = map(sum, columns)
         return products, revisions, photos, photo_revisions
+
+
+def pause_after(check_seconds: float) -> float:
+    """Seconds until the next check: checks take at most a quarter of the time, or are rare."""
+    seconds: float = settings.INDEX_REFRESH_SECONDS
+    return max(seconds, min(3 * check_seconds, 10 * seconds))
 
 
 def generation_of(total: Tally) -> int:

@@ -3,7 +3,6 @@
 import logging
 import zlib
 from dataclasses import dataclass
-from math import isfinite
 from time import monotonic
 
 import numpy as np
@@ -15,10 +14,6 @@ from search.orders.models import PublishedTuning
 from search.ranking import Tuning
 
 logger = logging.getLogger(__name__)
-
-
-class InvalidTuning(Exception):
-    """The stored numbers are not a tuning for vectors of this length."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +55,19 @@ def revision(identity: str) -> int:
 def published(identity: str, dim: int) -> Tuning | None:
     """The tuning in use for this embedder, None for the plain order."""
     stored = PublishedTuning.objects.filter(embedder=identity).first()
-    try:
-        return _tuning(stored, dim) if stored else None
-    except InvalidTuning as error:
-        logger.error("%s Results are in the plain order. Run: manage.py tune_search", error)
+    if stored is None:
         return None
+    categories = np.array(stored.categories, np.int64)
+    weights, biases = _numbers(stored.weights), _numbers(stored.biases)
+    is_whole = len(weights) == dim * len(categories) and 0 < len(categories) == len(biases)
+    if not is_whole or (np.diff(categories) <= 0).any():
+        problem = f"The stored tuning is not for vectors of {dim} numbers."
+    elif not all(np.isfinite(n).all() for n in (weights, biases, stored.strength)):
+        problem = "The stored tuning has numbers that are not finite."
+    else:
+        return Tuning(categories, weights.reshape(dim, -1), biases, stored.strength)
+    logger.error("%s Results are in the plain order. Run: manage.py tune_search", problem)
+    return None
 
 
 def publish(identity: str, tuning: Tuning) -> None:
@@ -83,17 +86,6 @@ def publish(identity: str, tuning: Tuning) -> None:
 def withdraw(identity: str) -> bool:
     """Return to the plain order. Returns True if another was in use."""
     return bool(PublishedTuning.objects.filter(embedder=identity).delete()[0])
-
-
-def _tuning(stored: PublishedTuning, dim: int) -> Tuning:
-    categories = np.array(stored.categories, np.int64)
-    weights, biases = _numbers(stored.weights), _numbers(stored.biases)
-    is_whole = len(weights) == dim * len(categories) and 0 < len(categories) == len(biases)
-    if not is_whole or (np.diff(categories) <= 0).any():
-        raise InvalidTuning(f"The stored tuning is not for vectors of {dim} numbers.")
-    if not (np.isfinite(weights).all() and np.isfinite(biases).all() and isfinite(stored.strength)):
-        raise InvalidTuning("The stored tuning has numbers that are not finite.")
-    return Tuning(categories, weights.reshape(dim, -1), biases, stored.strength)
 
 
 def _numbers(stored: bytes | memoryview) -> NDArray[np.float32]:

@@ -62,12 +62,14 @@ class Scan:
 
     def score_few(self, question: Question) -> _Scored | None:
         """Score the few items that can matter; None where they are too many."""
-        selected, nothing = _selected(self.matrix, question), np.empty(0, bool)
-        if selected is not None:
-            return self._estimated(selected, nothing)
+        matrix = self.matrix
+        if question.mask is not None and not question.counts:
+            items = np.flatnonzero(question.mask)
+            if len(matrix.rows_of(items)[0]) <= FEW_ROWS * len(matrix.rows):
+                return self._estimated(items, np.empty(0, bool))
         if self.probe is None or "scores" in vars(self):
             return None
-        found = shortlist(self.matrix, question, self.probe)
+        found = shortlist(matrix, question, self.probe)
         return self._estimated(found.items, found.matched) if found else None
 
     def score_all(self) -> _Scored:
@@ -88,7 +90,11 @@ class Scan:
         scores, rows = score_items(self.matrix, question.query, items)
         exact = question.order.exact_keys(scores, items)
         best = np.lexsort((items, -exact))[: question.k]
-        matched = _matched(self.matrix, question, scored, good)
+        if question.counts:
+            matched = scored.matched.copy()
+            matched[scored.items] = good
+        else:
+            matched = np.broadcast_to(np.True_, len(self.matrix.starts))
         return Ranking(items[best], rows[best], scores[best], exact[best], matched)
 
     def _estimated(self, items: Positions, matched: Mask) -> _Scored:
@@ -113,38 +119,20 @@ def rank_many(
     size = max(1, min(MAX_QUERIES, MAX_SCORES // max(1, len(matrix.rows))))
     rankings = []
     for start in range(0, len(queries), size):
-        scans = _scans(matrix, queries[start : start + size])
+        some = queries[start : start + size]
+        scans = [Scan(matrix, query) for query in some]
+        if matrix.bounds is not None:  # one pass over the heads makes all probes
+            for scan, probe in zip(scans, probes(matrix.bounds, some), strict=True):
+                scan.probe = probe
         asked = [(scan, scan.question(k, threshold, mask)) for scan in scans]
         few = [scan.score_few(question) for scan, question in asked]
-        _scan_all(matrix, [scan for scan, scored in zip(scans, few, strict=True) if not scored])
+        if rest := [scan for scan, scored in zip(scans, few, strict=True) if not scored]:
+            scores_of_rest = np.stack([scan.query for scan in rest]) @ matrix.rows.T  # in one pass
+            for scan, scores in zip(rest, scores_of_rest, strict=True):
+                scan.scores = scores
         for (scan, question), scored in zip(asked, few, strict=True):
             rankings.append(scan.settle(question, scored or scan.score_all()))
     return rankings
-
-
-def _scans(matrix: Matrix, queries: Vectors) -> list[Scan]:
-    """A scan for each query; one pass over the heads makes all their probes."""
-    scans = [Scan(matrix, query) for query in queries]
-    if matrix.bounds is not None:
-        for scan, probe in zip(scans, probes(matrix.bounds, queries), strict=True):
-            scan.probe = probe
-    return scans
-
-
-def _scan_all(matrix: Matrix, scans: list[Scan]) -> None:
-    """Score all rows for these scans in one pass."""
-    if scans:
-        queries = np.stack([scan.query for scan in scans])
-        for scan, scores in zip(scans, queries @ matrix.rows.T, strict=True):
-            scan.scores = scores
-
-
-def _selected(matrix: Matrix, question: Question) -> Positions | None:
-    """The items within the mask if they are few and matches need not be counted, else None."""
-    if question.mask is None or question.counts:
-        return None
-    items = np.flatnonzero(question.mask)
-    return items if len(matrix.rows_of(items)[0]) <= FEW_ROWS * len(matrix.rows) else None
 
 
 def _good(matrix: Matrix, question: Question, scored: _Scored) -> Mask:
@@ -155,14 +143,6 @@ def _good(matrix: Matrix, question: Question, scored: _Scored) -> Mask:
     exact, _ = score_items(matrix, question.query, scored.items[border])
     good[border] = exact >= question.threshold
     return good
-
-
-def _matched(matrix: Matrix, question: Question, scored: _Scored, good: Mask) -> Mask:
-    if not question.counts:
-        return np.broadcast_to(np.True_, len(matrix.starts))
-    matched = scored.matched.copy()
-    matched[scored.items] = good
-    return matched
 
 
 def _best(keys: Vectors, k: int, *, margin: float) -> Positions:
