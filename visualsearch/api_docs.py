@@ -30,9 +30,6 @@ TAGS = {
     "map": "All products, placed so that similar ones are close together.",
 }
 
-CHOICES = ("SearchRequest",)  # a request sends only some of its fields
-PICTURE = "https://shop.example/media/pictures/a0/a01eda1d.jpg"
-PHOTO = "https://shop.example/photo.jpg"
 NUMBERS = "12,15"
 # By the name of the field or parameter; with its component's name where names have two meanings.
 EXAMPLES: dict[str, Any] = {
@@ -44,8 +41,8 @@ EXAMPLES: dict[str, Any] = {
     "currency": "USD",
     "link": "https://shop.example/court-sneaker-chalk",
     "url": "https://shop.example/products/11/",
-    "image_src": PICTURE,
-    "image_url": PHOTO,
+    "image_src": "https://shop.example/media/pictures/a0/a01eda1d.jpg",
+    "image_url": "https://shop.example/photo.jpg",
     "image": "(the file)",
     "active": True,
     "embedding_status": "failed",
@@ -112,9 +109,10 @@ def describe(result: Schema, **_: Any) -> Schema:
     result["info"]["description"] = INTRODUCTION
     result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     for name, component in result["components"]["schemas"].items():
+        is_tried = name != "SearchRequest"  # a request sends only some of its fields
         for field, schema in component.get("properties", {}).items():
             if "$ref" not in schema:
-                _exemplify(f"{name}.{field}", schema, schema, is_tried=name not in CHOICES)
+                _exemplify(f"{name}.{field}", schema, schema, is_tried=is_tried)
     operations = [operation for path in result["paths"].values() for operation in path.values()]
     for operation in operations:
         for parameter in operation.get("parameters", ()):

@@ -156,7 +156,7 @@ def _timeout(environ: Environ, seconds: float) -> Iterator[None]:
 
 
 def _answer(refused: Refused, environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
-    """Answer a refused request at once, then read on for a while what its client still sends."""
+    """Answer a refused request at once, then keep reading what its client still sends."""
     count_request("front", environ.get("REQUEST_METHOD"), refused.status)
     body = json.dumps({"detail": str(refused)}).encode()
     headers = [

@@ -1,6 +1,6 @@
 """Observes each request: gives it an id, logs it, and counts it.
 
-Apart from `visualsearch.logs`, which gunicorn imports before it says where processes count.
+Separate from `visualsearch.logs`, which gunicorn imports before the metrics folder is set.
 """
 
 import logging

@@ -3,4 +3,4 @@
 `search.api` shares its errors and the parts of its OpenAPI schema.
 """
 
-__all__ = ["errors", "exceptions", "parsers", "permissions", "schema", "serializers", "views"]
+__all__ = ["errors", "exceptions", "parsers", "schema", "serializers", "views"]

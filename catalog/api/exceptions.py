@@ -1,6 +1,6 @@
 """Exceptions of the API beside DRF's own.
 
-They are apart from `errors`, because DRF loads our parsers, which raise them, before its views.
+They are separate from `errors`, because DRF loads our parsers, which raise them, before its views.
 """
 
 from django.utils.functional import lazy

@@ -53,6 +53,8 @@ def export(
     report("importing TensorFlow")
     import tensorflow  # noqa: F401, the conversion needs it to be imported before Keras
 
+    from catalog.embedders.runtime import openvino
+
     report("building the network")
     model = network.build(weights)
     if model.output_shape != (None, network.dim):
@@ -67,22 +69,16 @@ def export(
 
     def save(folder: Path) -> None:
         report("converting")
-        _convert(model, folder / GRAPH_FILE)
+        # Through a SavedModel: given the Keras object itself, Keras warns about its inputs.
+        with tempfile.TemporaryDirectory() as saved:
+            model.export(saved, verbose=False)
+            converted = openvino.convert_model(saved)
+        openvino.save_model(converted, folder / GRAPH_FILE, compress_to_fp16=False)
         report("checking against TensorFlow")
         _check(model, folder / GRAPH_FILE, network.input_size)
 
     store(model_dir, manifest, save)
     return manifest
-
-
-def _convert(model: "keras.Model", graph: Path) -> None:
-    from catalog.embedders.runtime import openvino
-
-    # Through a SavedModel: given the Keras object itself, Keras warns about its inputs.
-    with tempfile.TemporaryDirectory() as folder:
-        model.export(folder, verbose=False)
-        converted = openvino.convert_model(folder)
-    openvino.save_model(converted, graph, compress_to_fp16=False)
 
 
 def _check(model: "keras.Model", graph: Path, size: int) -> None:

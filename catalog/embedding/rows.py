@@ -54,7 +54,7 @@ def new_revision() -> int:
 
 
 class RevisionField(models.BigIntegerField):
-    """A number that every save and every update draws anew, so that readers notice the change."""
+    """A random number, renewed by every save and update so that readers notice the change."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"default": new_revision, "editable": False, **options})

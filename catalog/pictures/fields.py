@@ -52,7 +52,7 @@ class NewPicture(ContentFile):
 class StoredPicture(FieldFile):
     """A picture in the media storage, and its thumbnail."""
 
-    # Files by name that this picture brought, until the row that refers to them is saved.
+    # New files by name, kept until the row that refers to them is saved.
     in_hand: Mapping[str, bytes] = {}
 
     @property
