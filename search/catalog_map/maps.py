@@ -57,7 +57,7 @@ def draw_map(identity: str, dim: int) -> bool:
 
 
 def draw_map_seldom(identity: str, dim: int) -> None:
-    """Draw it unless there is one that is less than an hour old. Raises OSError."""
+    """Draw the map unless there is one less than an hour old. Raises OSError."""
     file = _file()
     if not file.exists() or time() - file.stat().st_mtime > MIN_AGE:
         draw_map(identity, dim)

@@ -32,10 +32,13 @@ class Examples:
 
     def some_products(self, count: int) -> list[int]:
         """Ids of `count` products drawn at random, or of all if there are fewer."""
-        products = np.unique(self.products)
-        random = np.random.default_rng(SEED)
-        drawn: list[int] = random.choice(products, min(count, len(products)), False).tolist()
-        return drawn
+        return sample_of(np.unique(self.products), count)
+
+
+def sample_of(ids: Ids, count: int, *, seed: int = SEED) -> list[int]:
+    """Up to `count` of the ids, rising, the same ones for the same seed."""
+    random = np.random.default_rng(seed)
+    return sorted(random.choice(ids, min(count, len(ids)), replace=False).tolist())
 
 
 def examples_of(corpus: Corpus) -> Examples:

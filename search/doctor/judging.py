@@ -19,7 +19,7 @@ from search.doctor.quality import AGREES, QUALITY, Layouts, Qualities, agreement
 from search.index.corpus import places_among
 from search.ranking import Mask, Positions
 
-SAME = 0.92  # cosine from which on two pictures may be the same; their layouts must agree, too
+SAME = 0.92  # least cosine of two pictures that are the same; their layouts must agree, too
 
 MIN_PLACEHOLDER = 4  # products with unlike names that share a picture
 MAX_NAMES = 50  # of a cluster, compared pair by pair

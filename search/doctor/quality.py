@@ -13,8 +13,8 @@ from catalog.pictures.gate import InvalidImage, open_image
 SIDE = 400  # pixels of the longer side of the copy on which blur is measured
 NOISE = 1.0  # squared grey levels per pixel; fainter edges are ignored
 LAYOUT = (6, 6, 3)
-# Correlation from which on two layouts show the same picture. Of 800 real photos, only two of one
-# skirt exceed it together with `judging.SAME`, and none of the demo's.
+# The least correlation of two layouts that show the same picture. Of 800 real photos, only two of
+# one skirt exceed it together with `judging.SAME`, and none of the demo's.
 AGREES = 0.93
 
 Layouts = NDArray[np.uint8]  # (..., *LAYOUT), a picture's colours at that size

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Count, Prefetch
@@ -61,7 +62,8 @@ def findings_page(request: HttpRequest) -> HttpResponse:
     """The findings, to be dismissed, merged or fixed."""
     if request.method == "POST":
         return _decide(request)
-    _require(request, "catalog.view_product")
+    if not request.user.has_perm("catalog.view_product"):
+        raise PermissionDenied
     form = FilterForm(request.GET)
     form.full_clean()
     asked: dict[str, Any] = {name: form.cleaned_data.get(name) for name in form.fields}
@@ -88,9 +90,9 @@ def findings_page(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(("GET", "HEAD", "POST"))
+@permission_required("catalog.change_product", raise_exception=True)
 def merge_page(request: HttpRequest, pk: int) -> HttpResponse:
     """What merging the products of a finding would do; POST merges them."""
-    _require(request, "catalog.change_product")
     finding = get_object_or_404(Finding, pk=pk, kind=Kind.DUPLICATE, state=State.OPEN)
     form = MergeForm(mergeable(finding), request.POST or None)
     if form.is_valid():
@@ -106,9 +108,9 @@ def merge_page(request: HttpRequest, pk: int) -> HttpResponse:
     return _page(request, "admin/doctor/merge.html", context)
 
 
+@permission_required("catalog.change_product", raise_exception=True)
 def _decide(request: HttpRequest) -> HttpResponse:
     """Dismiss findings or open them again: the chosen ones, all that were shown, or one."""
-    _require(request, "catalog.change_product")
     which = request.POST.get("which", "")
     lists = {"chosen": "finding", "shown": "shown"}
     texts = request.POST.getlist(lists[which]) if which in lists else [which]
@@ -144,11 +146,6 @@ def _report(request: HttpRequest, merged: Merged) -> None:
             hidden,
         ),
     )
-
-
-def _require(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(permission):
-        raise PermissionDenied
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> TemplateResponse:

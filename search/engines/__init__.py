@@ -167,7 +167,7 @@ class Engine(Protocol):
         """Bring everything that is derived from the database up to date. Raises OSError."""
 
     def keep_up(self, identity: str, dim: int) -> None:
-        """Do so where it is worthwhile; called every half minute. Raises OSError."""
+        """Do what `build` does if it is worthwhile; called every half minute. Raises OSError."""
 
     def forget(self, identity: str, dim: int) -> None:
         """Delete everything that is kept of an embedder."""

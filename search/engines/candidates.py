@@ -162,7 +162,7 @@ def read_vectors(identity: str, dim: int, keys: Sequence[PictureKey]) -> dict[Pi
 def _candidates(
     identity: str, vector: Vector, scope: Scope, *, searched: int, limit: int
 ) -> list[Candidate]:
-    """The nearest pictures by the graph, or, where that is no help, `limit` by comparing all."""
+    """The nearest pictures, by the graph or, where it falls short, `limit` by comparing all."""
     parameters, leaves_few = _parameters(scope), searched <= FEW
     if parameters and not leaves_few:
         with connection.cursor() as cursor:

@@ -20,7 +20,7 @@ from search.index.corpus import Vector, segment_of
 from search.index.reading import Tally, read_total
 from search.orders.publishing import OrderReader, PublishedOrder
 
-BUILDING = 7_405_321_964_118  # the lock of who builds
+BUILDING = 7_405_321_964_118  # the advisory lock of the session that builds
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,7 @@ class PgvectorEngine:
     def corpus(self, identity: str, dim: int) -> Corpus:
         """As `Engine.corpus`; the vectors of a small catalog are read at once."""
         whole = self._whole(identity, dim)
-        if (
-            not whole.searched
-            or whole.searched > candidates.FEW
-            or whole.row_count > candidates.FEW
-        ):
+        if not 0 < whole.searched <= candidates.FEW or whole.row_count > candidates.FEW:
             return whole
         vectors, is_known = whole.listed.vectors(np.arange(whole.row_count))
         base = candidate_segment(list(compress(whole.listed.found, is_known)))
@@ -62,12 +58,9 @@ class PgvectorEngine:
     def candidates(self, identity: str, vector: Vector, scope: Scope) -> Pool:
         """What can be among the answers; nothing while there is no table."""
         whole = self._whole(identity, len(vector))
-        searched = whole.searched
-        found = (
-            candidates.read_candidates(identity, vector, scope, searched=searched)
-            if searched
-            else []
-        )
+        found: list[candidates.Candidate] = []
+        if whole.searched:
+            found = candidates.read_candidates(identity, vector, scope, searched=whole.searched)
         return pool_of(found, vector, whole)
 
     def status(self, identity: str, dim: int) -> Status:

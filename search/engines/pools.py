@@ -275,7 +275,12 @@ class PoolScan:
         pool.settle(np.flatnonzero(np.abs(self._best - threshold) <= HALF_ERROR))
         matched = self._best >= threshold
         eligible = np.flatnonzero(matched if mask is None else matched & mask)
-        near = self._promising(eligible, min(k, EXACT))
+        near, exact = eligible, min(k, EXACT)
+        if exact < len(near):
+            # Leave those that cannot be among the best in any case.
+            keys = self._order.exact_keys(self._best[near], near)
+            margin = 2 * self._order.rounding_error(HALF_ERROR)
+            near = near[keys >= np.partition(keys, -exact)[-exact] - margin]
         pool.settle(near)
         scores = self._best
         matched = scores >= threshold
@@ -289,15 +294,6 @@ class PoolScan:
     @property
     def _best(self) -> Doubles:
         return self._pool.scores[self._pool.best_rows]
-
-    def _promising(self, items: Positions, k: int) -> Positions:
-        """Those of the items that can be among the `k` best."""
-        if k >= len(items):
-            return items
-        keys = self._order.exact_keys(self._best[items], items)
-        margin = 2 * self._order.rounding_error(HALF_ERROR)
-        promising: Positions = items[keys >= np.partition(keys, -k)[-k] - margin]
-        return promising
 
 
 def pool_of(found: Sequence[Candidate], vector: Vector, corpus: TableCorpus) -> Pool:

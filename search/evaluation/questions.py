@@ -12,6 +12,7 @@ import numpy as np
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
 from search.datasets.copies import Copies
+from search.datasets.examples import sample_of
 from search.engines import Corpus, Scope, get_engine
 from search.evaluation.orders import Orders
 from search.evaluation.tables import Outcome
@@ -43,7 +44,7 @@ def pictured_products(corpus: Corpus, count: int, *, seed: int) -> Sample:
     """Up to `count` products whose own picture can be found, the same ones for the same seed."""
     ids = _pictured(corpus)
     if len(ids) >= MIN_PRODUCTS:
-        return Sample(_drawn(ids, count, seed))
+        return Sample(sample_of(ids, count, seed=seed))
     return Sample(
         [],
         f"Same product is not measured: it needs {MIN_PRODUCTS} products that can be searched, "
@@ -57,7 +58,8 @@ def categorized_products(corpus: Corpus, count: int, *, seed: int) -> Sample:
     shared = categories[sizes > 1]
     if len(shared) >= MIN_CATEGORIES:
         in_shared = corpus.products[corpus.live & np.isin(corpus.categories, shared)]
-        return Sample(_drawn(np.intersect1d(_pictured(corpus), in_shared), count, seed))
+        ids = np.intersect1d(_pictured(corpus), in_shared)
+        return Sample(sample_of(ids, count, seed=seed))
     return Sample(
         [],
         f"Same kind is not measured: it needs {MIN_CATEGORIES} categories with two products or "
@@ -123,9 +125,3 @@ def _pictured(corpus: Corpus) -> Ids:
     pictured = Product.objects.filter(active=True).exclude(image="").searchable(corpus.identity)
     ids = pictured.values_list("pk", flat=True)
     return np.intersect1d(corpus.products[corpus.live], np.fromiter(ids, np.int64))
-
-
-def _drawn(ids: Ids, count: int, seed: int) -> list[int]:
-    random = np.random.default_rng(seed)
-    drawn = random.choice(ids, min(count, len(ids)), replace=False)
-    return sorted(drawn.tolist())

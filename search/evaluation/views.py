@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -93,10 +93,9 @@ class WorstProduct:
 
 
 @require_safe
+@permission_required("catalog.view_product", raise_exception=True)
 def quality_page(request: HttpRequest) -> TemplateResponse:
     """The result of the latest evaluation, and figures of the earlier ones."""
-    if not request.user.has_perm("catalog.view_product"):
-        raise PermissionDenied
     evaluations = list(Evaluation.objects.all()[: EARLIER + 1])
     context: dict[str, Any] = {"title": _("Search quality"), "evaluations": evaluations}
     if evaluations:

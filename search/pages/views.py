@@ -51,10 +51,7 @@ def search_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 def products_page(request: HttpRequest) -> HttpResponse:
     """The active products by name and category."""
-    products, filters = filtered_products(request.GET)
-    page = Paginator(products.order_by("name", "pk"), PRODUCTS_PER_PAGE)
-    context = filters | {"page": page.get_page(request.GET.get("page"))}
-    return render(request, "products.html", context | {"categories": Category.objects.all()})
+    return render(request, "products.html", _listed(request, PRODUCTS_PER_PAGE, "name"))
 
 
 @require_safe
@@ -78,10 +75,15 @@ def map_page(request: HttpRequest) -> HttpResponse:
     """All products as dots, which a script draws; with `?list=1` the same as a plain list."""
     if "list" not in request.GET:
         return render(request, "map.html")
+    context = _listed(request, LIST_PER_PAGE, "category__name", "name")
+    return render(request, "map_list.html", context)
+
+
+def _listed(request: HttpRequest, per_page: int, *order: str) -> dict[str, Any]:
+    """A page of the products that pass the filter in the address, and the filter."""
     products, filters = filtered_products(request.GET)
-    page = Paginator(products.order_by("category__name", "name", "pk"), LIST_PER_PAGE)
-    context = filters | {"page": page.get_page(request.GET.get("page"))}
-    return render(request, "map_list.html", context | {"categories": Category.objects.all()})
+    page = Paginator(products.order_by(*order, "pk"), per_page).get_page(request.GET.get("page"))
+    return filters | {"page": page, "categories": Category.objects.all()}
 
 
 def _results_url(request: HttpRequest) -> str:

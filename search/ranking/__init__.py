@@ -15,15 +15,7 @@ from search.ranking.bounds import (
     project,
     sample,
 )
-from search.ranking.matrix import (
-    Mask,
-    Matrix,
-    Positions,
-    Ranking,
-    order_of,
-    rows_of,
-    score_items,
-)
+from search.ranking.matrix import Mask, Matrix, Positions, Ranking, order_of, rows_of, score_items
 from search.ranking.ranking import Scan, rank, rank_many
 from search.ranking.tuning import Labelled, Tuning
 

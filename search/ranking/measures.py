@@ -1,7 +1,7 @@
-"""How good rankings are, in the measures of the field, and how sure one can be of that.
+"""Measures of the quality of rankings, with confidence limits.
 
 As in Manning, Raghavan and Schütze, Introduction to Information Retrieval (2008), chapter 8. A
-ranking is a mask (n,), best first: whether each of what was ranked is relevant.
+ranking is a mask (n,), best first: True for what is relevant.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Figure:
-    """A mean, within which limits it lies with 95 % confidence, and of how many values it is."""
+    """A mean, its limits of 95 % confidence, and the number of values."""
 
     mean: float
     low: float
