@@ -3,4 +3,4 @@
 Nothing is recorded unless DEMAND_DAYS says for how long.
 """
 
-__all__ = ["board", "groups", "models", "records", "views"]
+__all__ = ["board", "models", "records", "views"]

@@ -1,15 +1,16 @@
 """The board: searches that found nothing similar, grouped, with the closest products there are."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 from statistics import median
 
 import numpy as np
+from numpy.typing import NDArray
 
 from catalog.vectors import from_bytes
 from search.bands import bands_of
-from search.demand.groups import Group, groups
 from search.demand.models import Searched
 from search.service import Match, nearest_to
 
@@ -17,6 +18,14 @@ MAX_SEARCHES = 4000  # the newest are grouped
 MAX_WISHES = 30
 # A wish of fewer searches is not shown: what a single shopper searched for is private.
 MIN_SEARCHES = 3
+
+
+@dataclass(frozen=True)
+class Group:
+    """Positions of vectors that are alike."""
+
+    centre: int
+    members: NDArray[np.intp]  # ascending, the centre among them
 
 
 @dataclass(frozen=True)
@@ -63,3 +72,24 @@ def _wish(unmet: list[Searched], group: Group, dim: int) -> Wish:
         last=max(member.day for member in members),
         closest=nearest_to(centre.embedder, from_bytes(bytes(centre.vector), dim)),
     )
+
+
+def groups(vectors: NDArray[np.float32], *, alike: float, min_size: int) -> Iterator[Group]:
+    """Unit rows (n, dim) in groups, the largest first, as long as a group has `min_size` members.
+
+    Star clustering (Aslam, Pelekhov and Rus, 2004): the vector with the most neighbours becomes the
+    centre of a group, which is set aside with it; the rest is grouped the same way. Every member
+    has at least the cosine `alike` with its centre, which clustering by chains of likeness does not
+    guarantee. Needs 5 * n * n bytes at first, then n * n.
+    """
+    likeness = vectors @ vectors.T >= alike
+    counts = likeness.sum(axis=1)  # of neighbours that are in no group yet
+    free = np.ones(len(vectors), bool)
+    while free.any():
+        centre = int(np.argmax(np.where(free, counts, 0)))
+        members = np.flatnonzero(likeness[centre] & free)
+        if len(members) < min_size:
+            return
+        yield Group(centre, members)
+        free[members] = False
+        counts -= likeness[:, members].sum(axis=1)

@@ -9,7 +9,7 @@ from django.utils.timezone import localdate
 
 from catalog.models import Product
 from catalog.vectors import from_bytes, to_bytes
-from search.demand.groups import groups
+from search.demand.board import groups
 from search.demand.models import Searched
 from search.demand.records import forget_old
 from search.tasks import forget_demand
