@@ -66,7 +66,7 @@ EXAMPLES: dict[str, Any] = {
     "score": 0.885755,
     "match": "very close",
     "count": 2,
-    "embedder": "efficientnet_lite0-66a3f6c5",
+    "embedder": "efficientnet_lite0-86da84c0",
     "QueryFacts.id": "7bOonluHzj9n-FQd",
     "QueryFacts.crop": [0.1, 0.2, 0.5, 0.5],
     "QueryFacts.more": [12, 15],
