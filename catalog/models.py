@@ -11,8 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
-from catalog.embedding.progress import STATES
-from catalog.embedding.rows import (
+from catalog.embedding.columns import (
     UNREADY,
     EmbeddedPicture,
     EmbeddedQuerySet,
@@ -20,6 +19,7 @@ from catalog.embedding.rows import (
     is_remote,
     pending,
 )
+from catalog.embedding.progress import STATES
 from catalog.pictures.references import discard_after_commit
 from catalog.tasks import hand_to_workers
 

@@ -17,8 +17,8 @@ from kombu.exceptions import OperationalError
 
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedding.batches import embed_pictures
+from catalog.embedding.columns import EmbeddedPicture, embedded_models
 from catalog.embedding.downloads import fetch_pictures
-from catalog.embedding.rows import EmbeddedPicture, embedded_models
 from catalog.serving import serving_embedder
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.models import Category, Product, ProductPhoto
-from catalog.pictures.fields import StoredPicture
+from catalog.pictures.stored import StoredPicture
 from search.bands import Bands, bands_of
 from search.engines import Corpus, Scan, Scope, get_engine
 from search.index.corpus import Vector, image_key

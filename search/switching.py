@@ -5,7 +5,7 @@ files, from which every process continues to serve; the switch itself replaces o
 """
 
 from catalog.embedders.runtime import Embedder
-from catalog.embedding.rows import EmbeddedQuerySet, EmbeddingStatus, embedded_models
+from catalog.embedding.columns import EmbeddedQuerySet, EmbeddingStatus, embedded_models
 from catalog.serving import serve
 from search.engines import get_engine
 

@@ -162,7 +162,7 @@ CACHES["pictures"] = (
     CACHES["default"]
     if CACHE_URL
     else {
-        "BACKEND": "search.queries.cache.PhotoFiles",
+        "BACKEND": "search.queries.photo_cache.PhotoFiles",
         "LOCATION": VAR_DIR / "photos",
         "OPTIONS": {"MAX_ENTRIES": 2000},
     }

@@ -16,8 +16,8 @@ from import_export.tmp_storages import (  # type: ignore[import-untyped]
     TempFolderStorage,
 )
 
+from catalog.importers.products_csv import sentence
 from catalog.importers.resources import ProductResource
-from catalog.importers.rows import sentence
 
 
 class ExportForm(SelectableFieldsExportForm):  # type: ignore[misc]

@@ -7,7 +7,7 @@ from django.utils.functional import lazy
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
-from catalog.pictures.fields import image_limits
+from catalog.pictures.stored import image_limits
 
 
 class TooLarge(APIException):

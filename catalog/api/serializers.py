@@ -10,8 +10,8 @@ from rest_framework.fields import empty
 from catalog.api.exceptions import TooLarge
 from catalog.importers.writer import REQUIRED, STATUSES, WriteResult
 from catalog.models import Category, Product
-from catalog.pictures.fields import NewPicture, image_limits
 from catalog.pictures.gate import InvalidImage
+from catalog.pictures.stored import NewPicture, image_limits
 
 BATCH_SIZE = 500
 # The example in the API's documentation.

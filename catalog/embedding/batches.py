@@ -18,9 +18,9 @@ from catalog.embedding.claims import (
     write_failure,
     write_vector,
 )
-from catalog.embedding.rows import EmbeddedPicture, EmbeddedQuerySet
-from catalog.pictures.fields import image_limits
+from catalog.embedding.columns import EmbeddedPicture, EmbeddedQuerySet
 from catalog.pictures.gate import InvalidImage, open_image
+from catalog.pictures.stored import image_limits
 
 BATCH_PICTURES = 32
 DECODERS = 2  # threads; Pillow releases the interpreter's lock while it decodes

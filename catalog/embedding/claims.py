@@ -15,7 +15,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from catalog.embedding.rows import (
+from catalog.embedding.columns import (
     ALWAYS_DUE,
     IN_WORK,
     STOPPED_WORKER,
@@ -24,8 +24,8 @@ from catalog.embedding.rows import (
     EmbeddingStatus,
     pending,
 )
-from catalog.pictures.fields import NewPicture, StoredPicture
 from catalog.pictures.references import discard_after_commit
+from catalog.pictures.stored import NewPicture, StoredPicture
 from catalog.vectors import InvalidVector, to_bytes
 
 MAX_STOPS = 3  # attempts at a picture that stops its worker each time

@@ -14,12 +14,12 @@ from catalog.embedding.claims import (
     write_failure,
     write_picture,
 )
-from catalog.embedding.rows import IN_WORK, EmbeddedQuerySet
+from catalog.embedding.columns import IN_WORK, EmbeddedQuerySet
 from catalog.fetching.fetcher import FetchError
 from catalog.fetching.remote import fetch_picture
-from catalog.pictures.fields import NewPicture
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.storage import NotStored
+from catalog.pictures.stored import NewPicture
 
 FETCHERS = 8  # threads, which only wait for servers
 MIN_LEASE = 30  # minimum seconds of a claim: one fetch, after those before it were stored

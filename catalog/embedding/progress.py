@@ -8,7 +8,7 @@ from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from catalog.embedders import EmbedderUnavailable
-from catalog.embedding.rows import (
+from catalog.embedding.columns import (
     ALWAYS_DUE,
     REMOTE,
     UNREADY,

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from catalog.embedding.rows import is_remote
-from catalog.importers.rows import Row, read_csv, sentence, with_local_picture
+from catalog.embedding.columns import is_remote
+from catalog.importers.products_csv import Row, read_csv, sentence, with_local_picture
 from catalog.importers.writer import FAILED, UNCHANGED, ProductWriter, differing
 from catalog.models import EmbeddingStatus, Product
 from catalog.pictures.storage import NotStored

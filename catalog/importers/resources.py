@@ -14,7 +14,7 @@ from import_export.results import Result  # type: ignore[import-untyped]
 from import_export.widgets import BooleanWidget, Widget  # type: ignore[import-untyped]
 from tablib import Dataset  # type: ignore[import-untyped]
 
-from catalog.importers.rows import (
+from catalog.importers.products_csv import (
     InvalidCatalogFile,
     check_header,
     escape_formula,

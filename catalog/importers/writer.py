@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from catalog.models import Category, Product
-from catalog.pictures.fields import NewPicture
+from catalog.pictures.stored import NewPicture
 
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 DELETED, FAILED = "deleted", "failed"

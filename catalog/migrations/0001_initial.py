@@ -6,9 +6,9 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
-import catalog.embedding.rows
+import catalog.embedding.columns
 import catalog.models
-import catalog.pictures.fields
+import catalog.pictures.stored
 
 
 class Migration(migrations.Migration):
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "image",
-                    catalog.pictures.fields.PictureField(
+                    catalog.pictures.stored.PictureField(
                         blank=True, max_length=200, upload_to="", verbose_name="picture"
                     ),
                 ),
@@ -86,8 +86,8 @@ class Migration(migrations.Migration):
                 ("embedded_at", models.DateTimeField(editable=False, null=True)),
                 (
                     "revision",
-                    catalog.embedding.rows.RevisionField(
-                        default=catalog.embedding.rows.new_revision, editable=False
+                    catalog.embedding.columns.RevisionField(
+                        default=catalog.embedding.columns.new_revision, editable=False
                     ),
                 ),
                 ("sku", models.CharField(max_length=64, unique=True, verbose_name="SKU")),
@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "image",
-                    catalog.pictures.fields.PictureField(
+                    catalog.pictures.stored.PictureField(
                         blank=True, max_length=200, upload_to="", verbose_name="picture"
                     ),
                 ),
@@ -187,8 +187,8 @@ class Migration(migrations.Migration):
                 ("embedded_at", models.DateTimeField(editable=False, null=True)),
                 (
                     "revision",
-                    catalog.embedding.rows.RevisionField(
-                        default=catalog.embedding.rows.new_revision, editable=False
+                    catalog.embedding.columns.RevisionField(
+                        default=catalog.embedding.columns.new_revision, editable=False
                     ),
                 ),
                 ("position", models.PositiveSmallIntegerField(default=0)),

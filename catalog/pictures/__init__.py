@@ -3,4 +3,4 @@
 `fields` has the model field, `storage` and `s3` keep its files, `references` removes unused ones.
 """
 
-__all__ = ["colours", "fields", "gate", "references", "s3", "storage"]
+__all__ = ["colours", "gate", "references", "s3", "storage", "stored"]

@@ -17,8 +17,8 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from catalog.pictures.fields import PictureField
 from catalog.pictures.storage import PICTURES, THUMBNAILS, files_of, put_all
+from catalog.pictures.stored import PictureField
 
 MIN_UNUSED_AGE = timedelta(hours=1)  # younger files may belong to a transaction that is still open
 

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from catalog.api.schema import errors
 from catalog.models import MAX_ID, Product
-from catalog.pictures.fields import StoredPicture
+from catalog.pictures.stored import StoredPicture
 from catalog.serving import serving_embedder
 from search.api.intake import SearchRequest, http_errors, query_of
 from search.api.serializers import CROP, CropField

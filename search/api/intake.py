@@ -14,12 +14,12 @@ from catalog.embedders import EmbedderUnavailable
 from catalog.embedders.runtime import Embedder
 from catalog.fetching.fetcher import FetchError
 from catalog.fetching.remote import fetch_picture
-from catalog.pictures.fields import image_limits
 from catalog.pictures.gate import InvalidImage
+from catalog.pictures.stored import image_limits
 from catalog.serving import serving_embedder
 from search.demand.records import record_demand
 from search.metrics import RESULTS, count_fetch
-from search.queries.cache import keep_address, kept_address
+from search.queries.photo_cache import keep_address, kept_address
 from search.queries.query import (
     Busy,
     Crop,

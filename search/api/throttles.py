@@ -25,7 +25,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from search.queries.cache import CACHE_ERRORS
+from search.queries.photo_cache import CACHE_ERRORS
 
 logger = logging.getLogger(__name__)
 

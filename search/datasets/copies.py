@@ -11,8 +11,8 @@ from PIL import Image
 
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
-from catalog.pictures.fields import image_limits
 from catalog.pictures.gate import InvalidImage, encode_image, open_image
+from catalog.pictures.stored import image_limits
 from search.datasets.changes import CHANGES, Changes
 from search.datasets.examples import SEED
 from search.index.corpus import Ids

@@ -9,7 +9,7 @@ from django.utils.timezone import localdate
 
 from catalog.vectors import to_bytes
 from search.demand.models import Searched
-from search.queries.cache import is_first
+from search.queries.photo_cache import is_first
 from search.service import Answer
 
 logger = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """Finds what is wrong with the catalog's pictures, in the background, and shows it to staff.
 
-`examination` measures pictures (`quality`) and looks up `neighbours`, once, and keeps both in a
+`examination` measures pictures (`measuring`) and looks up `neighbours`, once, and keeps both in a
 file. `judging` derives suspicions from all measurements each time; `findings` keeps them in
 the database, where staff dismiss or fix them (`views`, `merging`). Findings go with their causes.
 """
@@ -10,10 +10,10 @@ __all__ = [
     "findings",
     "gallery",
     "judging",
+    "measuring",
     "merging",
     "models",
     "neighbours",
     "notices",
-    "quality",
     "views",
 ]

@@ -18,8 +18,8 @@ from catalog.files import replace_file
 from search.doctor.findings import settle
 from search.doctor.gallery import Gallery, gallery_of
 from search.doctor.judging import suspicions
+from search.doctor.measuring import QUALITY, Qualities, measure_stored
 from search.doctor.neighbours import Neighbours, look_around, no_neighbours
-from search.doctor.quality import QUALITY, Qualities, measure_stored
 from search.engines import corpus_for
 from search.index.snapshots import exclusive
 from search.ranking import Positions

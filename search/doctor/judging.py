@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from catalog.models import Product
 from search.doctor.gallery import Gallery
+from search.doctor.measuring import AGREES, QUALITY, Layouts, Qualities, agreement
 from search.doctor.models import Kind
 from search.doctor.neighbours import NEAREST, Neighbours
-from search.doctor.quality import AGREES, QUALITY, Layouts, Qualities, agreement
 from search.index.corpus import places_among
 from search.ranking import Mask, Positions
 

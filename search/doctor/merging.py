@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from catalog.models import EmbeddedPicture, EmbeddingStatus, Product
 from search.doctor.judging import SAME
+from search.doctor.measuring import are_same_layout
 from search.doctor.models import Finding
-from search.doctor.quality import are_same_layout
 
 
 class NotMerged(Exception):

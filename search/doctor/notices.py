@@ -18,8 +18,8 @@ from catalog.serving import serving_embedder
 from catalog.vectors import from_bytes
 from search.doctor.examination import load_qualities
 from search.doctor.judging import SAME, faults
+from search.doctor.measuring import QUALITY, are_same_layout, measure_stored
 from search.doctor.models import Finding
-from search.doctor.quality import QUALITY, are_same_layout, measure_stored
 from search.engines import Scope, get_engine
 from search.index.corpus import Vector
 

@@ -17,7 +17,7 @@ from django.db.models.functions import Cast
 from django.db.utils import NotSupportedError, OperationalError, ProgrammingError
 from pgvector.django import HalfVectorField, HnswIndex
 
-from catalog.embedding.rows import EmbeddedPicture, embedded_models
+from catalog.embedding.columns import EmbeddedPicture, embedded_models
 from catalog.models import Product
 from catalog.vectors import InvalidVector, from_bytes
 from search.engines import EngineUnavailable

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import Count, F, Sum
 
-from catalog.embedding.rows import EmbeddedQuerySet, EmbeddingStatus
+from catalog.embedding.columns import EmbeddedQuerySet, EmbeddingStatus
 from catalog.models import Product, ProductPhoto
 from catalog.vectors import InvalidVector, from_bytes
 from search.index.corpus import Item, PictureKey, Row, Vector, image_key

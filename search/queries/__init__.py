@@ -3,4 +3,4 @@
 Photos and their vectors are kept for an hour, so that a search can be repeated without an upload.
 """
 
-__all__ = ["cache", "query", "steering"]
+__all__ = ["photo_cache", "query", "steering"]

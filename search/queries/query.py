@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from catalog.embedders.preprocessing import to_pixels, within_margins
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
-from catalog.pictures.fields import image_limits
 from catalog.pictures.gate import encode_image, open_image
+from catalog.pictures.stored import image_limits
 from catalog.vectors import InvalidVector, from_bytes
 from search.metrics import milliseconds
-from search.queries import cache
+from search.queries import photo_cache
 
 Crop = tuple[float, float, float, float]  # x, y, width, height as fractions of the upright picture
 
@@ -113,12 +113,12 @@ def query_by_photo(data: bytes, embedder: Embedder, *, crop: Crop | None = None)
         salted_hmac(PHOTO_ID_SALT, digest, algorithm="sha256").digest()[:12]
     ).decode()
     query = _kept_query(query_id, embedder, crop)
-    copy = data if len(data) <= KEPT_BYTES else cache.kept(f"picture:{query_id}")
+    copy = data if len(data) <= KEPT_BYTES else photo_cache.kept(f"picture:{query_id}")
     if query is None or not copy:
         with DECODING.one():
             query = query or look(query_id, data, embedder, crop)
             copy = copy or _smaller_copy(data)
-    cache.keep(f"picture:{query_id}", copy)
+    photo_cache.keep(f"picture:{query_id}", copy)
     return _kept(query)
 
 
@@ -198,7 +198,7 @@ def see(data: bytes, embedder: Embedder, crop: Crop | None = None) -> Seen:
 
 def kept_photo(query_id: str) -> bytes:
     """The photo of a query, or the smaller copy of a large one. Raises UnknownQuery."""
-    data = cache.kept(f"picture:{query_id}") if PHOTO_ID.match(query_id) else b""
+    data = photo_cache.kept(f"picture:{query_id}") if PHOTO_ID.match(query_id) else b""
     if not data:
         raise UnknownQuery("This search is too long ago. Please give the picture again.")
     return data
@@ -207,7 +207,7 @@ def kept_photo(query_id: str) -> bytes:
 def preview_of(query_id: str) -> bytes:
     """A photo as a small JPEG without metadata, b"" once it is no longer kept. Raises Busy."""
     key = f"picture:{query_id}:preview"
-    preview = cache.kept(key)
+    preview = photo_cache.kept(key)
     if preview:
         return preview
     try:
@@ -217,7 +217,7 @@ def preview_of(query_id: str) -> bytes:
     with DECODING.one():
         picture = open_image(data, limits=image_limits(), at_least=PREVIEW_SIDE)
         preview = encode_image(picture, longest_side=PREVIEW_SIDE)
-    cache.keep(key, preview)
+    photo_cache.keep(key, preview)
     return preview
 
 
@@ -238,12 +238,12 @@ def _vector_key(query_id: str, identity: str, crop: Crop | None) -> str:
 
 def _kept(query: Query) -> Query:
     data = np.array(query.frame).tobytes() + query.vector.tobytes()
-    cache.keep(_vector_key(query.id, query.embedder, query.crop), data)
+    photo_cache.keep(_vector_key(query.id, query.embedder, query.crop), data)
     return query
 
 
 def _kept_query(query_id: str, embedder: Embedder, crop: Crop | None) -> Query | None:
-    data = cache.kept(_vector_key(query_id, embedder.identity, crop))
+    data = photo_cache.kept(_vector_key(query_id, embedder.identity, crop))
     if not data:
         return None
     try:

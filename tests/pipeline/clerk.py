@@ -14,8 +14,8 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog.models import Category, EmbeddingStatus, Product
-from catalog.pictures.fields import NewPicture, sha256
 from catalog.pictures.gate import open_image
+from catalog.pictures.stored import NewPicture, sha256
 from catalog.serving import serving_embedder
 from catalog.tasks import batched_messages, embed
 from catalog.vectors import from_bytes

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from catalog.embedding.claims import MAX_STOPS
-from catalog.embedding.rows import STOPPED_WORKER
+from catalog.embedding.columns import STOPPED_WORKER
 from tests.pipeline import clerk
 from tests.pipeline.shop import Shop
 from tests.waiting import until

@@ -12,8 +12,8 @@ from catalog.embedders import EmbedderUnavailable
 from catalog.embedders.runtime import Embedder
 from catalog.embedding.batches import BATCH_PICTURES, embed_pictures
 from catalog.embedding.claims import PictureOutcome
+from catalog.embedding.columns import EmbeddedQuerySet, embedded_models
 from catalog.embedding.downloads import fetch_pictures
-from catalog.embedding.rows import EmbeddedQuerySet, embedded_models
 from catalog.serving import serving_embedder, wanted_embedder
 from search.calibration.limits import calibrate_if_due
 from search.catalog_map.maps import draw_map

@@ -21,7 +21,7 @@ from catalog.embedding.claims import (
     write_failure,
     write_vector,
 )
-from catalog.embedding.rows import IN_WORK, STOPPED_WORKER
+from catalog.embedding.columns import IN_WORK, STOPPED_WORKER
 from catalog.models import EmbeddingStatus, Product
 from tests.conftest import MakeProduct, Picture
 

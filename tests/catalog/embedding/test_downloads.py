@@ -11,10 +11,10 @@ from django.utils import timezone
 from catalog import tasks
 from catalog.embedding import downloads
 from catalog.embedding.claims import PictureOutcome
+from catalog.embedding.columns import IN_WORK, STOPPED_WORKER
 from catalog.embedding.downloads import fetch_pictures
-from catalog.embedding.rows import IN_WORK, STOPPED_WORKER
 from catalog.models import EmbeddingStatus, Product, ProductPhoto
-from catalog.pictures.fields import NewPicture, sha256
+from catalog.pictures.stored import NewPicture, sha256
 from tests.catalog.local_servers import LocalServer, Serve, http, running_servers
 from tests.conftest import MakeProduct, Picture
 

@@ -7,8 +7,8 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.utils import timezone
 
+from catalog.embedding.columns import ALWAYS_DUE, CLOCK_SKEW, embedded_models
 from catalog.embedding.progress import STATES, measure_progress, measure_queue, state_of
-from catalog.embedding.rows import ALWAYS_DUE, CLOCK_SKEW, embedded_models
 from catalog.models import (
     EmbeddingStatus,
     Invisible,

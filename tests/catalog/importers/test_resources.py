@@ -15,10 +15,10 @@ from tablib import Dataset
 
 from catalog import tasks
 from catalog.importers import import_products, summarize
+from catalog.importers.products_csv import escape_formula, text_of
 from catalog.importers.resources import ProductResource
-from catalog.importers.rows import escape_formula, text_of
 from catalog.models import Category, EmbeddingStatus, Product
-from catalog.pictures.fields import sha256
+from catalog.pictures.stored import sha256
 from tests.catalog.local_servers import http, running_servers
 from tests.conftest import MakeProduct, Picture
 

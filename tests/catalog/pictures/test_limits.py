@@ -15,8 +15,8 @@ from catalog.fetching.fetcher import FetchError
 from catalog.fetching.remote import fetch_picture
 from catalog.importers import import_products
 from catalog.models import Category, Product
-from catalog.pictures.fields import image_limits
 from catalog.pictures.gate import ImageLimits
+from catalog.pictures.stored import image_limits
 from tests.catalog.local_servers import http, running_servers
 from tests.conftest import MakeProduct, Picture
 

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from search.queries import cache as query_cache
-from search.queries.cache import PhotoFiles
+from search.queries.photo_cache import PhotoFiles
 from tests.waiting import until
 from visualsearch import settings as shop
 
@@ -57,7 +56,7 @@ def test_misses_a_torn_file(tmp_path: Path, left: int) -> None:
 def test_photo_that_nobody_comes_back_for_goes_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(query_cache, "SWEEP_SECONDS", 0.1)
+    monkeypatch.setattr("search.queries.photo_cache.SWEEP_SECONDS", 0.1)
     cache = photo_cache(tmp_path)
     for _ in range(2):  # the sweep is repeated
         cache.set("one", b"photo", 0.3)
@@ -94,5 +93,5 @@ def test_keeps_hardly_more_without_listing_the_folder_each_time(
 
 def test_shop_without_redis_keeps_photos_so() -> None:
     assert not shop.CACHE_URL
-    assert shop.CACHES["pictures"]["BACKEND"] == "search.queries.cache.PhotoFiles"
+    assert shop.CACHES["pictures"]["BACKEND"] == "search.queries.photo_cache.PhotoFiles"
     call_command("check")

@@ -7,8 +7,8 @@ from django.core.files.storage import default_storage
 from numpy.typing import NDArray
 from PIL import Image
 
-from catalog.pictures.fields import image_limits
 from catalog.pictures.gate import InvalidImage, open_image
+from catalog.pictures.stored import image_limits
 
 SIDE = 400  # pixels of the longer side of the copy on which blur is measured
 NOISE = 1.0  # squared grey levels per pixel; fainter edges are ignored

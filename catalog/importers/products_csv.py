@@ -12,11 +12,11 @@ from unicodedata import category
 
 from django.core.exceptions import ValidationError
 
-from catalog.embedding.rows import is_remote
+from catalog.embedding.columns import is_remote
 from catalog.importers.writer import Values
 from catalog.models import Product
-from catalog.pictures.fields import NewPicture, image_limits, sha256
 from catalog.pictures.gate import InvalidImage
+from catalog.pictures.stored import NewPicture, image_limits, sha256
 
 COLUMNS = ("id", "name", "category", "image_url", "price")
 OPTIONAL = ("currency", "link", "active")

@@ -11,14 +11,14 @@ from django.test import Client
 from PIL import Image
 
 from catalog.models import EmbeddingStatus
-from catalog.pictures.fields import (
+from catalog.pictures.storage import files_of
+from catalog.pictures.stored import (
     STORED_SIDE,
     THUMBNAIL_SIDE,
     NewPicture,
     PictureFormField,
     sha256,
 )
-from catalog.pictures.storage import files_of
 from tests.conftest import MakeProduct, Picture
 
 

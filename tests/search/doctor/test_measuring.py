@@ -1,7 +1,7 @@
 import pytest
 from PIL import Image, ImageOps
 
-from search.doctor.quality import LAYOUT, agreement, measure
+from search.doctor.measuring import LAYOUT, agreement, measure
 from tests.catalog.samples import photo
 from tests.search.doctor.conftest import blurred, demo
 

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from catalog.pictures.fields import PictureField
+from catalog.pictures.stored import PictureField
 
 
 class EmbeddingStatus(models.TextChoices):

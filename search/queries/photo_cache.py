@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 QUERY_SECONDS = 60 * 60  # how long a query can be repeated
 FETCH_SECONDS = 5 * 60  # how long a fetched address is not fetched again
-ADDRESS_SALT = "search.queries.cache"
+ADDRESS_SALT = "search.queries.photo_cache"
 SWEEP_SECONDS = 60  # between two sweeps of the folder with photos
 CHECKSUM_BYTES = 4
 # What a full disk, a damaged file and a Redis server that is down raise.
