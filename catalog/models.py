@@ -89,7 +89,7 @@ class CatalogPicture(EmbeddedPicture):
             renamed = (self.image.name or "") != self.stored_name
             has_new_picture |= renamed or bool(self.image.in_hand)
 
-        columns: set[str] | None = None  # all, of a new row
+        columns: set[str] | None = None  # None saves every column, as for a new row
         if update_fields is not None:
             columns = {*update_fields, "revision"} - self.PICTURE_COLUMNS
         elif not adding:
@@ -245,7 +245,7 @@ class Invisible:
     pending: int
 
     @property
-    def total(self) -> int:
+    def need_attention(self) -> int:
         """Products that need somebody's attention; the pending ones will become visible."""
         return self.missing + self.failed
 

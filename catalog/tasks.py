@@ -24,7 +24,8 @@ from catalog.serving import serving_embedder
 logger = logging.getLogger(__name__)
 
 TASK_ROWS = 100  # rows in one message; a slow machine finishes them before the time limit
-FETCH_TASK_SECONDS = 10.0  # for which a task starts fetching pictures; each takes as long at most
+# A task starts no new fetch after this many seconds; one fetch can take as long again.
+FETCH_TASK_SECONDS = 10.0
 BROKER_PAUSE = 5.0  # seconds without messages after the broker did not answer
 
 # Module state, because it belongs to the process: each finds out for itself whether it reaches
@@ -37,7 +38,7 @@ _batch: ContextVar[Messages | None] = ContextVar("batch", default=None)
 
 @shared_task
 def embed(model: str, ids: list[int]) -> None:
-    """Compute the vectors that are due of these rows of a model ("catalog.Product")."""
+    """Embed those of a model's rows that are due; the model is named like "catalog.Product"."""
     due = apps.get_model(model)._default_manager.filter(pk__in=ids).due()
     if not due.exists():
         return  # without loading the network
@@ -53,7 +54,7 @@ def embed(model: str, ids: list[int]) -> None:
 
 @shared_task
 def fetch(model: str, ids: list[int]) -> None:
-    """Fetch the pictures that are due of these rows of a model, and have them embedded."""
+    """Fetch the pictures of those of a model's rows that are due, and have them embedded."""
     rows = apps.get_model(model)._default_manager.filter(pk__in=ids)
     fetched = []
     for outcome in fetch_pictures(rows.fetch_due(), seconds=FETCH_TASK_SECONDS):
@@ -66,7 +67,7 @@ def fetch(model: str, ids: list[int]) -> None:
 
 @shared_task
 def embed_pending() -> None:
-    """Embed rows that are due, whether a message was lost or a worker died over them.
+    """Embed rows that are due, whose message was lost or whose worker died.
 
     Rows beyond the first hundred of each model wait for the next run.
     """

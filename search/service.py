@@ -147,7 +147,7 @@ def match_of(query: Query, product_id: int) -> Match | None:
 
 
 def nearest_to(identity: str, vector: Vector) -> list[Match]:
-    """The products closest to a unit vector (dim,), however distant. Raises NothingToSearch."""
+    """The products nearest to a unit vector (dim,), at any score. Raises NothingToSearch."""
     corpus = _candidates(identity, vector, Scope(threshold=UNREACHABLE))
     return _nearest(corpus, corpus.scan(vector), corpus.live)
 

@@ -14,7 +14,7 @@ from typing import Any
 # instead of 26.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-METRICS = "PROMETHEUS_MULTIPROC_DIR"  # a folder in which all processes count
+METRICS = "PROMETHEUS_MULTIPROC_DIR"  # the folder where the processes keep their metrics
 
 wsgi_app = "visualsearch.wsgi"
 threads = 32

@@ -1,6 +1,7 @@
 """Observes each request: gives it an id, logs it, and counts it.
 
-Separate from `visualsearch.logs`, which gunicorn imports before the metrics folder is set.
+Kept separate from `visualsearch.logs`: gunicorn imports that before it sets
+PROMETHEUS_MULTIPROC_DIR, and prometheus_client must not be imported earlier.
 """
 
 import logging

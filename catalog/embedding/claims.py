@@ -1,7 +1,7 @@
 """Which worker works on which picture, and what is written to its row. The database is the queue.
 
-Every write is a compare-and-swap on what was read. Therefore a picture that was meanwhile replaced
-or deleted, or a second worker with the same message, changes nothing.
+Every write is a compare-and-swap on what was read: it changes nothing if the picture was replaced
+or deleted meanwhile, or if another worker was faster.
 """
 
 from collections.abc import Iterator
@@ -153,7 +153,7 @@ def write_vector(claim: Claim, vector: NDArray[np.float32], identity: str) -> Pi
 def write_failure(claim: Claim, reason: str, *, may_mend: bool = False) -> PictureOutcome:
     """Store why a picture has no vector. If that may be temporary, it is retried a few times.
 
-    A worker whose claim has lapsed writes nothing: another one may have succeeded meanwhile.
+    A worker whose picture has been claimed again writes nothing: the other one may have succeeded.
     """
     columns: dict[str, object] = {
         "embedding_status": EmbeddingStatus.FAILED,

@@ -21,7 +21,7 @@ class EmbeddingStatus(models.TextChoices):
     FAILED = "failed", "failed"
 
 
-ALWAYS_DUE = datetime(1970, 1, 1, tzinfo=UTC)  # of rows that have not waited for a worker
+ALWAYS_DUE = datetime(1970, 1, 1, tzinfo=UTC)  # due at once, by every machine's clock
 CLOCK_SKEW = timedelta(seconds=5)  # between two machines that share the database
 # The error of a row while a worker has it. A worker that is killed leaves it behind.
 IN_WORK = "A worker is reading this picture."
@@ -75,7 +75,7 @@ class EmbeddedQuerySet(models.QuerySet[Any]):
         return self.filter(embedding_status=EmbeddingStatus.READY, embedder=identity)
 
     def unembedded(self, identity: str) -> "EmbeddedQuerySet":
-        """Rows with a picture and no current vector of this embedder, failed ones included."""
+        """Rows with a picture and no current vector of this embedder, unless they were given up."""
         current = Q(embedding_status=EmbeddingStatus.READY, embedder=identity)
         return self.exclude(image="").exclude(current).exclude(embedding_error=STOPPED_WORKER)
 
@@ -85,7 +85,7 @@ class EmbeddedQuerySet(models.QuerySet[Any]):
         return waiting.filter(embedding_due_at__lte=timezone.now())
 
     def unfetched(self) -> "EmbeddedQuerySet":
-        """Rows whose picture has not been fetched from its address, failed ones included."""
+        """Rows whose picture has not been fetched from its address, unless they were given up."""
         return self.filter(REMOTE, image="").exclude(embedding_error=STOPPED_WORKER)
 
     def fetch_due(self) -> "EmbeddedQuerySet":

@@ -92,7 +92,7 @@ def check_header(cells: Sequence[object]) -> list[str]:
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise InvalidCatalogFile(
-            f"The header lacks {', '.join(missing)}. It must be: {','.join(COLUMNS)}"
+            f"The header lacks {', '.join(missing)}. Required columns: {','.join(COLUMNS)}"
         )
     repeated = sorted({name for name in names if name and names.count(name) > 1})
     if repeated:

@@ -32,14 +32,14 @@ MAX_ROWS = 2000  # a person waits while a request imports them
 
 
 class PlainDiff(Diff):  # type: ignore[misc]
-    """What an import changes, without inline styles; import_export/import.css has the same."""
+    """What an import changes, without inline styles; import.css already styles ins and del."""
 
     def as_html(self) -> list[SafeString]:
         return [SafeString(STYLED.sub(r"<\1>", html)) for html in super().as_html()]
 
 
 class TextWidget(Widget):  # type: ignore[misc]
-    """Text that no spreadsheet takes for a formula."""
+    """Text, escaped so that no spreadsheet runs it as a formula."""
 
     def render(self, value: str | None, obj: Any = None, **_: Any) -> str:
         return escape_formula(value or "")
@@ -123,7 +123,7 @@ class ProductResource(ModelResource):  # type: ignore[misc]
         values = with_local_picture(self.values, known, folders, confined=True)
         has_picture = "image" in values
         try:
-            # Files know no rollback, so a preview stores none.
+            # Files can't be rolled back, so a preview stores none.
             result = self.writer.write(instance, self.values if dry_run else values)
         except NotStored as error:
             raise ValidationError({"image_url": str(error)}) from error

@@ -35,7 +35,7 @@ from search.queries.query import (
 from search.queries.steering import product_vectors, steered
 from search.service import Answer, NothingToSearch, Options, search
 
-# Another server may take ten seconds: a quarter of gunicorn's threads may wait for one.
+# Another server may take ten seconds, so at most a quarter of gunicorn's threads may be fetching.
 FETCHING = Slots(8, patience=2)
 
 

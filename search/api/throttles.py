@@ -1,4 +1,4 @@
-"""Limits how often one client may search, and have addresses fetched.
+"""Limits how often one client may search or have pictures fetched.
 
 DRF's own throttles are not exact: they read and then write their counts, so that two requests at
 once may count as one, and a file cache evicts counts at random.
@@ -91,7 +91,7 @@ class SearchThrottle(BaseThrottle):
         try:
             times = count(f"{self.setting}:{client_of(request)}", until)
         except (*CACHE_ERRORS, ValueError):  # a shop that can't count goes on serving
-            logger.exception("A search could not be counted.")
+            logger.exception("A request could not be counted.")
             return True
         if times > rate.times:
             raise TooOften(str(self.sentence), until - now)

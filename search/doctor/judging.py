@@ -111,7 +111,9 @@ def suspicions(
 def faults(
     qualities: Qualities, among: Qualities, input_size: int
 ) -> Iterator[tuple[Kind, Mask, NDArray[np.float32]]]:
-    """Which pictures (n,) are blank, tiny or blurred, each of them one at most, and the measures.
+    """Find blank, tiny and blurred pictures; a picture gets at most one of these kinds.
+
+    Yields the kind, which pictures have it (n,), and what was measured (n,).
 
     Pictures smaller than the network's input are tiny. Blurred ones are far less sharp than usual
     `among` these; deviations are those from the median (B. Iglewicz and D. Hoaglin, "How to Detect

@@ -154,7 +154,7 @@ class Engine(Protocol):
     def candidates(self, identity: str, vector: Vector, scope: Scope) -> Corpus:
         """The part of the catalog that can be among the answers to a query vector (dim,).
 
-        It ranks and scores by this vector only.
+        The corpus ranks and scores by this vector only.
         """
 
     def status(self, identity: str, dim: int) -> Status:
@@ -164,7 +164,10 @@ class Engine(Protocol):
         """Take in the new vector (dim,) of a picture, in the transaction that saved it."""
 
     def build(self, identity: str, dim: int) -> None:
-        """Bring everything that is derived from the database up to date. Raises OSError."""
+        """Bring everything that is derived from the database up to date.
+
+        Raises OSError, EngineUnavailable.
+        """
 
     def keep_up(self, identity: str, dim: int) -> None:
         """Do what `build` does if it is worthwhile; called every half minute. Raises OSError."""

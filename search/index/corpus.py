@@ -34,7 +34,10 @@ Number = TypeVar("Number", np.int64, np.float64)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A picture and its vector. Two rows are equal if their vectors must be equal."""
+    """A picture and its vector.
+
+    Rows are compared without the vector: the same revision means the same vector.
+    """
 
     photo: int  # id of a ProductPhoto, 0 for the product's own picture
     image: int  # `image_key`

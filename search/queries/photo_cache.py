@@ -1,6 +1,6 @@
 """What is kept of a search for an hour, so that it can be repeated: its photo and its vectors.
 
-Everything kept goes through `_set`; a limit on bytes, in total or per client, belongs there.
+Photos, vectors and addresses go through `_set`; a limit on bytes belongs there.
 """
 
 import logging
@@ -26,7 +26,7 @@ from catalog.files import replace_file
 logger = logging.getLogger(__name__)
 
 QUERY_SECONDS = 60 * 60  # how long a query can be repeated
-FETCH_SECONDS = 5 * 60  # how long a fetched address is not fetched again
+FETCH_SECONDS = 5 * 60  # after its last use, how long an address is not fetched again
 ADDRESS_SALT = "search.queries.photo_cache"
 SWEEP_SECONDS = 60  # between two sweeps of the folder with photos
 CHECKSUM_BYTES = 4

@@ -87,7 +87,7 @@ class Question:
 
     @property
     def counts(self) -> bool:
-        """True if the items that match must be found: below -1 there is no score."""
+        """Whether there is a threshold, so that matches must be counted; no score is below -1."""
         return self.threshold > -1
 
 

@@ -26,11 +26,11 @@ FEW_ROWS = 0.03  # the share of rows below which scoring them is faster than bou
 
 @dataclass(frozen=True)
 class _Scored:
-    """The items that can matter, and which others match for certain."""
+    """The items that can matter, and which of the others certainly match."""
 
     items: Positions  # rising
     scores: Vectors  # (len(items),), in single precision
-    matched: Mask  # (items of the matrix,), True for others that match
+    matched: Mask  # (items of the matrix,), True for items not in `items` that certainly match
 
 
 class Scan:
@@ -41,7 +41,7 @@ class Scan:
         self._order = order_of(matrix.labelled, query)
 
     def rank(self, k: int, *, threshold: float = -1.0, mask: Mask | None = None) -> Ranking:
-        """As `rank`."""
+        """As the function `rank`."""
         question = self.question(k, threshold, mask)
         return self.settle(question, self.score_few(question) or self.score_all())
 
@@ -67,7 +67,7 @@ class Scan:
             items = np.flatnonzero(question.mask)
             if len(matrix.rows_of(items)[0]) <= FEW_ROWS * len(matrix.rows):
                 return self._estimated(items, np.empty(0, bool))
-        if self.probe is None or "scores" in vars(self):
+        if self.probe is None or "scores" in vars(self):  # no bounds, or all rows scored already
             return None
         found = shortlist(matrix, question, self.probe)
         return self._estimated(found.items, found.matched) if found else None

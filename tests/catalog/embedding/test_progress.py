@@ -94,7 +94,7 @@ def test_counts_products_that_search_cannot_find_in_one_query(
     Product.objects.filter(pk=waits.pk).update(image_url="https://a.example/mug.jpg")
     with django_assert_num_queries(1):
         assert count_invisible() == Invisible(missing=1, failed=1, pending=1)
-    assert count_invisible().total == 2
+    assert count_invisible().need_attention == 2
 
 
 NONE = dict.fromkeys(("ready", "pending", "failed", "missing"), 0)
