@@ -9,7 +9,7 @@ MANAGE := $(BIN)/python manage.py
 # The tests of a file share servers and databases, so a file stays in one process.
 TESTS := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test test-postgres lint format bench load screenshots
+.PHONY: run test test-postgres network lint format bench load screenshots
 
 run: .venv/run
 	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT)))" 2>/dev/null \
@@ -23,13 +23,21 @@ run: .venv/run
 # Threads of NumPy would only take the cores from the other processes.
 test test-postgres: export OPENBLAS_NUM_THREADS = 1
 
-test: .venv/test lint
-	@$(MANAGE) download_model --embedder efficientnet_lite0
+test: .venv/test
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint network
 	@$(TESTS)
 
-test-postgres: .venv/test
+# What never asks the database, or asks it only through a browser, is tested by `make test` alone.
+WITHOUT_DATABASE := browser catalog/embedders catalog/fetching fixtures search/ranking \
+	catalog/pictures/test_colours.py catalog/pictures/test_gate.py \
+	catalog/pictures/test_gate_refused.py catalog/pictures/test_orientation.py \
+	search/catalog_map/test_projection.py
+
+test-postgres: .venv/test network
+	@$(BIN)/python tests/postgres.py $(TESTS) $(addprefix --ignore=tests/,$(WITHOUT_DATABASE))
+
+network: .venv/test
 	@$(MANAGE) download_model --embedder efficientnet_lite0
-	@$(BIN)/python tests/postgres.py $(TESTS)
 
 lint: .venv/test
 	@$(BIN)/ruff check .
@@ -41,8 +49,7 @@ format: .venv/test
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: .venv/test
-	@$(MANAGE) download_model --embedder efficientnet_lite0
+bench: .venv/test network
 	@EMBEDDER=efficientnet_lite0 $(BIN)/python benchmarks/pipeline.py
 	@$(BIN)/python benchmarks/embedding.py
 	@$(BIN)/python benchmarks/ranking.py $(PHOTOS)
@@ -50,8 +57,7 @@ bench: .venv/test
 	@$(BIN)/python benchmarks/pages.py
 	@$(BIN)/python tests/postgres.py $(BIN)/python benchmarks/engines.py $(PHOTOS)
 
-load: .venv/test
-	@$(MANAGE) download_model --embedder efficientnet_lite0
+load: .venv/test network
 	@$(BIN)/python benchmarks/load.py
 
 screenshots: .venv/test
