@@ -40,7 +40,7 @@ def notices(pictures: Iterable[EmbeddedPicture]) -> Iterator[SafeString | str]:
         embedder = serving_embedder()
     except EmbedderUnavailable:
         return
-    vectors = _vectors(pictures, embedder)
+    vectors, among = _vectors(pictures, embedder), load_qualities()
     for picture in pictures:
         vector = vectors.get((type(picture), picture.pk))
         for product in _products_with(picture, vector, embedder):
@@ -51,7 +51,7 @@ def notices(pictures: Iterable[EmbeddedPicture]) -> Iterator[SafeString | str]:
         if quality is None:
             continue
         measured = np.array([quality.row()], QUALITY)
-        for kind, found, measures in faults(measured, load_qualities(), embedder.input_size):
+        for kind, found, measures in faults(measured, among, embedder.input_size):
             if found[0]:
                 finding = Finding(kind=kind, measure=float(measures[0]))
                 yield _("Look at the new picture again. %(reason)s") % {"reason": finding.reason}
