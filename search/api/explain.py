@@ -16,7 +16,7 @@ from catalog.pictures.stored import StoredPicture
 from catalog.serving import serving_embedder
 from search.api.intake import SearchRequest, http_errors, query_of
 from search.api.serializers import CROP, CropField
-from search.api.throttles import SearchThrottle
+from search.api.throttles import SearchThrottle, client_of
 from search.explain import Floats, explain
 from search.queries.query import DECODING, Crop, Query, kept_photo, preview_of, see
 from search.service import Match, match_of
@@ -86,7 +86,8 @@ class ExplainView(APIView):
     def get(self, request: Request, query: str, product: int) -> Response:
         given = ExplainSerializer(data=request.query_params)
         given.is_valid(raise_exception=True)
-        asked = query_of(SearchRequest(query=query, crop=given.validated_data.get("crop")))
+        crop = given.validated_data.get("crop")
+        asked = query_of(SearchRequest(query=query, crop=crop, client=client_of(request)))
         match = match_of(asked, product)
         if match is None:
             raise NotFound("This product is not among those that can be found.")
@@ -103,7 +104,9 @@ def _explained(request: Request, query: Query, match: Match) -> dict[str, object
             other = see(_stored(match.image), embedder)
             explanation = explain(one, other, embedder)
         source = (
-            data_url(preview_of(query.id)) if own is None else request.build_absolute_uri(own.url)
+            data_url(preview_of(query.id, client=client_of(request)))
+            if own is None
+            else request.build_absolute_uri(own.url)
         )
     return {
         "score": round(match.score, 6),

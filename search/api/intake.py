@@ -64,6 +64,7 @@ class SearchRequest:
     more: tuple[int, ...] = ()
     less: tuple[int, ...] = ()
     options: Options = field(default_factory=Options)
+    client: str = ""  # who asks, as `client_of` names them
 
 
 @contextmanager
@@ -87,7 +88,7 @@ def query_of(asked: SearchRequest) -> Query:
         embedder = serving_embedder()
     if asked.query:
         with http_errors("query"):
-            query = query_by_id(asked.query, embedder, crop=asked.crop)
+            query = query_by_id(asked.query, embedder, crop=asked.crop, client=asked.client)
     elif asked.product is not None:
         with http_errors("product"):
             query = query_by_product(asked.product, embedder)
@@ -95,10 +96,12 @@ def query_of(asked: SearchRequest) -> Query:
         if (asked.file.size or 0) > image_limits().bytes:
             raise TooLarge
         with http_errors("file"):
-            query = query_by_photo(asked.file.read(), embedder, crop=asked.crop)
+            query = query_by_photo(
+                asked.file.read(), embedder, crop=asked.crop, client=asked.client
+            )
     else:
         with http_errors("image_url"):
-            query = _query_by_address(asked.image_url, embedder, asked.crop)
+            query = _query_by_address(asked, embedder)
     if not (asked.more or asked.less):
         return query
     with http_errors("more"):
@@ -121,13 +124,14 @@ def record(answer: Answer) -> None:
         record_demand(answer)
 
 
-def _query_by_address(url: str, embedder: Embedder, crop: Crop | None) -> Query:
+def _query_by_address(asked: SearchRequest, embedder: Embedder) -> Query:
     """The query of the photo at an address, which is not fetched again within minutes."""
+    url, crop, client = asked.image_url, asked.crop, asked.client
     try:
-        query = query_by_id(kept_address(url), embedder, crop=crop)
+        query = query_by_id(kept_address(url), embedder, crop=crop, client=client)
     except UnknownQuery:  # it was not fetched lately
         with FETCHING.one(), count_fetch():
             photo = fetch_picture(url)
-        query = query_by_photo(photo, embedder, crop=crop)
+        query = query_by_photo(photo, embedder, crop=crop, client=client)
     keep_address(url, query.id)
     return query

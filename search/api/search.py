@@ -11,14 +11,14 @@ from rest_framework.views import APIView
 
 from catalog.api.schema import ID, errors
 from catalog.models import Product
-from search.api.intake import SearchRequest, answer_to, query_of, record
+from search.api.intake import answer_to, query_of, record
 from search.api.serializers import (
     AnswerSerializer,
     OptionsSerializer,
     QuerySerializer,
     SearchSerializer,
 )
-from search.api.throttles import FetchThrottle, SearchThrottle
+from search.api.throttles import FetchThrottle, SearchThrottle, client_of
 from search.metrics import milliseconds
 
 ANSWER = AnswerSerializer()  # shared by all requests, because making one takes longer than using it
@@ -35,8 +35,10 @@ class AnsweringView(APIView):
         self.started = perf_counter()
         super().initial(request, *args, **kwargs)
 
-    def respond(self, asked: SearchRequest) -> Response:
+    def respond(self, given: OptionsSerializer, **fields: Any) -> Response:
         """Search, record that, and describe what was found. Raises APIException."""
+        given.is_valid(raise_exception=True)
+        asked = given.asked(client=client_of(self.request), **fields)
         answer = answer_to(query_of(asked), asked.options)
         record(answer)
         data = ANSWER.to_representation(answer)
@@ -60,9 +62,7 @@ class SearchView(AnsweringView):
         responses={200: AnswerSerializer} | errors(400, 413, 415, 429, 503),
     )
     def post(self, request: Request) -> Response:
-        given = SearchSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        return self.respond(given.asked())
+        return self.respond(SearchSerializer(data=request.data))
 
     @extend_schema(
         summary="Repeat a search with other options",
@@ -70,9 +70,7 @@ class SearchView(AnsweringView):
         responses={200: AnswerSerializer} | errors(400, 429, 503),
     )
     def get(self, request: Request) -> Response:
-        given = QuerySerializer(data=request.query_params)
-        given.is_valid(raise_exception=True)
-        return self.respond(given.asked())
+        return self.respond(QuerySerializer(data=request.query_params))
 
 
 @extend_schema(parameters=[ID])
@@ -84,8 +82,6 @@ class SimilarView(AnsweringView):
         responses={200: AnswerSerializer} | errors(400, 404, 429, 503),
     )
     def get(self, request: Request, pk: int) -> Response:
-        given = OptionsSerializer(data=request.query_params)
-        given.is_valid(raise_exception=True)
         if not Product.objects.filter(pk=pk, active=True).exists():
             raise NotFound
-        return self.respond(given.asked(product=pk))
+        return self.respond(OptionsSerializer(data=request.query_params), product=pk)

@@ -58,8 +58,8 @@ def empty_context() -> dict[str, Any]:
     }
 
 
-def found_context(answer: Answer, address: QueryDict) -> dict[str, Any]:
-    """For the search page with what was found. Raises APIException."""
+def found_context(answer: Answer, address: QueryDict, client: str) -> dict[str, Any]:
+    """For the search page with what this client's search found. Raises APIException."""
     query, options = answer.query, answer.options
     matched = {category.name for category in answer.facets.categories}
     # The products that the query started from, and that it was moved towards or away from.
@@ -72,7 +72,7 @@ def found_context(answer: Answer, address: QueryDict) -> dict[str, Any]:
         "options": options,
         "filtered": options.categories or (options.min_price, options.max_price) != (None, None),
         "kept": {name: address[name] for name in KEPT if address.get(name)},
-        "photo": shown_photo(query),
+        "photo": shown_photo(query, client),
         "page": Paginator(range(answer.count), options.limit).get_page(options.page),
         "unmatched": [name for name in options.categories if name not in matched],
         "steered": steered if query.more or query.less else {},
@@ -93,7 +93,7 @@ def product_context(product: Product, query: Query) -> dict[str, Any]:
     return {"answer": answer_to(query, SIMILAR), "cheaper": cheaper}
 
 
-def shown_photo(query: Query) -> ShownPhoto | None:
+def shown_photo(query: Query, client: str) -> ShownPhoto | None:
     """The photo of a query, None for a product or a photo that is no longer kept.
 
     Raises APIException.
@@ -101,7 +101,7 @@ def shown_photo(query: Query) -> ShownPhoto | None:
     if query.product is not None:
         return None
     with http_errors():
-        preview = preview_of(query.id)
+        preview = preview_of(query.id, client=client)
     if not preview:
         return None
     with Image.open(BytesIO(preview)) as picture:

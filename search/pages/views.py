@@ -18,7 +18,13 @@ from rest_framework.exceptions import APIException
 from catalog.models import Category, Product
 from search.api.intake import SearchRequest, Unavailable, answer_to, query_of, record
 from search.api.serializers import QuerySerializer, SearchSerializer
-from search.api.throttles import FetchThrottle, SearchThrottle, TooOften, check_throttles
+from search.api.throttles import (
+    FetchThrottle,
+    SearchThrottle,
+    TooOften,
+    check_throttles,
+    client_of,
+)
 from search.pages.contexts import empty_context, found_context, product_context
 from search.pages.demo_photos import demo_photo
 from search.pages.forms import filtered_products
@@ -42,7 +48,7 @@ def search_page(request: HttpRequest) -> HttpResponse:
         if request.method == "POST":
             return HttpResponseRedirect(_results_url(request))
         if "query" in request.GET:
-            context |= found_context(_results(request), request.GET)
+            context |= found_context(_results(request), request.GET, client_of(request))
     except APIException as error:
         return _problem(request, template, context, error)
     return render(request, template, context)
@@ -62,7 +68,8 @@ def product_page(request: HttpRequest, pk: int) -> HttpResponse:
     context: dict[str, Any] = {"product": product, "answer": None, "error": ""}
     try:
         check_throttles(request, SearchThrottle)
-        context |= product_context(product, query_of(SearchRequest(product=pk)))
+        asked = SearchRequest(product=pk, client=client_of(request))
+        context |= product_context(product, query_of(asked))
     except TooOften as error:
         return _problem(request, "product.html", context, error)
     except APIException as error:
@@ -97,7 +104,7 @@ def _results_url(request: HttpRequest) -> str:
         del fields[name]  # a plain form also sends the fields that were left empty
     given = SearchSerializer(data=fields)
     given.is_valid(raise_exception=True)
-    query = query_of(given.asked())
+    query = query_of(given.asked(client=client_of(request)))
     url = {"query": query.id, "threshold": given.validated_data["threshold"]}
     # The id stands for the whole photo as it is, so what changes the query is repeated.
     changes = {name: given.data[name] for name in ("crop", "more", "less") if given.data.get(name)}
@@ -109,7 +116,7 @@ def _results(request: HttpRequest) -> Answer:
     check_throttles(request, SearchThrottle)
     given = QuerySerializer(data=request.GET)
     given.is_valid(raise_exception=True)
-    asked = given.asked()
+    asked = given.asked(client=client_of(request))
     query, options = query_of(asked), asked.options
     answer = answer_to(query, options)
     last = Paginator(range(answer.count), options.limit).num_pages

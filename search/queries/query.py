@@ -102,7 +102,9 @@ class Query:
     embed_ms: float = 0.0
 
 
-def query_by_photo(data: bytes, embedder: Embedder, *, crop: Crop | None = None) -> Query:
+def query_by_photo(
+    data: bytes, embedder: Embedder, *, crop: Crop | None = None, client: str = ""
+) -> Query:
     """The query of a photo's bytes; photo and vector are kept for an hour.
 
     A photo that was searched with before, with the same crop, is not embedded again. Raises
@@ -122,7 +124,9 @@ def query_by_photo(data: bytes, embedder: Embedder, *, crop: Crop | None = None)
     return _kept(query)
 
 
-def query_by_id(query_id: str, embedder: Embedder, *, crop: Crop | None = None) -> Query:
+def query_by_id(
+    query_id: str, embedder: Embedder, *, crop: Crop | None = None, client: str = ""
+) -> Query:
     """The query of a photo that was searched with in the last hour, or of a product.
 
     Raises UnknownQuery, NotSearchable, NotCroppable, Busy.
@@ -204,7 +208,7 @@ def kept_photo(query_id: str) -> bytes:
     return data
 
 
-def preview_of(query_id: str) -> bytes:
+def preview_of(query_id: str, *, client: str = "") -> bytes:
     """A photo as a small JPEG without metadata, b"" once it is no longer kept. Raises Busy."""
     key = f"picture:{query_id}:preview"
     preview = photo_cache.kept(key)
