@@ -4,6 +4,7 @@
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import dj_database_url
@@ -60,6 +61,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "import_export",
+    "axes",
     "catalog",
     "search",
 ]
@@ -71,6 +73,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "catalog.middleware.TroubleMiddleware",
+    "visualsearch.logins.LoginMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -178,6 +181,23 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+# Failed logins are limited; `visualsearch.logins` says by what.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = ["visualsearch.logins.OneAtATime"]
+AXES_HANDLER = "visualsearch.logins.LoginLimits"
+AXES_LOCKOUT_PARAMETERS = ["ip_address"]  # the handler has limits of its own
+AXES_FAILURE_LIMIT = 1
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "visualsearch.logins.address_of"
+AXES_ENABLE_ADMIN = False
+SILENCED_SYSTEM_CHECKS += ["axes.W002"]  # LoginMiddleware stands in for the middleware of axes
+AXES_VERBOSE = False
+
 # The catalog knows no pages of search, so a product's page is named here.
 ABSOLUTE_URL_OVERRIDES = {
     "catalog.product": lambda product: reverse("product", args=(product.pk,)),
@@ -262,6 +282,7 @@ LOGGING = {
         "tensorflow": {"level": "WARNING"},
         # Celery logs every task, which is noise where tasks run at once.
         "celery": {"level": "WARNING" if CELERY_TASK_ALWAYS_EAGER else "INFO"},
+        "axes": {"level": "ERROR"},  # below, it names users and the addresses of clients
         # Both log the addresses that shoppers give.
         "requests_hardened": {"level": "ERROR"},
         "urllib3": {"level": "ERROR"},

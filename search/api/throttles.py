@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from math import ceil
 from pathlib import Path
 from time import time
@@ -130,7 +130,7 @@ def client_of(request: HttpRequest | Request) -> str:
         return str(request.META.get("REMOTE_ADDR", ""))
     if not isinstance(address, IPv6Address):
         return str(address)
-    return str(address.ipv4_mapped or f"{int(address) >> 64:x}/64")
+    return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
 
 
 def count(name: str, until: int) -> int:

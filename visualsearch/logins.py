@@ -1,0 +1,146 @@
+"""Protects logins: limits failed ones with django-axes, and how many passwords are checked at once.
+
+A password's hash takes a third of a second of a core on purpose, so a few dozen guesses at the same
+time would leave no core and no thread to shoppers.
+"""
+
+from datetime import timedelta
+from threading import BoundedSemaphore
+from typing import Any
+
+from axes.attempts import get_cool_off_threshold
+from axes.handlers.database import AxesDatabaseHandler
+from axes.helpers import get_client_username
+from axes.models import AccessAttempt, AccessLog
+from django.conf import settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.db.models import Q, Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.deprecation import MiddlewareMixin
+from rest_framework import status
+
+from search.api.throttles import client_of
+
+# Failed logins within AXES_COOLOFF_TIME, after which further ones are refused for that time.
+MAX_BY_NAME_AND_ADDRESS = 5
+MAX_BY_ADDRESS = 20  # an office shares one
+MAX_BY_NAME = 50  # from any addresses
+KNOWN_FOR = timedelta(days=30)  # an address from which a user has logged in
+
+WAITING = 4  # threads that may wait for a check, of gunicorn's 32
+PATIENCE = 5  # seconds that one waits
+AGAIN = 5  # seconds after which a refused client should try again
+
+_checking = BoundedSemaphore(1)
+_room = BoundedSemaphore(1 + WAITING)
+
+
+class LoginRefused(Exception):
+    """The password was not checked; the message is a sentence for whoever sent it."""
+
+    def __init__(self, sentence: str, seconds: float) -> None:
+        super().__init__(sentence)
+        self.seconds = int(seconds)  # for Retry-After
+
+
+class TooManyChecks(LoginRefused):
+    """All places are taken."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Very many people are logging in just now. Try again in a few seconds.", AGAIN
+        )
+
+
+class TooManyFailures(LoginRefused):
+    """A limit is reached."""
+
+    def __init__(self) -> None:
+        seconds = settings.AXES_COOLOFF_TIME.total_seconds()
+        super().__init__(
+            f"Too many logins have failed. Try again in {seconds / 60:.0f} minutes.", seconds
+        )
+
+
+class OneAtATime(PBKDF2PasswordHasher):
+    """Django's own hashes, of which a process computes one at a time. Raises TooManyChecks."""
+
+    def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
+        """The hash of a password. `verify` calls this, too."""
+        if not _room.acquire(blocking=False):
+            raise TooManyChecks
+        try:
+            if not _checking.acquire(timeout=PATIENCE):
+                raise TooManyChecks
+            try:
+                return super().encode(password, salt, iterations)
+            finally:
+                _checking.release()
+        finally:
+            _room.release()
+
+
+class LoginLimits(AxesDatabaseHandler):  # type: ignore[misc]
+    """Limits failed logins by user name and address, by address, and by user name.
+
+    A stranger can use up the limit of a user name. So that does not count for an address from which
+    this user has logged in before: the shop's owner can log in there while others guess.
+    """
+
+    def get_failures(self, request: Any, credentials: dict[str, Any] | None = None) -> int:
+        """How many of the limits are reached; AXES_FAILURE_LIMIT is 1."""
+        name, address = get_client_username(request, credentials), request.axes_ip_address
+        recent = AccessAttempt.objects.filter(attempt_time__gte=get_cool_off_threshold(request))
+        limits = {
+            "both": (MAX_BY_NAME_AND_ADDRESS, Q(username=name, ip_address=address)),
+            "address": (MAX_BY_ADDRESS, Q(ip_address=address)),
+        }
+        if not AccessLog.objects.filter(username=name, ip_address=address).exists():
+            limits["name"] = (MAX_BY_NAME, Q(username=name))
+        sums = {key: Sum("failures_since_start", filter=rows) for key, (_, rows) in limits.items()}
+        failures = recent.aggregate(**sums)
+        return sum((failures[key] or 0) >= most for key, (most, _) in limits.items())
+
+    def user_login_failed(
+        self, sender: Any, credentials: dict[str, Any], request: Any = None, **options: Any
+    ) -> None:
+        """Count the failure. Raises TooManyFailures, so that no page is made in vain."""
+        super().user_login_failed(sender, credentials, request, **options)
+        if request and request.axes_locked_out:
+            raise TooManyFailures
+
+    def reset_user_attempts(self, request: Any, credentials: dict[str, Any] | None = None) -> int:
+        """After a login, forget this user's failures at this address.
+
+        Those of others stay, so that nobody can guess their passwords between logins of their own.
+        """
+        name, address = get_client_username(request, credentials), request.axes_ip_address
+        rows = AccessAttempt.objects.filter(username=name, ip_address=address)
+        return int(rows.delete()[0])
+
+    def user_logged_in(self, sender: Any, request: Any, user: Any, **options: Any) -> None:
+        """Remember from where this user has logged in, and forget old logins."""
+        super().user_logged_in(sender, request, user, **options)
+        AccessLog.objects.filter(attempt_time__lt=timezone.now() - KNOWN_FOR).delete()
+
+
+class LoginMiddleware(MiddlewareMixin):
+    """Answers refused logins with status 429 and a sentence."""
+
+    async_capable = False
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """The answer to LoginRefused; Django handles all other errors."""
+        if not isinstance(error, LoginRefused):
+            return None
+        code = status.HTTP_429_TOO_MANY_REQUESTS
+        response = render(request, "trouble.html", {"sentence": error}, status=code)
+        response["Retry-After"] = str(error.seconds)
+        return response
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """The client's address; in IPv6 that of its network. None if it has no address."""
+    return client_of(request).partition("/")[0] or None
