@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from django.utils.deprecation import MiddlewareMixin
 from rest_framework import status
 
-from catalog.api.errors import is_api
+from catalog.api.errors import admin_page, is_admin, is_api
 from catalog.pictures.storage import NotStored
 
 logger = logging.getLogger(__name__)
@@ -31,5 +31,7 @@ class TroubleMiddleware(MiddlewareMixin):
         sentence = str(error) if isinstance(error, NotStored) else OUT_OF_ORDER
         if is_api(request):
             return JsonResponse({"detail": sentence}, status=status.HTTP_503_SERVICE_UNAVAILABLE)
+        if is_admin(request):
+            return admin_page(sentence, status=status.HTTP_503_SERVICE_UNAVAILABLE)
         page = render_to_string("trouble.html", {"sentence": sentence})
         return HttpResponse(page, status=status.HTTP_503_SERVICE_UNAVAILABLE)

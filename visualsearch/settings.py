@@ -106,6 +106,7 @@ PERMISSIONS_POLICY = {
 }
 
 ROOT_URLCONF = "visualsearch.urls"
+CSRF_FAILURE_VIEW = "catalog.api.errors.csrf_failure"
 WSGI_APPLICATION = "visualsearch.wsgi.application"
 
 TEMPLATES = [

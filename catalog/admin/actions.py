@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import model_ngettext
 from django.db import transaction
@@ -12,6 +13,9 @@ from django.utils import timezone
 from catalog.embedding.progress import STATES
 from catalog.models import EmbeddedQuerySet, Product, ProductPhoto
 from catalog.tasks import batched_messages, hand_to_workers
+
+# Without workers, the request itself reads the pictures: about thirty a second.
+MAX_PICTURES_OF_REQUEST = 200
 
 
 @admin.action(permissions=["change"], description="Retry: read the pictures that have no vector")
@@ -43,14 +47,25 @@ def _embed(request: HttpRequest, products: QuerySet[Product], which: Q) -> None:
     ids = products.order_by().values("pk")
     own: EmbeddedQuerySet = Product.objects.filter(which, pk__in=ids)
     photos: EmbeddedQuerySet = ProductPhoto.objects.filter(which, product__in=ids)
-    count = 0
+    counts = [rows.count() for rows in (own, photos)]
+    has_workers = not settings.CELERY_TASK_ALWAYS_EAGER
+    is_handed_on = has_workers or sum(counts) <= MAX_PICTURES_OF_REQUEST
     for rows in (own, photos):
         with transaction.atomic(), batched_messages():
-            for row in rows.order_by("pk").only("pk", "image").iterator():
-                hand_to_workers(row)
-            count += rows.make_pending()
-    pictures = "1 picture is" if count == 1 else f"{count} pictures are"
-    messages.success(request, f"{pictures} being read again.")
+            if is_handed_on:
+                for row in rows.order_by("pk").only("pk", "image").iterator():
+                    hand_to_workers(row)
+            rows.make_pending()
+    count = sum(counts)
+    if is_handed_on:
+        pictures = "1 picture is" if count == 1 else f"{count:,} pictures are"
+        messages.success(request, f"{pictures} being read again.")
+    else:
+        messages.warning(
+            request,
+            f"{count:,} pictures wait to be read again, and their products can't be found until "
+            "then. Without a worker, run: python manage.py build_embeddings",
+        )
 
 
 def _set_active(request: HttpRequest, products: QuerySet[Product], active: bool, word: str) -> None:
@@ -58,4 +73,4 @@ def _set_active(request: HttpRequest, products: QuerySet[Product], active: bool,
     count = changing.update(active=active, updated_at=timezone.now())
     verb = "is" if count == 1 else "are"
     name = model_ngettext(Product._meta, count)
-    messages.success(request, f"{count} {name} {verb} {word} now.")
+    messages.success(request, f"{count:,} {name} {verb} {word} now.")

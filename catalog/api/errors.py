@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import admin
 from django.core.exceptions import (
     BadRequest,
     PermissionDenied,
@@ -12,7 +13,9 @@ from django.core.exceptions import (
 )
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
-from django.views import defaults
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.views import csrf, defaults
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.response import Response
@@ -31,6 +34,8 @@ ANSWERS: tuple[tuple[type[Exception], APIException], ...] = (
     (IntegrityError, Conflict()),
 )
 
+BROKEN = "Something broke on our side. It has been noted."
+
 
 def answer_to(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler, which also answers the errors of Django and the database."""
@@ -40,31 +45,59 @@ def answer_to(error: Exception, context: dict[str, Any]) -> Response | None:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The answer to a request that Django refuses: a page, or JSON for the API."""
     answer = _as_api_error(exception)
-    if answer is None or not is_api(request):
-        return defaults.bad_request(request, exception)
-    return JsonResponse({"detail": answer.detail}, status=answer.status_code)
+    if is_api(request) and answer is not None:
+        return JsonResponse({"detail": answer.detail}, status=answer.status_code)
+    if is_admin(request):
+        sentence = str(answer.detail) if answer is not None else "The request can't be read."
+        return admin_page(sentence, status=status.HTTP_400_BAD_REQUEST)
+    return defaults.bad_request(request, exception)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The answer to somebody without permission: a page, or JSON for the API."""
     if is_api(request):
         return JsonResponse({"detail": "You may not do this."}, status=status.HTTP_403_FORBIDDEN)
+    if is_admin(request):
+        sentence = "You may not do this. Somebody who manages the users can allow it."
+        return admin_page(sentence, status=status.HTTP_403_FORBIDDEN)
     return defaults.permission_denied(request, PermissionDenied())
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The answer to a form without its token."""
+    if is_admin(request):
+        sentence = "This form has expired. Go back, reload the page and send it again."
+        return admin_page(sentence, status=status.HTTP_403_FORBIDDEN)
+    return csrf.csrf_failure(request, reason)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The answer for an unknown address: a page, or JSON for the API."""
     if is_api(request):
         return JsonResponse({"detail": "Not found."}, status=status.HTTP_404_NOT_FOUND)
+    if is_admin(request):
+        return admin_page("There is no such page.", status=status.HTTP_404_NOT_FOUND)
     return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """The answer to an unexpected error: a page, or JSON for the API."""
     if is_api(request):
-        detail = "Something broke on our side. It has been noted."
-        return JsonResponse({"detail": detail}, status=status.HTTP_500_INTERNAL_SERVER_ERROR)
+        return JsonResponse({"detail": BROKEN}, status=status.HTTP_500_INTERNAL_SERVER_ERROR)
+    if is_admin(request):
+        return admin_page(BROKEN, status=status.HTTP_500_INTERNAL_SERVER_ERROR)
     return defaults.server_error(request)
+
+
+def admin_page(sentence: str, *, status: int) -> HttpResponse:
+    """An error in the look of the admin. It asks nothing of the database, which may be down."""
+    context = {"site_header": admin.site.site_header, "sentence": sentence}
+    return HttpResponse(render_to_string("admin/trouble.html", context), status=status)
+
+
+def is_admin(request: HttpRequest) -> bool:
+    """Whether the request is for a page of the admin."""
+    return request.path.startswith(reverse("admin:index"))
 
 
 def is_api(request: HttpRequest) -> bool:
