@@ -29,7 +29,7 @@ test: .venv/test
 
 # What never asks the database, or asks it only through a browser, is tested by `make test` alone.
 WITHOUT_DATABASE := browser catalog/embedders catalog/fetching fixtures search/ranking \
-	catalog/pictures/test_colours.py catalog/pictures/test_gate.py \
+	catalog/pictures/test_colours.py catalog/pictures/test_containers.py catalog/pictures/test_gate.py \
 	catalog/pictures/test_gate_refused.py catalog/pictures/test_orientation.py \
 	search/catalog_map/test_projection.py
 

@@ -66,12 +66,12 @@ def test_photo_to_json(
         assert client.post("/api/search/", {"file": photo}).status_code == 200
 
     search(2)
-    check(modules_of(lambda: search(3)), most=29)
+    check(modules_of(lambda: search(3)), most=30)
 
 
 def test_saved_product_to_findable(make_product: MakeProduct, picture: Picture) -> None:
     make_product(image=picture(1))
-    check(modules_of(lambda: make_product(image=picture(2))), most=19)
+    check(modules_of(lambda: make_product(image=picture(2))), most=20)
 
 
 @pytest.mark.django_db
@@ -79,7 +79,7 @@ def test_row_to_product(tmp_path: Path, picture: Picture) -> None:
     (tmp_path / "mug.jpg").write_bytes(picture(1))
     file = tmp_path / "products.csv"
     file.write_text("id,name,category,image_url,price\n1,Mug,Home,mug.jpg,9.90\n")
-    check(modules_of(lambda: list(import_products(file))), most=11)
+    check(modules_of(lambda: list(import_products(file))), most=12)
     assert Product.objects.count() == 1
 
 

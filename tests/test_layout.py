@@ -70,6 +70,7 @@ PLAIN = (
     "catalog/fetching/fetcher.py",
     "catalog/files.py",
     "catalog/pictures/colours.py",
+    "catalog/pictures/containers",
     "catalog/pictures/gate.py",
     "catalog/vectors.py",
     "search/ranking",

@@ -11,14 +11,15 @@ DEEP_MODES = ("I", "F")  # greys of more than eight bits; also "I;16", "I;16B", 
 GREY_MODES = ("1", "L", "LA", "La")
 
 
-def srgb_converter(picture: Image.Image) -> Callable[[Image.Image], Image.Image]:
+def srgb_converter(
+    picture: Image.Image, profile: bytes = b""
+) -> Callable[[Image.Image], Image.Image]:
     """Return a function that converts `picture`, or a piece cropped from it, to sRGB mode "RGB".
 
-    Transparent pixels become white. An embedded profile is used if it can be read and fits the
+    Transparent pixels become white. The ICC profile is used if it can be read and fits the
     pixels; otherwise they are taken as sRGB.
     """
     white = _white(picture) if picture.mode.startswith(DEEP_MODES) else 1.0
-    profile = picture.info.get("icc_profile")
     return partial(_to_srgb, white=white, transform=_transform(profile, _opaque_mode(picture.mode)))
 
 
@@ -60,7 +61,7 @@ def _white(picture: Image.Image) -> float:
     return next((white for white in (1.0, 255.0, 65535.0) if brightest <= white), brightest)
 
 
-def _transform(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     if not profile and mode != "LAB":
         return None
     try:

@@ -1,58 +1,43 @@
 """The only place that decodes pictures: bytes in, an upright sRGB picture out, or `InvalidImage`.
 
-EXIF data is read here and not by Pillow, which parses it as early as `Image.open`. For a hostile
-JPEG that takes a minute (ten megabytes of EXIF segments, joined in quadratic time) and warns once
-per broken tag, fifty thousand times. Like browsers, this module takes the orientation from EXIF
-alone: not from XMP, and not from text in a PNG.
+`containers` reads the structure of a file first, and only what decoding needs is given to Pillow.
+Like browsers, it takes the orientation from EXIF alone: not from XMP, and not from text in a PNG.
 """
 
+import re
 import struct
-import warnings
 import zlib
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
+from typing import Any, cast
 
-import numpy as np
+import simplejpeg
 
 # Importing a plug-in registers it; `Image.open` would otherwise load all forty on first use.
 from PIL import (
     AvifImagePlugin,  # noqa: F401
     GifImagePlugin,  # noqa: F401
     Image,
-    ImageFile,
     JpegImagePlugin,  # noqa: F401
     PngImagePlugin,  # noqa: F401
-    UnidentifiedImageError,
     WebPImagePlugin,  # noqa: F401
 )
 
 from catalog.pictures.colours import srgb_converter
+from catalog.pictures.containers import READERS, WRITERS, Container, Malformed
+from catalog.pictures.containers.contract import DAMAGED
 
-# Set once, on import: `warnings.catch_warnings` around each call is not safe between threads.
-warnings.simplefilter("error", Image.DecompressionBombWarning)
-
-BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 # What Pillow 13 was seen to raise on broken bytes. The last line: AVIF files, PNGs without pixels,
-# PNGs whose text claims to be a profile, and warnings where a process turns them into errors.
+# and warnings where a process turns them into errors.
 DAMAGE = (
     *(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error),
     *(RuntimeError, IndexError, TypeError, ZeroDivisionError, Warning),
 )
 STRIP_PIXELS = 1_000_000  # converted to sRGB at a time
-# The share of the pixel limit that these formats and modes may use. Decoding takes four bytes a
-# pixel, six for a progressive JPEG, but up to sixteen for these formats, and eight for progressive
-# CMYK. Measured at 50 million pixels: 805 MB for WebP, 660 MB for AVIF.
-SHARE_OF_PIXELS = {"WEBP": 0.4, "AVIF": 0.4, "HEIF": 0.4, "CMYK": 0.8}
 MAX_RETURNED_PIXELS = 25_000_000  # so that two copies stay under 400 MB
-# Each scan of a progressive JPEG costs half a nanosecond a pixel, however short the scan is: 10 MB
-# of scans would keep a core busy for half an hour. Encoders write ten scans, and a thumbnail may
-# add a few.
-MAX_SCANNED_PIXELS = 5_000_000_000
+MAX_MEMORY = 360_000_000  # bytes that decoding takes, beside the file and what is always there
 
-JPEG_EXIF_MARKS = (b"Exif\0\0", b"MPF\0II*\0", b"MPF\0MM\0*")
-AVIF_EXIF_MARKS = (b"\0\0Exif",)
-JPEG_SCAN = b"\xff\xda"
 ORIENTATION_TAG = 0x0112
 TRANSPOSE = {  # by EXIF orientation; 1 is upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -101,35 +86,45 @@ def open_image(
     that many pixels. A picture of more than 25 million pixels is halved in any case, so that
     opening takes less than 400 MB. Raises `InvalidImage`.
     """
-    if len(data) > limits.bytes:
-        megabytes = limits.bytes / 2**20
-        raise InvalidImage(f"The file is too large; at most {megabytes:g} MB are allowed.")
-    data = hide_exif(data)
+    container = _container(data, limits)
+    _check_size(container, limits)
     try:
-        source = Image.open(BytesIO(data), formats=limits.formats)
-        _check_size(source, limits)
-        _check_scans(source, data)
-        # Pillow reads a PNG that lacks its last bytes. `verify` finds that, but uses up a picture.
-        Image.open(BytesIO(data), formats=limits.formats).verify()
+        if not container.complete:
+            _check_complete(container.data)
+        source = Image.open(BytesIO(container.data), formats=(container.format,))
+        if source.width * source.height > container.size[0] * container.size[1]:
+            raise InvalidImage(DAMAGED)
         factor = _reduction(source.size, at_least)
         # Only JPEGs are reduced while they are decoded, by a factor of 8 at most.
         source.draft(None, (source.width // factor, source.height // factor))
-        source.load()
-        picture = _converted(source, _reduction(source.size, at_least))
-        transpose = TRANSPOSE.get(_orientation(source))
-        del source  # up to 200 MB, before transposing copies the picture
-    except BOMBS as error:
-        raise InvalidImage(
-            f"The picture has too many pixels; {_at_most(limits.pixels)}."
-        ) from error
-    except UnidentifiedImageError as error:
-        *others, last = limits.formats
-        sentence = f"This is not a picture we can read. Use {', '.join(others)} or {last}."
-        raise InvalidImage(sentence) from error
+        # Of an AVIF, Pillow finds only what is no metadata, and says it in these terms.
+        exif = source.info.get("exif") if container.format == "AVIF" else container.exif
+        picture = _decoded(source)
+        del source  # and with it the decoder's own copies of the pixels
+        picture = _converted(picture, container.profile, _reduction(picture.size, at_least))
     except DAMAGE as error:
-        sentence = "The picture is damaged or incomplete. Save or copy it again."
-        raise InvalidImage(sentence) from error
+        raise InvalidImage(DAMAGED) from error
+    transpose = TRANSPOSE.get(_orientation(exif or b""))
     return picture if transpose is None else picture.transpose(transpose)
+
+
+def without_metadata(data: bytes, *, limits: ImageLimits = ImageLimits()) -> bytes | None:
+    """Return the picture of `data` with no metadata but orientation and profile.
+
+    The pixels stay as they are coded. None for a format, or a damaged file, that this module does
+    not write.
+    """
+    try:
+        container = _container(data, limits)
+    except InvalidImage:
+        return None
+    write = WRITERS.get(container.format)
+    if not write or not container.complete:
+        return None
+    orientation = _orientation(container.exif)
+    entry = struct.pack(">HHIHxx", ORIENTATION_TAG, 3, 1, orientation)
+    exif = b"MM\0*\0\0\0\x08\0\x01" + entry + bytes(4)
+    return write(container, exif if orientation in TRANSPOSE else b"")
 
 
 def encode_image(picture: Image.Image, *, longest_side: int, quality: int = 95) -> bytes:
@@ -145,13 +140,32 @@ def encode_image(picture: Image.Image, *, longest_side: int, quality: int = 95) 
     return output.getvalue()
 
 
-def _check_size(source: ImageFile.ImageFile, limits: ImageLimits) -> None:
-    short, long = sorted(source.size)
-    kinds = (source.format or "", source.mode)
-    pixels = int(limits.pixels * min(SHARE_OF_PIXELS.get(kind, 1.0) for kind in kinds))
-    if short * long > pixels:
+def _container(data: bytes, limits: ImageLimits) -> Container:
+    if len(data) > limits.bytes:
+        megabytes = limits.bytes / 2**20
+        raise InvalidImage(f"The file is too large; at most {megabytes:g} MB are allowed.")
+    for start, read in READERS.items():
+        if re.match(start, data, re.DOTALL):
+            try:
+                container = read(data)
+            except Malformed as error:
+                raise InvalidImage(str(error)) from error
+            if 0 in container.size:
+                raise InvalidImage(DAMAGED)
+            if container.format in map(str.upper, limits.formats):
+                return container
+    *others, last = limits.formats
+    sentence = f"This is not a picture we can read. Use {', '.join(others)} or {last}."
+    raise InvalidImage(sentence)
+
+
+def _check_size(container: Container, limits: ImageLimits) -> None:
+    short, long = sorted(container.size)
+    most = min(limits.pixels / 1e6, MAX_MEMORY / container.memory // 1e5 / 10)
+    if short * long > most * 1e6:
         raise InvalidImage(
-            f"The picture has {short * long / 1e6:.10g} million pixels; {_at_most(pixels)}."
+            f"The picture has {short * long / 1e6:.10g} million pixels;"
+            f" at most {most:.10g} million are allowed."
         )
     if long > limits.side:
         raise InvalidImage(f"The picture is {long} pixels long; at most {limits.side} are allowed.")
@@ -161,17 +175,23 @@ def _check_size(source: ImageFile.ImageFile, limits: ImageLimits) -> None:
         )
 
 
-def _check_scans(source: ImageFile.ImageFile, data: bytes) -> None:
-    if source.format != "JPEG":
-        return
-    codes = np.frombuffer(data, np.uint8)  # faster than data.count()
-    scans = np.count_nonzero((codes[:-1] == 0xFF) & (codes[1:] == 0xDA))
-    if scans * source.width * source.height > MAX_SCANNED_PIXELS:
-        raise InvalidImage("This JPEG is made of too many scans. Save it again without them.")
+def _check_complete(jpeg: bytes) -> None:
+    """Raise ValueError if the pixels of a JPEG end early, for which Pillow would invent some."""
+    try:
+        # Only the entropy coding is of interest, so all else is made as cheap as it can be.
+        simplejpeg.decode_jpeg(jpeg, "GRAY", min_height=1, min_width=1, min_factor=8, strict=True)
+    except ValueError as error:
+        if "extraneous bytes" not in str(error):  # a phone's trailer
+            raise
 
 
-def _at_most(pixels: int) -> str:
-    return f"at most {pixels / 1e6:.10g} million are allowed"
+def _decoded(source: Any) -> Image.Image:
+    if source.format != "WEBP":
+        source.load()
+        return cast(Image.Image, source)
+    # Pillow would copy the pixels once more while the decoder keeps its two canvases.
+    pixels, _ = source._decoder.get_next()
+    return Image.frombuffer(source.rawmode, source.size, pixels, "raw", source.rawmode, 0, 1)
 
 
 def _reduction(size: tuple[int, int], at_least: int | None) -> int:
@@ -184,10 +204,10 @@ def _reduction(size: tuple[int, int], at_least: int | None) -> int:
     return factor
 
 
-def _converted(source: Image.Image, factor: int) -> Image.Image:
+def _converted(source: Image.Image, profile: bytes, factor: int) -> Image.Image:
     """The picture in sRGB, reduced by the factor."""
     # Strip by strip, so that converting needs no second or third copy at full size.
-    to_srgb = srgb_converter(source)
+    to_srgb = srgb_converter(source, profile)
     width, height = source.size
     result = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     rows = max(1, STRIP_PIXELS // (width * factor)) * factor
@@ -198,32 +218,9 @@ def _converted(source: Image.Image, factor: int) -> Image.Image:
     return result
 
 
-def hide_exif(data: bytes) -> bytes:
-    """Return `data` with the marks of EXIF and of multi-picture JPEGs in lower case.
-
-    Pillow then skips them. A mark has six bytes or more, so compressed pixels match one only once
-    in many million files. AVIF stores its orientation elsewhere, and in other formats Pillow does
-    not parse EXIF until asked.
-    """
-    is_jpeg = data.startswith(b"\xff\xd8")
-    # Pillow stops reading marks at the first scan of a JPEG, so searching up to the last one covers
-    # more than enough.
-    last_scan = data.rfind(JPEG_SCAN) if is_jpeg else -1
-    end = last_scan if last_scan >= 0 else len(data)
-    head = data[:end]
-    for mark in JPEG_EXIF_MARKS if is_jpeg else AVIF_EXIF_MARKS:
-        head = head.replace(mark, mark.lower())
-    return head + data[end:]
-
-
-def _orientation(picture: Image.Image) -> int:
-    """The EXIF orientation of a picture opened from `hide_exif` data; 1 if it has none."""
-    exif = picture.info.get("exif") or b""
-    for name, payload in getattr(picture, "applist", ()):  # of a JPEG
-        if name == "APP1" and payload.startswith(b"exif\0\0"):
-            exif = payload
-            break
-    tiff = exif[6:] if exif[:4].lower() == b"exif" else exif
+def _orientation(exif: bytes) -> int:
+    """The orientation that EXIF data (with or without its "Exif" mark) names; 1 without one."""
+    tiff = exif[6:] if exif.startswith(b"Exif\0\0") else exif
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
         return 1

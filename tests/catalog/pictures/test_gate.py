@@ -7,10 +7,16 @@ import pytest
 from PIL import ExifTags, Image
 
 from catalog.pictures.gate import encode_image, open_image
-from tests.catalog.samples import FORMATS, SRGB, difference, encoded, photo, png, zeros
+from tests.catalog.samples import FORMATS, SRGB, chunk, difference, encoded, photo, png, zeros
 
 JPEG = encoded(photo(), "JPEG", quality=95)
 FRAMES = {"save_all": True, "append_images": [photo().rotate(180)] * 3}
+PNG = encoded(photo(), "PNG")
+SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x01\x3f\x00"
+
+
+def labelled(text: bytes) -> bytes:
+    return PNG[:33] + chunk(b"tEXt", text) + PNG[33:]
 
 
 ACCEPTED = {
@@ -21,6 +27,9 @@ ACCEPTED = {
     "a JPEG with an archive behind it": JPEG + b"PK\x03\x04" + bytes(range(256)) * 50,
     "an interlaced GIF": encoded(photo(), "GIF", interlace=1),
     "a GIF without its end mark": encoded(photo(), "GIF")[:-1],
+    "a multi-picture JPEG of endless scans": encoded(photo(), "MPO", **FRAMES) + SCAN * 2_000,
+    "a PNG whose text poses as a profile": labelled(b"icc_profile\0sRGB"),
+    "a PNG whose text poses as transparency": labelled(b"transparency\0all"),
     "an animated GIF": encoded(photo(), "GIF", **FRAMES),
     "an animated PNG": encoded(photo(), "PNG", **FRAMES),
     "an animated WebP": encoded(photo(), "WEBP", **FRAMES),

@@ -1,0 +1,27 @@
+"""What the reader of a format returns and raises."""
+
+from dataclasses import dataclass
+
+DAMAGED = "The picture is damaged or incomplete. Save or copy it again."
+
+
+class Malformed(Exception):
+    """The file breaks the rules of its format; the message is a sentence for a person."""
+
+    def __init__(self, sentence: str = DAMAGED) -> None:
+        super().__init__(sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The first picture of a file, and what its structure says about it."""
+
+    format: str  # as Pillow names it
+    data: bytes  # the file without metadata, profile and further pictures
+    size: tuple[int, int]  # width and height as stored; nothing larger is coded inside
+    memory: float  # bytes a pixel that decoding takes
+    exif: bytes = b""  # unchecked, as is the profile; b"" if there is none
+    profile: bytes = b""  # ICC
+    # False for a JPEG that lacks its end marker. `data` has one, but whether the pixels are
+    # complete shows only in decoding.
+    complete: bool = True

@@ -1,0 +1,215 @@
+"""What a file's structure may be: real files open, and a hostile one costs no more than they do."""
+
+import struct
+import zlib
+from io import BytesIO
+from time import process_time
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from catalog.pictures.gate import InvalidImage, open_image, without_metadata
+from tests.catalog.samples import SRGB, chunk, difference, encoded, photo
+
+DAMAGED = "damaged or incomplete"
+FILM = photo(200, 131)  # no side is a multiple of a block
+JPEGS = {
+    "baseline": encoded(FILM, "JPEG"),
+    "progressive": encoded(FILM, "JPEG", progressive=True),
+    "4:4:4": encoded(FILM, "JPEG", subsampling=0, quality=95),
+    "restarts by row": encoded(FILM, "JPEG", restart_marker_rows=1),
+    "restarts by block": encoded(FILM, "JPEG", restart_marker_blocks=3),
+    "grey": encoded(FILM.convert("L"), "JPEG"),
+    "grey and progressive": encoded(FILM.convert("L"), "JPEG", progressive=True),
+    "CMYK": encoded(FILM.convert("CMYK"), "JPEG"),
+    "flat": encoded(Image.new("RGB", (200, 130), "grey"), "JPEG"),
+    "flat and progressive": encoded(Image.new("L", (200, 130), 128), "JPEG", progressive=True),
+}
+TRAILER = b"\0\0\1\x0a\x08\0\0\0Image_UTC_Data1700000000000SEFH" + bytes(20) + b"SEFT"
+JPEG, PNG, WEBP = (encoded(photo(), name) for name in ("JPEG", "PNG", "WEBP"))
+EMPTY_SEGMENT = b"\xff\xe5\0\2"
+
+
+@pytest.mark.parametrize("data", JPEGS.values(), ids=JPEGS)
+def test_opens_a_jpeg_that_lacks_only_its_end_marker(data: bytes) -> None:
+    assert data.endswith(b"\xff\xd9")
+    assert difference(open_image(data[:-2]), open_image(data)) == 0
+    assert difference(open_image(data[:-2] + TRAILER), open_image(data)) == 0
+
+
+@pytest.mark.parametrize("data", JPEGS.values(), ids=JPEGS)
+def test_refuses_a_jpeg_that_lacks_more(data: bytes) -> None:
+    coded = data[:-2]
+    for lost in (1, 2, 3, 10, 40, 100, len(coded) // 2):
+        with pytest.raises(InvalidImage, match=DAMAGED):
+            open_image(coded[:-lost])
+
+
+def test_refuses_a_progressive_jpeg_that_lacks_its_last_scan() -> None:
+    data = JPEGS["progressive"]
+    with pytest.raises(InvalidImage, match=DAMAGED):
+        open_image(data[: data.rindex(b"\xff\xda")])
+
+
+def test_ignores_bytes_before_a_marker() -> None:
+    fill = b"\xff" * 3_000_000
+    data = JPEG[:2] + fill + JPEG[2:-2] + fill + JPEG[-2:]
+    started = process_time()
+    assert difference(open_image(data), open_image(JPEG)) == 0
+    assert process_time() - started < 2
+
+
+def with_chunks(*chunks: bytes, at: int = 33) -> bytes:
+    return PNG[:at] + b"".join(chunks) + PNG[at:]
+
+
+def unsound(data: bytes) -> bytes:
+    """The chunk with a wrong checksum."""
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+def profile_chunk(profile: bytes) -> bytes:
+    return chunk(b"iCCP", b"ICC\0\0" + zlib.compress(profile))
+
+
+def in_pieces(data: bytes, size: int) -> bytes:
+    """The PNG with its pixels in chunks of `size` bytes."""
+    start = data.index(b"IDAT")
+    (length,) = struct.unpack_from(">I", data, start - 4)
+    body = data[start + 4 : start + 4 + length]
+    pieces = (chunk(b"IDAT", body[at : at + size]) for at in range(0, length, size))
+    return data[: start - 4] + b"".join(pieces) + data[start + 8 + length :]
+
+
+PNGS = {
+    "large compressed text": with_chunks(
+        chunk(b"zTXt", b"x\0\0" + zlib.compress(bytes(3_000_000)))
+    ),
+    "much text": with_chunks(*(chunk(b"tEXt", b"key\0" + bytes(60_000)) for _ in range(50))),
+    "a large profile": with_chunks(profile_chunk(SRGB.ljust(3_000_000, b"\0"))),
+    "a huge profile": with_chunks(profile_chunk(bytes(30_000_000))),
+    "a profile that is no profile": with_chunks(chunk(b"iCCP", b"ICC\0\0broken")),
+    "a wrong checksum of pHYs": with_chunks(unsound(chunk(b"pHYs", bytes(9)))),
+    "a wrong checksum of iCCP": with_chunks(unsound(profile_chunk(SRGB))),
+    "a wrong checksum of text behind the pixels": with_chunks(
+        unsound(chunk(b"tEXt", b"a\0b")), at=-12
+    ),
+    "an unknown chunk": with_chunks(chunk(b"abCd", b"anything")),
+    "pixels in small pieces": in_pieces(PNG, 7),
+    "something behind its end": PNG + b"anything",
+}
+
+
+@pytest.mark.parametrize("data", PNGS.values(), ids=PNGS)
+def test_opens_a_png_with(data: bytes) -> None:
+    assert difference(open_image(data), photo()) <= 0.5
+
+
+BAD_PNGS = {
+    "a wrong checksum of its header": unsound(PNG[:33]) + PNG[33:],
+    "a wrong checksum of its pixels": PNG[:-16] + bytes(4) + PNG[-12:],
+    "no end": PNG[:-12],
+    "half an end": PNG[:-1],
+    "two headers": with_chunks(PNG[8:33]),
+    "pixels in two places": with_chunks(chunk(b"IDAT", b""), chunk(b"tEXt", b"a\0b")),
+    "an unknown critical chunk": with_chunks(chunk(b"CgBI", bytes(4))),
+    "fewer pixels than declared": PNG[:16] + struct.pack(">I", 97) + PNG[20:],
+}
+
+
+@pytest.mark.parametrize("data", BAD_PNGS.values(), ids=BAD_PNGS)
+def test_refuses_a_png_with(data: bytes) -> None:
+    with pytest.raises(InvalidImage, match=DAMAGED):
+        open_image(data)
+
+
+FLOODS = {
+    "JPEG markers": JPEG[:2] + EMPTY_SEGMENT * 2_500_000 + JPEG[2:],
+    "JPEG Exif segments": JPEG[:2] + b"\xff\xe1\0\x0cExif\0\0abcd" * 700_000 + JPEG[2:],
+    "JPEG restart markers outside a scan": JPEG[:2] + b"\xff\xd0" * 5_000_000 + JPEG[2:],
+    "JPEG tables": JPEG[:2]
+    + (b"\xff\xdb\xff\xfe" + (b"\0" + b"\1" * 64) * 1_008 + b"\0" * 12) * 150
+    + JPEG[2:],
+    "PNG chunks": with_chunks(chunk(b"abCd", b"") * 800_000),
+    "PNG pixels of no bytes": with_chunks(chunk(b"IDAT", b"") * 800_000),
+    "GIF comments": encoded(photo(), "GIF").replace(
+        b"\x2c\0\0\0\0", b"\x21\xfe" + b"\1a" * 5_000_000 + b"\0\x2c\0\0\0\0", 1
+    ),
+    "WebP chunks": WEBP[:4]
+    + struct.pack("<I", len(WEBP) - 8 + 8 * 1_200_000)
+    + WEBP[8:]
+    + b"abcd\0\0\0\0" * 1_200_000,
+}
+
+
+@pytest.mark.parametrize("data", FLOODS.values(), ids=FLOODS)
+def test_refuses_a_flood_at_once(data: bytes) -> None:
+    started = process_time()
+    with pytest.raises(InvalidImage, match=rf"too many|{DAMAGED}"):
+        open_image(data)
+    assert process_time() - started < 2
+
+
+def declared_smaller(data: bytes) -> bytes:
+    """An AVIF or HEIF of 1200 x 1200 pixels that declares 100 x 100."""
+    size = b"ispe" + bytes(4) + struct.pack(">II", 1200, 1200)
+    assert size in data
+    return data.replace(size, b"ispe" + bytes(4) + struct.pack(">II", 100, 100))
+
+
+FLAT = Image.new("RGB", (1200, 1200), "teal")
+CUT_OUT = FLAT.copy()
+CUT_OUT.putalpha(100)
+LIARS = {
+    "AVIF": declared_smaller(encoded(FLAT, "AVIF")),
+    "AVIF with transparency": declared_smaller(encoded(CUT_OUT, "AVIF")),
+    "WebP": encoded(FLAT, "WEBP", icc_profile=SRGB).replace(
+        b"\xaf\4\0\xaf\4\0", b"\x63\0\0\x63\0\0", 1
+    ),
+    "animated WebP": encoded(FLAT, "WEBP", save_all=True, append_images=[CUT_OUT]).replace(
+        b"\xaf\4\0\xaf\4\0", b"\x63\0\0\x63\0\0"
+    ),
+}
+
+
+@pytest.mark.parametrize("data", LIARS.values(), ids=LIARS)
+def test_refuses_a_picture_larger_than_it_declares(data: bytes) -> None:
+    with pytest.raises(InvalidImage, match=DAMAGED):
+        open_image(data)
+
+
+def described(name: str, orientation: int) -> bytes:
+    """A picture with all kinds of metadata, each of which says "secret"."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "secret"
+    exif[ExifTags.Base.Orientation] = orientation
+    options = {"exif": exif, "icc_profile": SRGB, "xmp": b"<x>secret</x>", "lossless": True}
+    data = encoded(photo(), name, **options, comment=b"secret", quality=95)
+    return data if name == "WEBP" else data + b"secret"
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+def test_takes_the_metadata_from_a_file(name: str, orientation: int) -> None:
+    data = described(name, orientation)
+    plain = without_metadata(data)
+    assert plain is not None
+    assert b"secret" in data
+    assert b"secret" not in plain
+    assert difference(open_image(plain), open_image(data)) == 0
+    assert open_image(plain).size == open_image(data).size
+    assert Image.open(BytesIO(plain)).info["icc_profile"] == SRGB
+    assert Image.open(BytesIO(plain)).getexif().get(ExifTags.Base.Orientation, 1) == orientation
+    assert without_metadata(plain) == plain
+
+
+def test_takes_the_metadata_only_from_formats_it_writes() -> None:
+    for name in ("GIF", "AVIF", "BMP"):
+        assert without_metadata(encoded(photo(), name)) is None
+
+
+def test_keeps_a_large_profile_of_a_jpeg_in_pieces() -> None:
+    profile = SRGB + np.random.default_rng(0).bytes(200_000)
+    plain = without_metadata(encoded(photo(), "JPEG", icc_profile=profile))
+    assert Image.open(BytesIO(plain or b"")).info["icc_profile"] == profile
