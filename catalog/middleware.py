@@ -9,6 +9,7 @@ from django.utils.deprecation import MiddlewareMixin
 from rest_framework import status
 
 from catalog.api.errors import admin_page, is_admin, is_api
+from catalog.pictures.slots import Busy
 from catalog.pictures.storage import NotStored
 
 logger = logging.getLogger(__name__)
@@ -25,10 +26,11 @@ class TroubleMiddleware(MiddlewareMixin):
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """The answer to errors of the machine; Django handles all other errors."""
-        if not isinstance(error, MACHINE_ERRORS):
+        if not isinstance(error, (*MACHINE_ERRORS, Busy)):
             return None
-        logger.exception("A request could not be answered.", exc_info=error)
-        sentence = str(error) if isinstance(error, NotStored) else OUT_OF_ORDER
+        if not isinstance(error, Busy):
+            logger.exception("A request could not be answered.", exc_info=error)
+        sentence = str(error) if isinstance(error, NotStored | Busy) else OUT_OF_ORDER
         if is_api(request):
             return JsonResponse({"detail": sentence}, status=status.HTTP_503_SERVICE_UNAVAILABLE)
         if is_admin(request):

@@ -72,6 +72,7 @@ PLAIN = (
     "catalog/pictures/colours.py",
     "catalog/pictures/containers",
     "catalog/pictures/gate.py",
+    "catalog/pictures/slots.py",
     "catalog/vectors.py",
     "search/ranking",
 )

@@ -1,11 +1,12 @@
 """The pages of categories and products: their lists, forms and pictures."""
 
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
@@ -16,6 +17,7 @@ from catalog.admin.files import ProductFiles
 from catalog.admin.lists import BoundedLists, FoundFilter, PriceFilter, StateFilter
 from catalog.embedding.progress import current_identity, measure_progress, state_of
 from catalog.models import Category, EmbeddedPicture, Product, ProductPhoto
+from catalog.pictures.slots import DECODING, STAFF
 
 
 class ShowsPictures:
@@ -93,6 +95,12 @@ class ProductAdmin(BoundedLists, ProductFiles, ShowsPictures, admin.ModelAdmin):
     @admin.display(description="price", ordering="price")
     def cost(self, product: Product) -> str:
         return f"{product.price}\N{NO-BREAK SPACE}{product.currency}"
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        """The form. Uploads wait for their turn here, before the transaction locks anything."""
+        with DECODING.one(STAFF) if request.FILES else nullcontext():
+            page: HttpResponse = super().changeform_view(request, *args, **options)
+        return page
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.progress_view)

@@ -7,6 +7,7 @@ from django.utils.functional import lazy
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
+from catalog.pictures.slots import Busy
 from catalog.pictures.stored import image_limits
 
 
@@ -17,6 +18,17 @@ class TooLarge(APIException):
     default_detail = lazy(
         lambda: f"The file is too large; the maximum is {image_limits().bytes / 2**20:g} MB.", str
     )()
+
+
+class TooBusy(APIException):
+    """All slots are taken: by the client's own requests (429) or by those of others (503)."""
+
+    wait = 5  # seconds, which DRF sends as Retry-After
+
+    def __init__(self, busy: Busy) -> None:
+        own, others = status.HTTP_429_TOO_MANY_REQUESTS, status.HTTP_503_SERVICE_UNAVAILABLE
+        self.status_code = own if busy.own else others
+        super().__init__(str(busy))
 
 
 class Conflict(APIException):

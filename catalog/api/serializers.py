@@ -7,10 +7,11 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from catalog.api.exceptions import TooLarge
+from catalog.api.exceptions import TooBusy, TooLarge
 from catalog.importers.writer import REQUIRED, STATUSES, WriteResult
 from catalog.models import Category, Product
 from catalog.pictures.gate import InvalidImage
+from catalog.pictures.slots import DECODING, STAFF, Busy
 from catalog.pictures.stored import NewPicture, image_limits
 
 BATCH_SIZE = 500
@@ -66,9 +67,12 @@ class PictureUploadField(serializers.FileField):
         if upload.size > image_limits().bytes:
             raise TooLarge
         try:
-            return NewPicture(upload.read())
+            with DECODING.one(STAFF):
+                return NewPicture(upload.read())
         except InvalidImage as error:
             raise serializers.ValidationError(str(error)) from error
+        except Busy as error:
+            raise TooBusy(error) from error
 
 
 class CategorySerializer(serializers.ModelSerializer[Category]):

@@ -18,6 +18,7 @@ from catalog.embedding.columns import IN_WORK, EmbeddedQuerySet
 from catalog.fetching.fetcher import FetchError
 from catalog.fetching.remote import fetch_picture
 from catalog.pictures.gate import InvalidImage
+from catalog.pictures.slots import DECODING, STAFF, Busy
 from catalog.pictures.storage import NotStored
 from catalog.pictures.stored import NewPicture
 
@@ -57,9 +58,11 @@ def _finish(fetching: Fetching, *, left: int) -> Iterator[PictureOutcome]:
         for future in wait(fetching, return_when=FIRST_COMPLETED).done:
             claim = fetching.pop(future)
             try:
-                # One picture at a time: opening a large one may take 400 MB.
-                yield write_picture(claim, NewPicture(future.result()))
+                data = future.result()
+                with DECODING.one(STAFF):  # without a broker, this is a web process
+                    picture = NewPicture(data)
+                yield write_picture(claim, picture)
             except InvalidImage as error:
                 yield write_failure(claim, str(error))
-            except (FetchError, NotStored) as error:
+            except (FetchError, NotStored, Busy) as error:
                 yield write_failure(claim, str(error), may_mend=True)

@@ -78,6 +78,11 @@ def fetch(url: str, *, limits: FetchLimits, allowed_hosts: tuple[str, ...] = ())
         worker.shutdown(wait=False)
 
 
+def host_of(url: str) -> str:
+    """The host of an http(s) URL, in lower case and without a port. Raises FetchError."""
+    return _parse(url).host or ""
+
+
 def _follow(url: str, limits: FetchLimits, allowed_hosts: tuple[str, ...]) -> bytes:
     end = monotonic() + limits.seconds + GRACE
     for _ in range(limits.max_redirects + 1):

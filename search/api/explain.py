@@ -12,13 +12,14 @@ from rest_framework.views import APIView
 
 from catalog.api.schema import errors
 from catalog.models import MAX_ID, Product
+from catalog.pictures.slots import DECODING
 from catalog.pictures.stored import StoredPicture
 from catalog.serving import serving_embedder
 from search.api.intake import SearchRequest, http_errors, query_of
 from search.api.serializers import CROP, CropField
 from search.api.throttles import SearchThrottle, client_of
 from search.explain import Floats, explain
-from search.queries.query import DECODING, Crop, Query, kept_photo, preview_of, see
+from search.queries.query import Crop, Query, kept_photo, preview_of, see
 from search.service import Match, match_of
 
 QUERY = OpenApiParameter(
@@ -96,15 +97,16 @@ class ExplainView(APIView):
 
 def _explained(request: Request, query: Query, match: Match) -> dict[str, object]:
     own = Product.objects.get(pk=query.product).image if query.product else None
+    client = client_of(request)
     with http_errors():
         embedder = serving_embedder()
         photo = kept_photo(query.id) if own is None else _stored(own)
-        with DECODING.one():
+        with DECODING.one(client):
             one = see(photo, embedder, query.crop)
             other = see(_stored(match.image), embedder)
             explanation = explain(one, other, embedder)
         source = (
-            data_url(preview_of(query.id, client=client_of(request)))
+            data_url(preview_of(query.id, client=client))
             if own is None
             else request.build_absolute_uri(own.url)
         )

@@ -9,24 +9,23 @@ from django.core.files.uploadedfile import UploadedFile
 from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
 
-from catalog.api.exceptions import TooLarge
+from catalog.api.exceptions import TooBusy, TooLarge
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedders.runtime import Embedder
-from catalog.fetching.fetcher import FetchError
+from catalog.fetching.fetcher import FetchError, host_of
 from catalog.fetching.remote import fetch_picture
 from catalog.pictures.gate import InvalidImage
+from catalog.pictures.slots import Busy, Slots
 from catalog.pictures.stored import image_limits
 from catalog.serving import serving_embedder
 from search.demand.records import record_demand
 from search.metrics import RESULTS, count_fetch
 from search.queries.photo_cache import keep_address, kept_address
 from search.queries.query import (
-    Busy,
     Crop,
     NotCroppable,
     NotSearchable,
     Query,
-    Slots,
     UnknownQuery,
     query_by_id,
     query_by_photo,
@@ -36,20 +35,13 @@ from search.queries.steering import product_vectors, steered
 from search.service import Answer, NothingToSearch, Options, search
 
 # Another server may take ten seconds, so at most a quarter of gunicorn's threads may be fetching.
-FETCHING = Slots(8, patience=2)
+FETCHING = Slots(8, per_client=2, per_target=4, waiting=4, patience=2)
 
 
 class Unavailable(APIException):
     """The search is not set up yet; the message names the command that sets it up."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-
-
-class TooBusy(APIException):
-    """All slots are taken."""
-
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    wait = 5  # seconds, which DRF sends as Retry-After
 
 
 @dataclass(frozen=True)
@@ -79,7 +71,7 @@ def http_errors(name: str = "query") -> Iterator[None]:
     except (EmbedderUnavailable, NothingToSearch) as error:
         raise Unavailable(str(error)) from error
     except Busy as error:
-        raise TooBusy(str(error)) from error
+        raise TooBusy(error) from error
 
 
 def query_of(asked: SearchRequest) -> Query:
@@ -130,7 +122,7 @@ def _query_by_address(asked: SearchRequest, embedder: Embedder) -> Query:
     try:
         query = query_by_id(kept_address(url), embedder, crop=crop, client=client)
     except UnknownQuery:  # it was not fetched lately
-        with FETCHING.one(), count_fetch():
+        with count_fetch(), FETCHING.one(client, host_of(url)):
             photo = fetch_picture(url)
         query = query_by_photo(photo, embedder, crop=crop, client=client)
     keep_address(url, query.id)

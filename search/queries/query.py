@@ -2,12 +2,9 @@
 
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from math import ceil
-from threading import BoundedSemaphore
 from time import perf_counter
 
 import numpy as np
@@ -18,6 +15,7 @@ from catalog.embedders.preprocessing import to_pixels, within_margins
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
 from catalog.pictures.gate import encode_image, open_image
+from catalog.pictures.slots import DECODING
 from catalog.pictures.stored import image_limits
 from catalog.vectors import InvalidVector, from_bytes
 from search.metrics import milliseconds
@@ -47,34 +45,6 @@ class NotSearchable(Exception):
 
 class NotCroppable(Exception):
     """Only a photo can be cropped; this query is a product."""
-
-
-class Busy(Exception):
-    """No slot became free in time; the message is a sentence for the shopper."""
-
-
-class Slots:
-    """Limits how many threads of this process do something costly at once.
-
-    A thread that has waited `patience` seconds for a slot gives up.
-    """
-
-    def __init__(self, number: int, *, patience: float) -> None:
-        self.patience = patience
-        self._free = BoundedSemaphore(number)
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Hold a slot. Raises Busy."""
-        if not self._free.acquire(timeout=self.patience):
-            raise Busy("Too many are searching just now. Please try again in a few seconds.")
-        try:
-            yield
-        finally:
-            self._free.release()
-
-
-DECODING = Slots(2, patience=5)  # decoding some pictures takes 300 MB
 
 
 @dataclass(frozen=True)
@@ -117,7 +87,7 @@ def query_by_photo(
     query = _kept_query(query_id, embedder, crop)
     copy = data if len(data) <= KEPT_BYTES else photo_cache.kept(f"picture:{query_id}")
     if query is None or not copy:
-        with DECODING.one():
+        with DECODING.one(client):
             query = query or look(query_id, data, embedder, crop)
             copy = copy or _smaller_copy(data)
     photo_cache.keep(f"picture:{query_id}", copy)
@@ -138,7 +108,7 @@ def query_by_id(
     if PHOTO_ID.match(query_id) and (query := _kept_query(query_id, embedder, crop)):
         return query
     photo = kept_photo(query_id)
-    with DECODING.one():
+    with DECODING.one(client):
         return _kept(look(query_id, photo, embedder, crop))
 
 
@@ -218,7 +188,7 @@ def preview_of(query_id: str, *, client: str = "") -> bytes:
         data = kept_photo(query_id)
     except UnknownQuery:
         return b""
-    with DECODING.one():
+    with DECODING.one(client):
         picture = open_image(data, limits=image_limits(), at_least=PREVIEW_SIDE)
         preview = encode_image(picture, longest_side=PREVIEW_SIDE)
     photo_cache.keep(key, preview)

@@ -14,9 +14,11 @@ from catalog.embedding.claims import PictureOutcome
 from catalog.embedding.columns import IN_WORK, STOPPED_WORKER
 from catalog.embedding.downloads import fetch_pictures
 from catalog.models import EmbeddingStatus, Product, ProductPhoto
+from catalog.pictures.slots import DECODING, STAFF
 from catalog.pictures.stored import NewPicture, sha256
 from tests.catalog.local_servers import LocalServer, Serve, http, running_servers
 from tests.conftest import MakeProduct, Picture
+from tests.crowds import crowd
 
 Run = Callable[[], object]
 
@@ -302,3 +304,18 @@ def test_build_embeddings_fetches_first(waiting: Any, picture: Picture, serve: S
     said = output.getvalue()
     assert "2 pictures to fetch\n1 fetched, 1 failed" in said
     assert "1 pictures to embed\n1 ready, 0 failed" in said
+
+
+def test_picture_that_finds_no_slot_is_decoded_later(
+    waiting: Callable[..., Product],
+    picture: Picture,
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(DECODING, "patience", 0.1)
+    product = waiting(serve(http(picture(1))).url)
+    with crowd(DECODING, STAFF):
+        (outcome,) = fetch(product)
+    assert (outcome.status, "still being worked on" in outcome.reason) == ("failed", True)
+    later(product)
+    assert [outcome.status for outcome in fetch(product)] == ["fetched"]

@@ -1,97 +1,64 @@
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from threading import Barrier
-from time import monotonic
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from catalog.pictures.slots import DECODING, Slots
 from search.api.intake import FETCHING
-from search.queries.query import DECODING, Busy, Slots
 from tests.conftest import MakeProduct, Picture
-from tests.search.api.test_search import Post, post
+from tests.crowds import crowd
 from visualsearch import gunicorn
 
-__all__ = ["post"]
+OWN, OTHERS = "Your earlier requests are still being", "The shop is very busy just now."
 
 
-def test_lets_as_many_in_as_there_are_slots() -> None:
-    slots, together = Slots(3, patience=100), Barrier(3)
-
-    def work(_: int) -> None:
-        with slots.one():
-            together.wait(100)
-
-    with ThreadPoolExecutor(6) as pool:
-        assert list(pool.map(work, range(6))) == [None] * 6
-
-
-def test_next_one_waits_until_a_slot_is_free() -> None:
-    slots = Slots(1, patience=100)
-    with ThreadPoolExecutor(1) as pool:
-        with slots.one():
-            waiting = pool.submit(lambda: slots.one().__enter__())
-            assert not waiting.done()
-        assert waiting.result(100) is None
-
-
-def test_patience_has_an_end() -> None:
-    slots, started = Slots(1, patience=0.2), monotonic()
-    with slots.one(), pytest.raises(Busy, match="Please try again in a few seconds"), slots.one():
-        pass
-    assert monotonic() - started >= 0.2
-
-
-def test_slot_is_free_again_after_an_error() -> None:
-    slots = Slots(1, patience=0)
-    for _ in range(2):
-        with pytest.raises(ZeroDivisionError), slots.one():
-            raise ZeroDivisionError
-    with slots.one():
-        pass
-
-
-@contextmanager
-def taken(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """All slots taken, and nobody patient; yields how many there are."""
-    monkeypatch.setattr(slots, "patience", 0)
-    number = 0
-    with ExitStack() as held:
-        with suppress(Busy):
-            while True:
-                held.enter_context(slots.one())
-                number += 1
-        yield number
-
-
+@pytest.mark.parametrize(
+    ("holders", "refusal"), [("others", (503, OTHERS)), ("127.0.0.1", (429, OWN))]
+)
 @pytest.mark.parametrize("slots", [DECODING, FETCHING], ids=["decoding", "fetching"])
-def test_search_without_a_slot_gets_503_and_when_to_come_back(
+def test_search_without_a_slot_is_told_why_and_when_to_come_back(
     slots: Slots,
+    holders: str,
+    refusal: tuple[int, str],
     make_product: MakeProduct,
     picture: Picture,
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
-    post: Post,
 ) -> None:
     make_product(image=picture(0))
+    monkeypatch.setattr(slots, "patience", 0.1)
 
-    def fields() -> dict[str, Any]:
+    def post(path: str) -> Any:
         if slots is FETCHING:
-            return {"image_url": "http://127.0.0.1/"}
-        return {"file": SimpleUploadedFile("photo.jpg", picture(0))}
+            return client.post(path, {"image_url": "http://127.0.0.1/"})
+        return client.post(path, {"file": SimpleUploadedFile("photo.jpg", picture(0))})
 
-    with taken(slots, monkeypatch):
-        status, errors = post(**fields())
-        page = client.post("/", fields())
-    assert (status, page.status_code) == (503, 503)
-    assert errors["detail"].startswith("Too many are searching just now.")
-    assert "Too many are searching just now." in page.content.decode()
-    assert post(**fields())[0] != 503
+    many = slots.number if holders == "others" else slots.per_client
+    names = [f"{holders} {number}" if holders == "others" else holders for number in range(many)]
+    with crowd(slots, *names):
+        answers = [post("/api/search/"), post("/")]
+    for answer in answers:
+        status, sentence = refusal
+        assert (answer.status_code, answer["Retry-After"]) == (status, "5")
+        assert sentence in answer.content.decode()
+    assert post("/api/search/").status_code in (200, 400)
 
 
-def test_fetching_leaves_most_threads_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    with taken(FETCHING, monkeypatch) as number:
-        assert gunicorn.threads == 4 * number
+@pytest.mark.parametrize("slots", [DECODING, FETCHING], ids=["decoding", "fetching"])
+def test_no_client_holds_all_slots(slots: Slots) -> None:
+    with crowd(slots, *["a"] * slots.number, "b") as together:
+        assert together.granted == ["a"] * slots.per_client + ["b"]
+
+
+def test_slow_server_leaves_fetches_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FETCHING, "patience", 0.1)
+    with crowd(FETCHING) as together:
+        for number in range(FETCHING.number):
+            together.claim(f"shopper {number}", "slow.example")
+        together.claim("another", "fast.example")
+        assert len(together.granted) == FETCHING.per_target + 1 < FETCHING.number
+
+
+def test_fetching_leaves_most_threads_to_others() -> None:
+    assert gunicorn.threads == 4 * FETCHING.number
