@@ -23,6 +23,10 @@ MAX_LANDMARKS = 10_000  # products that are laid out; further ones are placed am
 MAX_PRODUCTS = 30_000  # on a map; larger catalogs are sampled evenly
 BATCH_PRODUCTS = 4096  # placed among the landmarks at a time
 MIN_AGE = 60 * 60  # seconds before a worker replaces a map
+# What reading an empty, torn or overwritten file raises.
+DAMAGES = (
+    AttributeError, BadZipFile, EOFError, LookupError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,20 +61,19 @@ def draw_map(identity: str, dim: int) -> bool:
 
 
 def draw_map_seldom(identity: str, dim: int) -> None:
-    """Draw the map unless there is one less than an hour old. Raises OSError."""
-    file = _file()
-    if not file.exists() or time() - file.stat().st_mtime > MIN_AGE:
+    """Draw the map unless there is a sound one less than an hour old. Raises OSError."""
+    if load_map() is None or time() - _file().stat().st_mtime > MIN_AGE:
         draw_map(identity, dim)
 
 
 def load_map() -> CatalogMap | None:
-    """The latest map, None while there is none."""
+    """The latest map, None if there is none or its file is damaged."""
     try:
         return _read(_file(), _file().stat().st_mtime_ns)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, BadZipFile):
-        logger.exception("The map cannot be read. build_embeddings draws a new one.")
+    except OSError:
+        logger.exception("The map cannot be read.")
         return None
 
 
@@ -118,15 +121,25 @@ def _known(products: Ids, identity: str, old: CatalogMap | None) -> Places | Non
 
 
 @lru_cache(maxsize=1)
-def _read(file: Path, _written: int) -> CatalogMap:
-    with file.open("rb") as opened, np.load(opened) as arrays:
-        return CatalogMap(
-            generation=int(arrays["generation"]),
-            identity=str(arrays["identity"]),
-            total=int(arrays["total"]),
-            products=arrays["products"],
-            places=arrays["places"],
-        )
+def _read(file: Path, _written: int) -> CatalogMap | None:
+    """The map in a file, None if it is damaged. Raises OSError."""
+    try:
+        with file.open("rb") as opened, np.load(opened) as arrays:
+            read = CatalogMap(
+                generation=int(arrays["generation"]),
+                identity=str(arrays["identity"]),
+                total=int(arrays["total"]),
+                products=arrays["products"],
+                places=arrays["places"],
+            )
+        has_places = len(read.products) and read.places.shape == (*read.products.shape, 2)
+        is_sound = has_places and np.isfinite(read.places).all()
+    except DAMAGES:
+        is_sound = False
+    if not is_sound:
+        logger.error("The map is damaged. A worker or build_embeddings draws a new one.")
+        return None
+    return read
 
 
 def _file() -> Path:

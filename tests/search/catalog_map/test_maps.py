@@ -1,4 +1,5 @@
 import os
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +65,53 @@ def test_what_was_hidden_or_deleted_is_not_on_it(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("torn", [False, True])
-def test_shop_without_a_map_gets_503_and_the_command(
-    client: Client, settings: Any, torn: bool
-) -> None:
-    if torn:
-        Path(settings.INDEX_DIR).mkdir()
-        (Path(settings.INDEX_DIR) / "map.npz").write_bytes(b"PK\x03\x04 torn")
+def test_shop_without_a_map_gets_503_and_the_command(client: Client) -> None:
     response = client.get("/api/map/")
     assert response.status_code == 503
     assert response.json()["detail"].endswith("Run: python manage.py build_embeddings")
+
+
+def saved(**arrays: Any) -> bytes:
+    whole = {
+        "generation": 5,
+        "identity": "x",
+        "total": 2,
+        "products": [1, 2],
+        "places": [[0, 1]] * 2,
+    }
+    output = BytesIO()
+    np.savez(output, **(whole | arrays))
+    return output.getvalue()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        bytes(1000),
+        b"PK\x03\x04 torn",
+        saved()[:-1],
+        saved().replace(b"products", b"produces"),
+        saved().replace(b"NUMPY", b"NUMPI"),
+        saved(generation=[1, 2]),
+        saved(places=[[0, 1]]),
+        saved(products=[], places=np.empty((0, 2))),
+        saved(places=[[0, np.nan]] * 2),
+        b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<i8', 'fortran_order': False, 'shape': (), }",
+    ],
+    ids=range(11),
+)
+def test_damaged_map_counts_as_none_and_is_drawn_again(
+    drawn: list[Product], client: Client, settings: Any, damaged: bytes
+) -> None:
+    file = Path(settings.INDEX_DIR) / "map.npz"
+    file.write_bytes(damaged)
+    assert client.get("/api/map/").status_code == 503
+    draw_map()  # as a worker does
+    assert client.get("/api/map/").json()["shown"] == 8
+    file.write_bytes(damaged)
+    call_command("build_embeddings")
+    assert client.get("/api/map/").json()["shown"] == 8
 
 
 def test_map_is_drawn_again_only_for_another_catalog(drawn: list[Product], capsys: Any) -> None:
