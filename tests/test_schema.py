@@ -11,6 +11,8 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
+from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, settings
 from jsonschema_rs import Draft4Validator
 from rest_framework.authtoken.models import Token
@@ -105,6 +107,31 @@ def unfit(case: Any) -> list[Any]:
 
 def test_schema_is_valid_and_raises_no_warning() -> None:
     call_command("spectacular", validate=True, fail_on_warn=True, file="/dev/null")
+
+
+@pytest.mark.parametrize("name", ["version", "lang", "script", "other"])
+@pytest.mark.parametrize(
+    "value", ["", "%00", "%0d%0aX:1", "%ed%a0%80", "de", "<script>", "a" * 5000]
+)
+def test_schema_is_the_same_whatever_the_parameters(client: Client, name: str, value: str) -> None:
+    for format in ("json", "yaml"):
+        plain = client.get(f"/api/schema/?format={format}")
+        asked = client.get(f"/api/schema/?format={format}&{name}={value}")
+        assert asked.content == plain.content
+        assert asked["Content-Disposition"] == f'inline; filename="visualsearch.{format}"'
+    assert client.get(f"/api/docs/?{name}={value}").status_code == 200
+
+
+@pytest.mark.parametrize("value", ["", "%00", "xml", "%0d%0aX:1"])
+def test_unknown_format_is_refused(client: Client, value: str) -> None:
+    for path in ("/api/schema/", "/api/docs/"):
+        assert client.get(f"{path}?format={value}").status_code == (404 if value else 200)
+
+
+def test_schema_is_made_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = client.get("/api/schema/").content
+    monkeypatch.setattr(SchemaGenerator, "get_schema", None)
+    assert client.get("/api/schema/?version=2").content == first
 
 
 def test_tells_of_every_parameter_and_field_in_a_sentence() -> None:

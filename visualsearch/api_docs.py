@@ -1,10 +1,17 @@
-"""Adds to the API's schema what /api/docs/ shows beside it: an introduction and examples.
+"""Serves the API's schema, and adds what /api/docs/ shows beside it: an introduction and examples.
 
 Fields are described where they are defined. The examples are together here because all of them
 are about one product of the demo catalog and one search.
 """
 
+from functools import cache
 from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.request import Request
 
 Schema = dict[str, Any]
 
@@ -102,6 +109,27 @@ EXAMPLES: dict[str, Any] = {
     "errors": {"price": ["A valid number is required."]},
     "Location": "https://shop.example/api/products/11/",
 }
+
+
+class SchemaView(SpectacularAPIView):
+    """The schema, made once by each process. It has one version and one language."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        renderer = request.accepted_renderer
+        schema = _rendered(type(renderer))  # type: ignore[arg-type]  # classes are hashable
+        response = HttpResponse(schema, f"{renderer.media_type}; charset=utf-8")
+        response["Content-Disposition"] = f'inline; filename="visualsearch.{renderer.format}"'
+        return response
+
+
+@cache
+def _rendered(renderer: Any) -> bytes:
+    """The schema, as one of the renderer classes of `SchemaView` writes it."""
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+    schema = generator.get_schema(public=True)  # type: ignore[no-untyped-call]
+    rendered: bytes = renderer().render(schema, renderer_context={})
+    return rendered
 
 
 def describe(result: Schema, **_: Any) -> Schema:
