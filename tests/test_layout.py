@@ -60,6 +60,7 @@ ORDER = (
     "catalog.embedders",
     "catalog.fetching",
     "catalog.pictures",
+    "catalog.values",
     "catalog.files",
 )
 MOST_MODULES = 12  # at the top level of `search` and of `catalog`
@@ -69,10 +70,12 @@ PLAIN = (
     "catalog/fetching/addresses.py",
     "catalog/fetching/fetcher.py",
     "catalog/files.py",
+    "catalog/importers/tables.py",
     "catalog/pictures/colours.py",
     "catalog/pictures/containers",
     "catalog/pictures/gate.py",
     "catalog/pictures/slots.py",
+    "catalog/values.py",
     "catalog/vectors.py",
     "search/ranking",
 )

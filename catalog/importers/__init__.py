@@ -5,7 +5,7 @@ of the admin and the API use it.
 """
 
 from catalog.importers.importing import ImportReport, RowResult, import_products, summarize
-from catalog.importers.products_csv import InvalidCatalogFile
+from catalog.importers.tables import InvalidCatalogFile
 from catalog.importers.writer import ProductWriter, WriteResult
 
 __all__ = [

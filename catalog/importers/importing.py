@@ -1,20 +1,24 @@
 """Imports the rows of a catalog file into products, and reports what happened to each row."""
 
+import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import prefetch_related_objects
 
-from catalog.embedding.columns import is_remote
-from catalog.importers.products_csv import Row, read_csv, sentence, with_local_picture
+from catalog.embedding.columns import EmbeddedPicture, EmbeddingStatus, embedded_models, is_remote
+from catalog.importers.products_csv import Row, read_rows, sentence, with_local_picture
+from catalog.importers.tables import WINDOWS, InvalidCatalogFile, open_table
 from catalog.importers.writer import FAILED, UNCHANGED, ProductWriter, differing
-from catalog.models import EmbeddingStatus, Product
+from catalog.models import Product
 from catalog.pictures.storage import NotStored
 from catalog.tasks import batched_messages, hand_to_workers
 
@@ -24,52 +28,66 @@ DECODER_THREADS = 2  # Pillow decodes outside the interpreter's lock
 REMEMBERED_SKUS = 1_000_000
 
 
+NOTE = "note"  # the status of a result that is about the whole file
+
+
 @dataclass(frozen=True)
 class RowResult:
-    """What happened to one row: "created", "updated", "unchanged" or "failed", and why."""
+    """What happened to one row: "created", "updated", "unchanged" or "failed", and why.
+
+    A result of the status "note" says something about the file.
+    """
 
     line: int
     status: str
     reason: str = ""
+    sku: str = ""  # where it could be read
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """How many rows had each status, which failed, and which share their id with another row."""
+    """How many rows had each status, which failed, and what else somebody should know."""
 
     counts: Counter[str]
     failures: list[RowResult]
-    repeated: list[RowResult]
+    notes: list[RowResult]
 
 
 def import_products(
     path: Path, *, on_read: Callable[[int, int], object] | None = None
 ) -> Iterator[RowResult]:
-    """Import a CSV file: a result for each row, once its chunk of rows is committed.
+    """Import a file of delimited text: a result for each row, once its chunk is committed.
 
     Rows are matched by SKU, so importing again updates products, and an import that was stopped
     continues. Of rows with the same SKU the last one counts. Pictures behind addresses are left
     to tasks. `on_read` gets the bytes read so far, and the file's size. Raises InvalidCatalogFile;
     where the header is wrong, before anything is imported.
     """
-    rows = read_csv(path, on_read)
     folders = {"beside the CSV": path.parent, "in the media folder": Path(settings.MEDIA_ROOT)}
     earlier: dict[int, int] = {}  # the last line with a SKU, by the hash of the SKU
-    with ThreadPoolExecutor(DECODER_THREADS) as decoders:
+    with _open(path) as file, ThreadPoolExecutor(DECODER_THREADS) as decoders:
+        size = os.fstat(file.fileno()).st_size
+        table = open_table(file)
+        rows = read_rows(table)
+        if table.encoding == WINDOWS:
+            reason = "The file is not UTF-8. It was read as Windows-1252: look at letters like é."
+            yield RowResult(1, NOTE, reason)
         while chunk := list(islice(rows, CHUNK_ROWS)):
+            if on_read:
+                on_read(file.tell(), size)
             last = {row.sku: row.line for row in chunk if not row.error}
             counting = [row for row in chunk if row.error or last[row.sku] == row.line]
             results = iter(_import_chunk(counting, folders, decoders))
             for row in chunk:
                 if not row.error and last[row.sku] != row.line:
                     reason = f"Line {last[row.sku]} has the same id and counts instead of this one."
-                    yield RowResult(row.line, UNCHANGED, reason)
+                    yield RowResult(row.line, UNCHANGED, reason, row.sku)
                     continue
                 result = next(results)
                 before = None if row.error else earlier.get(hash(row.sku))
                 if before and result.status != FAILED:
                     reason = f"Line {before} has the same id; this line counts instead of it."
-                    result = replace(result, reason=reason)
+                    result = replace(result, reason=f"{reason} {result.reason}".strip())
                 yield result
             earlier.update((hash(sku), line) for sku, line in last.items())
             while len(earlier) > REMEMBERED_SKUS:
@@ -80,12 +98,23 @@ def summarize(results: Iterable[RowResult]) -> ImportReport:
     """The report on these results."""
     report = ImportReport(Counter(), [], [])
     for result in results:
-        report.counts[result.status] += 1
+        if result.status != NOTE:
+            report.counts[result.status] += 1
         if result.status == FAILED:
             report.failures.append(result)
         elif result.reason:
-            report.repeated.append(result)
+            report.notes.append(result)
     return report
+
+
+def _open(path: Path) -> BufferedReader:
+    """The file. Raises InvalidCatalogFile."""
+    try:
+        if path.exists() and not path.is_file():  # reading a device or a pipe may never end
+            raise InvalidCatalogFile(f"{path} can't be read: it is not a file.")
+        return path.open("rb")
+    except OSError as error:
+        raise InvalidCatalogFile(f"{path} can't be read: {error.strerror}.") from error
 
 
 def _import_chunk(
@@ -94,21 +123,37 @@ def _import_chunk(
     """Import rows with different SKUs; a result for each, in their order."""
     skus = [row.sku for row in rows if not row.error]
     known = Product.objects.select_related("category").in_bulk(skus, field_name="sku")
+    with_photos = [known[row.sku] for row in rows if "photos" in row.values and row.sku in known]
+    prefetch_related_objects(with_photos, "photos")
 
     def with_picture(row: Row) -> Row:
         try:
             return replace(row, values=with_local_picture(row.values, known.get(row.sku), folders))
         except ValidationError as error:
-            return Row(row.line, error=sentence(error))
+            return replace(row, error=sentence(error))
 
     # Decoding pictures takes long, so it happens before the transaction, which holds locks.
     rows = list(decoders.map(with_picture, rows))
-    unchanged = [
-        row for row in rows if row.sku in known and not differing(known[row.sku], row.values)
-    ]
-    _fetch_missing([known[row.sku] for row in unchanged])
-    results = {row.line: RowResult(row.line, UNCHANGED) for row in unchanged}
-    results |= {row.line: RowResult(row.line, FAILED, row.error) for row in rows if row.error}
+    results = {
+        row.line: RowResult(row.line, FAILED, row.error, row.sku) for row in rows if row.error
+    }
+    waiting: list[EmbeddedPicture] = []  # whose picture never arrived
+    for row in rows:
+        if row.error or row.sku not in known or differing(known[row.sku], row.values):
+            continue
+        product = known[row.sku]
+        photos = product.photos.all() if "photos" in row.values else ()
+        missing = [
+            each for each in (product, *photos) if not each.image and is_remote(each.image_url)
+        ]
+        reason = " ".join(
+            f"The picture {each.image_url} is tried again. {each.embedding_error}"
+            for each in missing
+            if each.embedding_status == EmbeddingStatus.FAILED
+        )
+        results[row.line] = RowResult(row.line, UNCHANGED, reason, row.sku)
+        waiting += missing
+    _fetch_missing(waiting)
     left = [row for row in rows if row.line not in results]
     if left:
         with transaction.atomic(), batched_messages():
@@ -117,22 +162,23 @@ def _import_chunk(
                 try:
                     result = writer.upsert(row.values)
                 except NotStored as error:
-                    results[row.line] = RowResult(row.line, FAILED, f"image_url: {error}")
+                    results[row.line] = RowResult(row.line, FAILED, f"image_url: {error}", row.sku)
                 else:
                     reason = sentence(ValidationError(dict(result.errors)))
-                    results[row.line] = RowResult(row.line, result.status, reason)
+                    results[row.line] = RowResult(row.line, result.status, reason, row.sku)
     return [results[row.line] for row in rows]
 
 
-def _fetch_missing(products: Iterable[Product]) -> None:
+def _fetch_missing(pictures: Collection[EmbeddedPicture]) -> None:
     """Fetch again what never arrived: a fetch that failed, or whose message was lost."""
-    waiting = [
-        product for product in products if not product.image and is_remote(product.image_url)
-    ]
-    if not waiting:
+    if not pictures:
         return
-    rows = Product.objects.filter(pk__in=[product.pk for product in waiting]).unfetched()
     with transaction.atomic(), batched_messages():
-        rows.filter(embedding_status=EmbeddingStatus.FAILED).make_pending()
-        for product in waiting:
-            hand_to_workers(product)
+        for model in embedded_models():
+            rows = model.objects.filter(
+                pk__in=[each.pk for each in pictures if type(each) is model]
+            )
+            failed = rows.unfetched().filter(embedding_status=EmbeddingStatus.FAILED)
+            failed.make_pending()
+        for picture in pictures:
+            hand_to_workers(picture)

@@ -1,89 +1,74 @@
-"""Reads catalog files into rows: the values of products, and pictures on this machine."""
+"""The columns of products.csv: from rows to the values of products, with local pictures."""
 
-import csv
-import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from itertools import islice
 from pathlib import Path
 from typing import Any
-from unicodedata import category
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from catalog.embedding.columns import is_remote
+from catalog.importers.tables import InvalidCatalogFile, Record, Table
 from catalog.importers.writer import Values
 from catalog.models import Product
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.stored import NewPicture, image_limits, sha256
+from catalog.values import (
+    InvalidValue,
+    address,
+    currency_code,
+    decimal_mark,
+    flag,
+    identifier,
+    line,
+    picture_sources,
+    price,
+)
 
 COLUMNS = ("id", "name", "category", "image_url", "price")
 OPTIONAL = ("currency", "link", "active")
 NEVER_EMPTY = ("id", "name", "category", "price")
-YES = ("1", "true", "yes", "on")
-NO = ("0", "false", "no", "off")
+MAX_PICTURES = 250  # of one product, as shops on the big platforms can have
+MAX_SKU = 64
+SAMPLE_ROWS = 1000  # whose prices show the decimal mark of a file
+LINE_BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
 ESCAPED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
-
-
-class InvalidCatalogFile(Exception):
-    """The file as a whole can't be read as a catalog; the message says why."""
 
 
 @dataclass(frozen=True)
 class Row:
     """One row of a file: the values of a product, or the error that makes it unreadable."""
 
-    line: int  # as an editor counts; the last one where a value spans several lines
+    line: int  # as an editor counts; the first one where a value spans several lines
+    sku: str  # "" where it can't be read
     values: Values = field(default_factory=dict)
     error: str = ""
 
-    @property
-    def sku(self) -> str:
-        """The product's SKU; "" where the row is unreadable."""
-        return str(self.values.get("sku", ""))
 
+def read_rows(table: Table) -> Iterator[Row]:
+    """The rows of a table of products.
 
-def read_csv(path: Path, on_read: Callable[[int, int], object] | None = None) -> Iterator[Row]:
-    """The rows after the header; `on_read` gets the bytes read so far, and the file's size.
-
-    Raises InvalidCatalogFile before the first row where the file or its header can't be read.
+    Raises InvalidCatalogFile before the first row where the header is wrong.
     """
-    try:
-        # Bytes that are not UTF-8 become lone surrogates, so that only their own row fails.
-        file = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
-    except OSError as error:
-        raise InvalidCatalogFile(f"{path} can't be read: {error.strerror}.") from error
-    with file:
-        size = os.fstat(file.fileno()).st_size
-        position = file.buffer.tell  # type: ignore[attr-defined]  # typeshed leaves it out
-        reader = csv.reader(file, strict=True)
-        try:
-            header = check_header(next(reader, []))
-        except csv.Error as error:
-            raise InvalidCatalogFile(f"This is not a CSV file: {error}.") from error
-        while True:
+    names = check_header(table.header)
+    prices = names.index("price")
+    sample = (record.cells[prices : prices + 1] for record in islice(table, SAMPLE_ROWS))
+    mark = decimal_mark(cell for cells in sample for cell in cells)
+    for record in table:
+        cells = dict(zip(names, record.cells, strict=False))
+        error = record.error or _find_swallowed_rows(table, names, record)
+        values: Values = {}
+        if not error:
             try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Row(reader.line_num, error=f"The row is not valid CSV: {error}.")
-                continue
-            if on_read:
-                on_read(position(), size)
-            if not cells:  # an empty line is no row
-                continue
-            if len(cells) != len(header):
-                problem = f"The row has {len(cells)} values, but the header has {len(header)}."
-                yield Row(reader.line_num, error=problem)
-                continue
-            try:
-                row = Row(reader.line_num, read_values(dict(zip(header, cells, strict=True))))
-            except ValidationError as error:
-                row = Row(reader.line_num, error=sentence(error))
-            yield row
+                values = read_values(cells, mark=mark)
+            except ValidationError as problem:
+                error = sentence(problem)
+        yield Row(record.line, text_of(cells.get("id"))[:MAX_SKU], values, error)
 
 
 def check_header(cells: Sequence[object]) -> list[str]:
@@ -94,31 +79,56 @@ def check_header(cells: Sequence[object]) -> list[str]:
         raise InvalidCatalogFile(
             f"The header lacks {', '.join(missing)}. Required columns: {','.join(COLUMNS)}"
         )
-    repeated = sorted({name for name in names if name and names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if name and count > 1)
     if repeated:
         raise InvalidCatalogFile(f"The header has {', '.join(repeated)} more than once.")
     return names
 
 
-def read_values(cells: Mapping[str, object]) -> dict[str, Any]:
+def read_values(cells: Mapping[str, object], *, mark: str = "") -> dict[str, Any]:
     """The product's values, from cells by column; empty cells leave a field as it is.
 
-    Cells of a spreadsheet may be numbers. Raises ValidationError.
+    Cells of a spreadsheet may be numbers. `mark` is the decimal mark of the file's prices, where
+    it is known. A cell with several pictures gives `photos`, too. Raises ValidationError.
     """
     texts = {name: text_of(cells.get(name)) for name in (*COLUMNS, *OPTIONAL)}
-    # Only control characters and surrogates (bytes that were not UTF-8): joiners, soft hyphens and
-    # the like occur in real names.
-    if any(category(letter) in ("Cc", "Cs") for text in texts.values() for letter in text):
-        raise ValidationError("The row has control characters, or is not UTF-8.")
     empty = [name for name in NEVER_EMPTY if not texts[name]]
     if empty:
         raise ValidationError(f"{', '.join(empty)} must not be empty.")
-    readers: dict[str, Callable[[str], object]] = {"price": _price, "active": _boolean}
-    return {
-        "sku" if name == "id" else name: readers.get(name, str)(text)
-        for name, text in texts.items()
-        if text
-    }
+    default = settings.DEFAULT_CURRENCY
+    values: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+
+    def read(name: str, rule: Callable[[str], object]) -> None:
+        if texts[name]:
+            try:
+                values["sku" if name == "id" else name] = rule(texts[name])
+            except InvalidValue as error:
+                errors[name] = str(error)
+
+    read("id", identifier)
+    read("name", line)
+    read("category", line)
+    read("image_url", picture_sources)
+    read("currency", lambda text: currency_code(text, default=default))
+    read("link", address)
+    read("active", flag)
+    known = str(values.get("currency", ""))
+    cell = cells["price"] if isinstance(cells["price"], int | float) else texts["price"]
+    read("price", lambda _: price(cell, mark=mark, currency=known, default=default))
+    if "image_url" in values:
+        values["image_url"], *photos = values["image_url"]
+        if len(photos) >= MAX_PICTURES:
+            errors["image_url"] = f"The maximum is {MAX_PICTURES} pictures of a product."
+        elif photos:
+            values["photos"] = photos
+    if "price" in values:
+        values["price"], currency = values["price"]
+        if currency:
+            values["currency"] = currency
+    if errors:
+        raise ValidationError(errors)
+    return values
 
 
 def with_local_picture(
@@ -164,12 +174,12 @@ def sentence(error: ValidationError) -> str:
 
 
 def text_of(cell: object) -> str:
-    """The text of a cell, which in a spreadsheet may be a number or an escaped formula."""
+    """The text of a cell as one line; in a spreadsheet it may be a number or an escaped formula."""
     if cell is None:
         return ""
     if isinstance(cell, float) and cell.is_integer():  # 17 may arrive as 17.0
         cell = int(cell)
-    text = str(cell).strip()
+    text = LINE_BREAK.sub(" ", str(cell)).strip()
     return text[1:] if ESCAPED_FORMULA.match(text) else text
 
 
@@ -182,20 +192,17 @@ def escape_formula(text: str) -> str:
     return f"'{text}" if FORMULA.match(text) else text
 
 
-def _price(text: str) -> Decimal:
-    try:
-        price = Decimal(text)
-    except InvalidOperation:
-        price = Decimal("NaN")
-    if not price.is_finite():
-        raise ValidationError({"price": f"{text[:40]!r} is not a number, such as 19.99."})
-    return price
-
-
-def _boolean(text: str) -> bool:
-    if text.lower() not in YES + NO:
-        raise ValidationError({"active": f"{text[:40]!r} is neither yes nor no."})
-    return text.lower() in YES
+def _find_swallowed_rows(table: Table, names: Sequence[str], record: Record) -> str:
+    """Say that a value of one line has whole rows in it: a later quote closed one left open."""
+    if record.line == record.end:
+        return ""
+    for place, (name, cell) in enumerate(zip(names, record.cells, strict=False)):
+        if name in COLUMNS + OPTIONAL:
+            first, *inner = (part.count(table.delimiter) for part in cell.splitlines()[:-1] or [""])
+            if place + first >= len(names) - 1 or max(inner, default=0) >= len(COLUMNS) - 1:
+                lost = f"lines {record.line} to {record.end} ({record.end - record.line + 1} lines)"
+                return f"{name}: A quote in line {record.line} is not closed; {lost} are lost."
+    return ""
 
 
 def _read_file(source: str, paths: Sequence[Path]) -> bytes | None:

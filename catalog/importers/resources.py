@@ -15,13 +15,13 @@ from import_export.widgets import BooleanWidget, Widget  # type: ignore[import-u
 from tablib import Dataset  # type: ignore[import-untyped]
 
 from catalog.importers.products_csv import (
-    InvalidCatalogFile,
     check_header,
     escape_formula,
     read_values,
     text_of,
     with_local_picture,
 )
+from catalog.importers.tables import InvalidCatalogFile
 from catalog.importers.writer import FAILED, UNCHANGED, ProductWriter, Values
 from catalog.models import EmbeddedQuerySet, Product
 from catalog.pictures.storage import NotStored

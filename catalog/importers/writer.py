@@ -1,13 +1,14 @@
 """Creating and changing products: the rules that files, the admin's imports and the API share."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
-from catalog.models import Category, Product
+from catalog.embedding.columns import is_remote
+from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures.stored import NewPicture
 
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
@@ -15,8 +16,11 @@ DELETED, FAILED = "deleted", "failed"
 STATUSES = (CREATED, UPDATED, UNCHANGED, DELETED, FAILED)
 REQUIRED = ("name", "category", "price")  # of a new product, beside its SKU
 
-# By field of Product. `category` is a name; `image` is a NewPicture, or None to remove the picture.
-# A field that is missing stays as it is.
+MAX_ADDRESS = 2000
+
+# By field of Product. `category` is a name; `image` is a NewPicture, or None to remove the picture;
+# `photos` are the addresses of all further photos that have one, in their order. A field that is
+# missing stays as it is.
 Values = Mapping[str, Any]
 
 
@@ -74,6 +78,7 @@ class ProductWriter:
         except ValidationError as error:
             sku = values.get("sku", product.sku)
             return WriteResult(FAILED, sku, errors=error.message_dict)
+        photos = cleaned.pop("photos", None)
         for name, value in cleaned.items():
             setattr(product, name, value)
         try:
@@ -82,6 +87,8 @@ class ProductWriter:
             # No other constraint can fail here, however many processes write at once.
             taken = {"sku": ["Another product has this SKU."]}
             return WriteResult(FAILED, product.sku, errors=taken)
+        if photos is not None:
+            _write_photos(product, photos)
         return WriteResult(CREATED if is_new else UPDATED, product.sku, product.pk)
 
     def delete(self, sku: str) -> WriteResult:
@@ -106,6 +113,11 @@ class ProductWriter:
         cleaned = dict(changes)
         for name, value in changes.items():
             if name in ("category", "image"):
+                continue
+            if name == "photos":
+                if any(len(address) > MAX_ADDRESS for address in value):
+                    sentence = f"A picture's address has more than {MAX_ADDRESS:,} characters."
+                    errors["image_url"] = [sentence]
                 continue
             model_field: Any = Product._meta.get_field(name)
             if model_field.blank and value == "":
@@ -146,6 +158,8 @@ def differing(product: Product, values: Values) -> dict[str, Any]:
     for name, value in values.items():
         if name == "category":
             is_same = product.category.name == value
+        elif name == "photos":
+            is_same = [photo.image_url for photo in _addressed_photos(product)] == value
         elif name != "image":
             is_same = getattr(product, name) == value
         elif isinstance(value, NewPicture):
@@ -156,3 +170,20 @@ def differing(product: Product, values: Values) -> dict[str, Any]:
         if not is_same:
             changes[name] = value
     return changes
+
+
+def _addressed_photos(product: Product) -> list[ProductPhoto]:
+    """The further photos that came from addresses, in their order."""
+    return [photo for photo in product.photos.all() if is_remote(photo.image_url)]
+
+
+def _write_photos(product: Product, addresses: Sequence[str]) -> None:
+    """Make the product's photos those at these addresses; the ones that were uploaded stay."""
+    known = {photo.image_url: photo for photo in _addressed_photos(product)}
+    for position, address in enumerate(addresses, 1):
+        photo = known.pop(address, None) or ProductPhoto(product=product, image_url=address)
+        if photo.pk is None or photo.position != position:
+            photo.position = position
+            photo.save()
+    for photo in known.values():
+        photo.delete()

@@ -6,13 +6,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 from tqdm import tqdm
 
+from catalog.embedding.columns import embedded_models
 from catalog.importers import InvalidCatalogFile, import_products, summarize
 
 
 class Command(BaseCommand):
     help = (
         "Import products from a CSV file with the columns id,name,category,image_url,price and, "
-        "optionally, currency, link and active. Safe to stop and repeat."
+        "optionally, currency, link and active. Any usual delimiter and encoding is understood, "
+        "and prices such as 1.234,56 EUR. Safe to stop and repeat."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,11 +34,17 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The import stopped because the database failed: {error}. Run it again to go on."
             ) from error
-        for row in (*report.repeated, *report.failures):
-            self.stderr.write(f"line {row.line}: {row.reason}")
+        for row in (*report.notes, *report.failures):
+            sku = f" (id {row.sku})" if row.sku else ""
+            self.stderr.write(f"line {row.line}: {row.reason}{sku}")
         counts = {
             name: report.counts[name] for name in ("created", "updated", "unchanged", "failed")
         }
         self.stdout.write(", ".join(f"{count} {name}" for name, count in counts.items()))
+        if waiting := sum(model.objects.unfetched().count() for model in embedded_models()):
+            self.stdout.write(
+                f"{waiting} pictures of the catalog are not fetched yet. Import the file again "
+                "later to see which of them could not be, by line and id; the admin shows it, too."
+            )
         if report.failures:
             raise CommandError(f"{len(report.failures)} rows were not imported.")

@@ -35,7 +35,7 @@ def write(tmp_path: Path) -> Any:
 
     def write_csv(*rows: list[str], header: list[str] = HEADER) -> Path:
         path = tmp_path / "products.csv"
-        with path.open("w", newline="") as file:
+        with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([header, *rows])
         return path
 
@@ -106,7 +106,7 @@ BAD_ROWS = {
     "a price of too many digits": (["b", "Cup", "Home", "mug.jpg", "1e30"], "price: "),
     "no name": (["b", "", "Home", "mug.jpg", "4"], "name must not be empty"),
     "no id": ([" ", "Cup", "Home", "mug.jpg", "4"], "id must not be empty"),
-    "too few values": (["b", "Cup"], "The row has 2 values, but the header has 5."),
+    "too few values": (["b", "Cup"], "category, price must not be empty"),
     "too many values": (["b", "Cup", "Home", "mug.jpg", "4", "5"], "has 6 values"),
     "a name too long": (["b", "C" * 201, "Home", "mug.jpg", "4"], "name: "),
     "a category too long": (["b", "Cup", "C" * 101, "mug.jpg", "4"], "category: "),
@@ -123,13 +123,13 @@ def test_bad_row_fails_alone_and_says_why(write: Any, photo: str, kind: str) -> 
     good = ["m1", "Mug", "Home", photo, "9.99"]
     report = run(write(good, row, ["m3", *good[1:]]))
     assert report.counts == {"created": 2, "failed": 1}
-    assert report.failures[0].line == 3
+    assert (report.failures[0].line, report.failures[0].sku) == (3, row[0].strip())
     assert reason in report.failures[0].reason
     assert not Product.objects.filter(sku="b").exists()
 
 
-def test_row_that_is_not_utf8_fails_alone(write: Any, photo: str) -> None:
-    path = write(["m1", "Mug", "Home", photo, "9.99"])
+def test_row_that_is_not_utf8_fails_alone_in_a_file_that_is(write: Any, photo: str) -> None:
+    path = write(["m1", "Thé vert à la crème", "Home", photo, "9.99"])
     path.write_bytes(path.read_bytes() + b"m2,Caf\xe9,Home,mug.jpg,1\r\n")
     report = run(path)
     assert report.counts == {"created": 1, "failed": 1}
@@ -143,8 +143,8 @@ def test_last_of_rows_with_the_same_sku_counts_and_the_report_says_so(
     path = write(row, ["m1", "Cup", *row[2:]], ["m1", "Pot", *row[2:4], "cheap"])
     report = run(path)
     assert report.counts == {"created": 1, "unchanged": 1, "failed": 1}
-    assert report.repeated == [
-        RowResult(2, "unchanged", "Line 3 has the same id and counts instead of this one.")
+    assert report.notes == [
+        RowResult(2, "unchanged", "Line 3 has the same id and counts instead of this one.", "m1")
     ]
     assert Product.objects.get().name == "Cup", "a row that can't be read overrules none"
     assert run(path).counts == {"unchanged": 2, "failed": 1}
@@ -157,9 +157,11 @@ def test_last_row_counts_and_the_report_says_so_however_far_apart_they_are(
     others = ([f"c{n}", "Cup", *row[2:]] for n in range(120))  # more than one chunk
     report = run(write(row, *others, ["m1", "Pot", *row[2:]], ["m1", "Jug", *row[2:]]))
     assert report.counts == {"created": 121, "updated": 1, "unchanged": 1}
-    assert report.repeated == [
-        RowResult(123, "unchanged", "Line 124 has the same id and counts instead of this one."),
-        RowResult(124, "updated", "Line 2 has the same id; this line counts instead of it."),
+    assert report.notes == [
+        RowResult(
+            123, "unchanged", "Line 124 has the same id and counts instead of this one.", "m1"
+        ),
+        RowResult(124, "updated", "Line 2 has the same id; this line counts instead of it.", "m1"),
     ]
     assert Product.objects.get(sku="m1").name == "Jug"
 
@@ -233,7 +235,11 @@ def test_picture_that_could_not_be_fetched_is_tried_again(
         assert "404" in Product.objects.get().embedding_error
         server.reply = http(picture(5))
         with django_capture_on_commit_callbacks(execute=True):
-            assert run(path).counts == {"unchanged": 1}
+            report = run(path)
+    assert report.counts == {"unchanged": 1}
+    assert [(note.line, note.sku) for note in report.notes] == [(2, "m1")]
+    assert server.url in report.notes[0].reason
+    assert "404" in report.notes[0].reason
     assert Product.objects.get().embedding_status == EmbeddingStatus.READY
 
 

@@ -1,0 +1,257 @@
+"""Reads delimited text as spreadsheets and shops write it, whatever its delimiter and encoding.
+
+What the columns mean is not known here. A file is read line by line, in time linear in its size,
+and what is kept of it is bounded.
+"""
+
+import csv
+import re
+from codecs import (
+    BOM_UTF8,
+    BOM_UTF16_BE,
+    BOM_UTF16_LE,
+    BOM_UTF32_BE,
+    BOM_UTF32_LE,
+    getincrementaldecoder,
+)
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from io import TextIOWrapper
+from itertools import chain
+from typing import BinaryIO
+
+DELIMITERS = ",;\t|~"
+MAX_LINE = 1_000_000  # characters of a line, and of the lines of one row
+MAX_COLUMNS = 5_000
+CHUNK_BYTES = 2**20
+HIGH_BYTES = bytes(range(0x80, 0x100))
+SEPARATOR = re.compile(rf'"?sep=([{DELIMITERS}])"?[{DELIMITERS}]*\s*', re.IGNORECASE)
+QUOTED = re.compile(r'"[^"]*"?')
+# The mark of UTF-16 begins that of UTF-32, so the longer ones come first.
+MARKS = (
+    (BOM_UTF8, "UTF-8"),
+    (BOM_UTF32_LE, "UTF-32"),
+    (BOM_UTF32_BE, "UTF-32"),
+    (BOM_UTF16_LE, "UTF-16"),
+    (BOM_UTF16_BE, "UTF-16"),
+)
+WINDOWS = "Windows-1252"
+CODECS = {"UTF-8": "utf-8-sig", WINDOWS: "cp1252"}  # others are named as Python names them
+OTHER_FILES = (
+    (b"PK\x03\x04", "an XLSX spreadsheet or a ZIP archive"),
+    (b"\xd0\xcf\x11\xe0", "a spreadsheet of an old Excel"),
+    (b"\x1f\x8b", "a compressed file"),
+    (b"%PDF", "a PDF"),
+    (b"<", "XML or HTML"),
+    (b"{", "JSON"),
+    (b"[", "JSON"),
+)
+
+
+class InvalidCatalogFile(Exception):
+    """The file as a whole can't be read as a catalog; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of a table: its cells, at most as many as the header has, or why it has none."""
+
+    line: int  # as an editor counts: where it begins or, with an error, where the fault is
+    end: int  # its last line
+    cells: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Delimited text in a file that can be read more than once, one reader at a time."""
+
+    file: BinaryIO
+    encoding: str  # UTF-8, UTF-16, ... or Windows-1252
+    delimiter: str
+    header: tuple[str, ...]  # as the file has it, without empty cells at its end
+
+    def __iter__(self) -> Iterator[Record]:
+        """The rows after the header, without those that have no text."""
+        width = len(self.header)
+        with _Lines(self.file, self.encoding) as lines:
+            reader = _reader(lines, _first_line(lines)[0], self.delimiter)
+            next(reader)  # the header
+            while True:
+                lines.start_row()
+                try:
+                    cells = next(reader)
+                except StopIteration:
+                    return
+                except (csv.Error, _TooLong) as error:
+                    yield _explain(error, lines, self.delimiter)
+                    continue
+                if not any(map(str.strip, cells)):
+                    continue
+                problem = ""
+                if any(map(str.strip, cells[width:])):
+                    problem = f"The row has {len(cells)} values, but the header has {width}."
+                yield Record(lines.first, lines.number, tuple(cells[:width]), problem)
+
+
+def open_table(file: BinaryIO) -> Table:
+    """The table in a file that is open for reading and seekable. Raises InvalidCatalogFile."""
+    encoding = _encoding_of(file)
+    with _Lines(file, encoding) as lines:
+        delimiter = DELIMITERS[0]
+        try:
+            line, delimiter = _first_line(lines)
+            header = next(_reader(lines, line, delimiter))
+        except StopIteration as error:
+            raise InvalidCatalogFile("The file is empty.") from error
+        except (csv.Error, _TooLong) as error:
+            reason = _explain(error, lines, delimiter).error
+            raise InvalidCatalogFile(f"The header can't be read. {reason}") from error
+    while not header[-1].strip():  # `_first_line` has some text
+        header.pop()
+    if len(header) > MAX_COLUMNS:
+        raise InvalidCatalogFile(
+            f"The header has {len(header):,} columns; the maximum is {MAX_COLUMNS:,}."
+        )
+    return Table(file, encoding, delimiter, tuple(header))
+
+
+class _TooLong(Exception):
+    """The message says which line is too long."""
+
+
+class _Lines:
+    """The lines of a file, as csv.reader asks for them. Remembers those of the current row."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        file.seek(0)
+        # Bytes that are no text become lone surrogates, so that only their own row fails.
+        errors = "surrogateescape" if encoding in CODECS else "replace"
+        codec = CODECS.get(encoding, encoding)
+        self._text = TextIOWrapper(file, encoding=codec, errors=errors, newline="")
+        self.number = 0
+        self.start_row()
+
+    def __enter__(self) -> "_Lines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._text.detach()  # otherwise it would close the file
+
+    def start_row(self) -> None:
+        self.first = self.number + 1
+        self.row: list[str] = []
+        self._size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(MAX_LINE)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        if len(line) == MAX_LINE and line[-1] not in "\r\n":
+            while line and line[-1] not in "\r\n":
+                line = self._text.readline(MAX_LINE)
+            raise _TooLong(f"Line {self.number} is longer than {MAX_LINE:,} characters.")
+        self.row.append(line)
+        self._size += len(line)
+        if self._size > MAX_LINE:
+            raise _TooLong(
+                f"The row that begins in line {self.first} is longer than {MAX_LINE:,} characters; "
+                f"{_lines(self.first, self.number)} are lost."
+            )
+        return line
+
+
+def _first_line(lines: _Lines) -> tuple[str, str]:
+    """The line in which the header begins, and the delimiter. Raises StopIteration."""
+    named = ""
+    while True:
+        line = next(lines)
+        if separator := SEPARATOR.fullmatch(line):
+            named = separator[1]
+        elif line.strip(f"{DELIMITERS} \r\n"):
+            break
+    bare = QUOTED.sub("", line)
+    return line, named or max(DELIMITERS, key=bare.count)
+
+
+def _reader(lines: _Lines, first: str, delimiter: str) -> Iterator[list[str]]:
+    text = chain([first], lines)
+    return csv.reader(text, delimiter=delimiter, strict=True, skipinitialspace=True)
+
+
+def _explain(error: Exception, lines: _Lines, delimiter: str) -> Record:
+    """Why the current row can't be read, and which lines were lost with it."""
+    line = lines.first
+    if isinstance(error, _TooLong):
+        return Record(line, lines.number, error=str(error))
+    opened = _find_open_quote(lines.row, delimiter)
+    if opened is None:
+        problem = f"The row has a value of more than {csv.field_size_limit():,} characters."
+    elif lines.first == lines.number:
+        problem = 'The row has a quote that is not closed. Inside a value, write quotes twice: "".'
+    else:
+        line += opened
+        lost = _lines(lines.first, lines.number)
+        problem = f"A quote that opens in line {line} is not closed; {lost} are lost."
+    return Record(line, lines.number, error=problem)
+
+
+def _lines(first: int, last: int) -> str:
+    return f"lines {first} to {last} ({last - first + 1} lines)"
+
+
+def _find_open_quote(lines: list[str], delimiter: str) -> int | None:
+    """The index of the line with the quote that does not end before a delimiter, or None."""
+    text = "".join(lines)
+    opening = re.compile(rf'(?:\A|[\r\n{re.escape(delimiter)}]) *"')
+    closing = re.compile(r'(?:[^"]|"")*+"')
+    position = 0
+    while found := opening.search(text, position):
+        closed = closing.match(text, found.end())
+        if closed and text[closed.end() : closed.end() + 1] in ("", "\r", "\n", delimiter):
+            position = closed.end()
+            continue
+        before = text[: found.end() - 1]
+        return sum(1 for _ in re.finditer(r"\r\n?|\n", before))
+    return None
+
+
+def _encoding_of(file: BinaryIO) -> str:
+    """The name of the encoding. Raises InvalidCatalogFile where the file is known to be no text."""
+    file.seek(0)
+    start = file.read(4096)
+    for mark, name in MARKS:
+        if start.startswith(mark):
+            return name
+    for signature, kind in OTHER_FILES:
+        if start.lstrip().startswith(signature):
+            raise InvalidCatalogFile(
+                f"This is {kind}, and not a table of text. Save it as CSV (UTF-8)."
+            )
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    if max(even, odd) > len(start) // 4 and not min(even, odd):
+        return "UTF-16-LE" if odd else "UTF-16-BE"
+    return "UTF-8" if _is_utf8(file) else WINDOWS
+
+
+def _is_utf8(file: BinaryIO) -> bool:
+    """Whether more of the letters beyond ASCII are UTF-8 than are not.
+
+    In Windows-1252 hardly any are. In UTF-8, a few may be cut off or come from elsewhere.
+    """
+    escaping = getincrementaldecoder("utf-8")("surrogateescape")
+    ignoring = getincrementaldecoder("utf-8")("ignore")
+    good = bad = 0
+    file.seek(0)
+    for chunk in iter(partial(file.read, CHUNK_BYTES), b""):
+        if chunk.isascii():
+            continue
+        letters = len(ignoring.decode(chunk))
+        bad += len(escaping.decode(chunk)) - letters
+        good += letters - len(chunk.translate(None, HIGH_BYTES))
+    return not bad or good > bad

@@ -1,0 +1,300 @@
+"""The values of products: which texts are accepted, and the one form in which each is kept.
+
+Files, the admin and the API share these rules. They know nothing of Django.
+"""
+
+import html
+import re
+from collections.abc import Iterable
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from unicodedata import category, decimal, normalize
+from urllib.parse import quote
+
+from babel.core import get_global
+from babel.numbers import get_currency_precision, get_territory_currencies
+
+MAX_TEXT = 2000  # letters of any text
+MAX_CATEGORY = 250  # letters of a category's name, and of its key
+MAX_PRICE = Decimal("99999999.99")
+CENT = Decimal("0.01")
+
+# White space, and letters of no width that get around where text is copied.
+BLANK = "".join(map(chr, range(0x3001)))
+BLANK = "".join(filter(str.isspace, BLANK)) + "\u200b\u200e\u200f\u2060\ufeff"
+# Only control characters, lone surrogates (bytes that were no text), and what XML and so
+# spreadsheets can't have. Joiners, soft hyphens and the like occur in real names.
+FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+
+REMOTE = re.compile(r"(https?:)?//([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+OTHER_SCHEME = re.compile(r"(?!https?:)[a-z][a-z0-9+.-]+:", re.IGNORECASE)
+BETWEEN_ADDRESSES = re.compile(r"[\s,;|]+(?=(?:https?:)?//)", re.IGNORECASE)
+# What a browser leaves alone in a path or a query, and the backslash, which the fetcher refuses.
+UNQUOTED = "!#$&'()*+,/:;=?@[]~\\%"
+BARE_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
+
+PRICE = re.compile(
+    r"(?P<sign>[-+]?)\s*(?P<before>[^\d+-]{0,8}?)\s*(?P<minus>-?)"
+    r"(?P<number>(?<![^\W\d_])[.,]?\d(?:[\d.,' ]*\d)?)"
+    r"(?:[.,]-{0,2})?\s*(?P<after>[^\d+-]{0,8})"
+)
+# In India, groups of two digits precede the last group of three.
+WHOLE = re.compile(r"\d*|\d{1,3}(?P<mark>[.,' ])(?:\d{2,3}(?P=mark))*\d{3}")
+# Apostrophes, dashes, and the marks of Arabic.
+AS_ASCII = {"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'"} | {
+    "\u2212": "-", "\u2013": "-", "\u2014": "-", "\u066b": ".", "\u066c": "'"
+}  # fmt: skip
+DOLLARS = ("USD", "AUD", "CAD", "HKD", "MXN", "NZD", "SGD", "TWD", "ARS", "CLP", "COP")
+# Signs of currencies, in lower case. Those of several currencies need the help of a code.
+SIGNS = {
+    "€": ("EUR",),
+    "£": ("GBP",),
+    "$": DOLLARS,
+    "us$": ("USD",),
+    "a$": ("AUD",),
+    "au$": ("AUD",),
+    "c$": ("CAD",),
+    "ca$": ("CAD",),
+    "hk$": ("HKD",),
+    "mx$": ("MXN",),
+    "nz$": ("NZD",),
+    "r$": ("BRL",),
+    "s$": ("SGD",),
+    "nt$": ("TWD",),
+    "¥": ("JPY", "CNY"),
+    "₹": ("INR",),
+    "₽": ("RUB",),
+    "₩": ("KRW",),
+    "₪": ("ILS",),
+    "₫": ("VND",),
+    "₱": ("PHP",),
+    "₦": ("NGN",),
+    "₴": ("UAH",),
+    "₺": ("TRY",),
+    "₸": ("KZT",),
+    "₾": ("GEL",),
+    "฿": ("THB",),
+    "zł": ("PLN",),
+    "kč": ("CZK",),
+    "ft": ("HUF",),
+    "lei": ("RON", "MDL"),
+    "kr": ("SEK", "NOK", "DKK", "ISK"),
+    "fr": ("CHF",),
+    "sfr": ("CHF",),
+    "rs": ("INR", "LKR", "MUR", "NPR", "PKR"),
+}
+
+# Among them those that spreadsheets write in other languages.
+YES = {"1", "y", "yes", "t", "true", "on", "ja", "wahr", "oui", "vrai", "si", "sí", "verdadero"}
+NO = {"0", "n", "no", "f", "false", "off", "nein", "falsch", "non", "faux", "falso"}
+
+
+class InvalidValue(Exception):
+    """A value can't be accepted; the message is a sentence that says why."""
+
+
+def line(text: str) -> str:
+    """One line of text, trimmed, with HTML's entities decoded. Raises InvalidValue."""
+    return identifier(ENTITY.sub(lambda entity: html.unescape(entity[0]), text))
+
+
+def identifier(text: str) -> str:
+    """The same for keys such as an SKU, where an entity is left as it is. Raises InvalidValue."""
+    text = text.strip(BLANK)
+    if len(text) > MAX_TEXT:
+        raise InvalidValue(f"The text is too long; the maximum is {MAX_TEXT:,} characters.")
+    if FORBIDDEN.search(text):
+        raise InvalidValue("The text has control characters, or is not UTF-8.")
+    return text
+
+
+def category_key(name: str) -> str:
+    """What two names of one category have in common: neither case nor spaces nor their encoding.
+
+    As NFKC_Casefold (Unicode, section 3.13), which also drops what has no width.
+    """
+    folded = normalize("NFKC", normalize("NFKC", name).casefold())
+    if not folded.isascii():
+        folded = "".join(letter for letter in folded if category(letter) != "Cf")
+    return " ".join(folded.split())[:MAX_CATEGORY]
+
+
+def address(text: str) -> str:
+    """An http(s) address as a browser would send it. Raises InvalidValue.
+
+    `//host/path` means https. What an address may not have, such as a space, is escaped; what is
+    escaped already stays.
+    """
+    text = line(text)
+    found = REMOTE.fullmatch(text)
+    if not found:
+        raise InvalidValue("Give an http(s) address.")
+    scheme, host, rest = found.groups()
+    if not host or re.search(r"\s", host):
+        raise InvalidValue(f"{text[:80]!r} is not an address: its host is missing.")
+    rest = quote(BARE_PERCENT.sub("%25", rest), safe=UNQUOTED)
+    return f"{scheme or 'https:'}//{host}{rest}"
+
+
+def picture_source(text: str) -> str:
+    """Where a picture is: an http(s) address, or the path of a file. Raises InvalidValue."""
+    text = line(text)
+    if REMOTE.fullmatch(text):
+        if len(BETWEEN_ADDRESSES.split(text)) > 1:
+            raise InvalidValue("Give one address. Further photos have rows of their own.")
+        return address(text)
+    if OTHER_SCHEME.match(text):
+        raise InvalidValue("Give an http(s) address, or the path of a file.")
+    return text
+
+
+def picture_sources(text: str) -> list[str]:
+    """The pictures that one cell names, each once: addresses may be separated by , ; | or spaces.
+
+    Raises InvalidValue.
+    """
+    parts = BETWEEN_ADDRESSES.split(text.strip(f"{BLANK},;|"))
+    return list(dict.fromkeys(map(picture_source, parts)))
+
+
+def flag(text: str) -> bool:
+    """True or false, in the words of several languages. Raises InvalidValue."""
+    word = text.strip(BLANK).lower()
+    if word not in YES | NO:
+        raise InvalidValue(f"{text[:40]!r} is neither yes nor no.")
+    return word in YES
+
+
+@cache
+def currencies() -> frozenset[str]:
+    """The codes of ISO 4217 that are money somewhere today."""
+    return frozenset(
+        code
+        for territory in get_global("territory_currencies")
+        for code in get_territory_currencies(territory, date.today())
+    )
+
+
+def currency_code(text: str, *, default: str = "") -> str:
+    """The code of a currency, given by its code or its sign. Raises InvalidValue.
+
+    A sign of several currencies stands for the default, if that is one of them.
+    """
+    codes = _currencies_meant(text)
+    if len(codes) > 1 and default not in codes:
+        raise InvalidValue(
+            f"{text[:40]!r} can mean {', '.join(codes[:3])} and others. Give the code, such as "
+            f"{codes[0]}."
+        )
+    return default if default in codes else codes[0]
+
+
+def price(
+    cell: object, *, mark: str = "", currency: str = "", default: str = ""
+) -> tuple[Decimal, str]:
+    """A price, rounded to cents, and the code of its currency; "" where nothing tells it.
+
+    A currency beside the number must agree with `currency`; `default` is as in `currency_code`.
+    Of `1.234` nobody can tell whether it means 1234: `mark`, the decimal mark of the other prices
+    in the file, decides, or a currency of three decimals. Raises InvalidValue.
+    """
+    if isinstance(cell, float):
+        amount = Decimal(repr(cell))
+    elif isinstance(cell, int | Decimal) and not isinstance(cell, bool):
+        amount = Decimal(cell)
+    else:
+        number, written = _split_price(str(cell))
+        if written and currency and currency not in _currencies_meant(written):
+            raise InvalidValue(f"{written!r} in the price is not the currency {currency}.")
+        if written and not currency:
+            currency = currency_code(written, default=default)
+        if not mark and currency and get_currency_precision(currency) == 3:
+            mark = "." if "." in number else ","
+        amount = _amount(number, mark)
+    if not amount.is_finite():
+        raise _no_number(str(cell))
+    if abs(amount) > MAX_PRICE:
+        raise InvalidValue(f"The price is too high; the maximum is {MAX_PRICE}.")
+    return amount.quantize(CENT, ROUND_HALF_UP), currency
+
+
+def decimal_mark(cells: Iterable[object]) -> str:
+    """The decimal mark that all prices agree on, "" where they do not or where none shows it."""
+    marks = set()
+    for cell in cells:
+        try:
+            marks.add(_mark_of(_split_price(str(cell))[0]))
+        except InvalidValue:
+            continue
+    marks.discard("")
+    return marks.pop() if len(marks) == 1 else ""
+
+
+def _currencies_meant(text: str) -> tuple[str, ...]:
+    """The currencies that a code or a sign may stand for. Raises InvalidValue."""
+    token = normalize("NFKC", text).strip(f"{BLANK}.:")
+    if token.upper() in currencies():
+        return (token.upper(),)
+    if token.lower() in SIGNS:
+        return SIGNS[token.lower()]
+    raise InvalidValue(f"{text[:40]!r} is no currency. Give a code of ISO 4217, such as EUR.")
+
+
+def _no_number(text: str) -> InvalidValue:
+    return InvalidValue(f"{text[:40]!r} is not a number, such as 19.99.")
+
+
+def _split_price(text: str) -> tuple[str, str]:
+    """The number in a price and the currency beside it, each as it is written."""
+    plain = normalize("NFKC", text[:80]).strip(BLANK)
+    if not plain.isascii():
+        plain = "".join(AS_ASCII.get(letter) or _as_digit(letter) for letter in plain)
+    found = PRICE.fullmatch(plain)
+    if not found or (found["sign"] and found["minus"]):
+        raise _no_number(text)
+    written = [each for each in (found["before"].strip(" .:"), found["after"].strip(" .:")) if each]
+    if not all(category(each[-1])[0] in "LS" for each in written):  # letters and symbols
+        raise _no_number(text)
+    if len(written) == 2:
+        written.sort(key=lambda each: len(_currencies_meant(each)))
+        if not {*_currencies_meant(written[0])} & {*_currencies_meant(written[1])}:
+            raise InvalidValue(f"{text[:40]!r} has two currencies.")
+    minus = "-" if "-" in (found["sign"], found["minus"]) else ""
+    return minus + found["number"], written[0] if written else ""
+
+
+def _as_digit(letter: str) -> str:
+    return str(decimal(letter)) if letter.isdecimal() else letter
+
+
+def _mark_of(number: str) -> str:
+    """The decimal mark of a number, "" where it has none or where nobody can tell."""
+    dots, commas = number.count("."), number.count(",")
+    if dots and commas:
+        return max(".,", key=number.rfind)
+    if dots + commas != 1:
+        return "," if dots else "." if commas else ""
+    mark = "." if dots else ","
+    is_like_a_group = re.fullmatch(rf"-?[1-9]\d{{0,2}}[{mark}]\d{{3}}", number)
+    return "" if is_like_a_group else mark
+
+
+def _amount(number: str, mark: str) -> Decimal:
+    """The number; `mark` decides where its own decimal mark can't be told. Raises InvalidValue."""
+    own = _mark_of(number)
+    if not own and re.search("[.,]", number):
+        if not mark:
+            digits = re.sub(r"\D", "", number)
+            raise InvalidValue(
+                f"{number!r} can mean {digits} or {number.replace(',', '.')}. "
+                f"Write it with two decimals, such as {digits}.00."
+            )
+        own = mark
+    whole, _, fraction = number.rpartition(own) if own in number and own else (number, "", "")
+    whole = whole.removeprefix("-")
+    if not WHOLE.fullmatch(whole) or not re.fullmatch(r"\d*", fraction):
+        raise _no_number(number)
+    amount = Decimal(f"{re.sub('[^0-9]', '', whole) or 0}.{fraction or 0}")
+    return -amount if number.startswith("-") else amount
