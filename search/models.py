@@ -1,7 +1,7 @@
 """What search keeps in the database; each package has its own models."""
 
 from search.bands.models import Calibration
-from search.demand.models import Searched
+from search.demand.models import Salt, Searched
 from search.doctor.models import Finding, Subject
 from search.engines.models import SearchVector
 from search.evaluation.models import Evaluation
@@ -12,6 +12,7 @@ __all__ = [
     "Evaluation",
     "Finding",
     "PublishedTuning",
+    "Salt",
     "SearchVector",
     "Searched",
     "Subject",

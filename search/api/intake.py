@@ -109,11 +109,11 @@ def answer_to(query: Query, options: Options) -> Answer:
         return search(query, options)
 
 
-def record(answer: Answer) -> None:
-    """Count a shopper's search, for the metrics and the demand board."""
+def record(answer: Answer, client: str) -> None:
+    """Count a client's search, for the metrics and the demand board."""
     RESULTS.observe(answer.count)
     if settings.DEMAND_DAYS:
-        record_demand(answer)
+        record_demand(answer, client)
 
 
 def _query_by_address(asked: SearchRequest, embedder: Embedder) -> Query:

@@ -40,7 +40,7 @@ class AnsweringView(APIView):
         given.is_valid(raise_exception=True)
         asked = given.asked(client=client_of(self.request), **fields)
         answer = answer_to(query_of(asked), asked.options)
-        record(answer)
+        record(answer, asked.client)
         data = ANSWER.to_representation(answer)
         for match in (*data["results"], *data["nearest"]):
             for name in ("image_src", "url"):

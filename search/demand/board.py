@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice
 from statistics import median
 
 import numpy as np
@@ -16,7 +15,7 @@ from search.service import Match, nearest_to
 
 MAX_SEARCHES = 4000  # the newest are grouped
 MAX_WISHES = 30
-# A wish of fewer searches is not shown: what a single shopper searched for is private.
+# A wish of fewer photos or fewer shoppers is not shown: what one shopper searched for is private.
 MIN_SEARCHES = 3
 
 
@@ -32,7 +31,7 @@ class Group:
 class Wish:
     """Searches that are alike and found nothing similar."""
 
-    searches: int
+    searches: int  # by different shoppers, with different photos
     best: float  # median, over the searches, of the score of the best product
     last: date
     closest: list[Match]  # to the search in the centre
@@ -60,14 +59,24 @@ def board(identity: str, dim: int) -> Board:
     unmet = [stored for stored in newest if stored.best < similar]
     vectors = np.array([from_bytes(bytes(stored.vector), dim) for stored in unmet], np.float32)
     found = groups(vectors.reshape(-1, dim), alike=similar, min_size=MIN_SEARCHES)
-    wishes = [_wish(unmet, group, dim) for group in islice(found, MAX_WISHES)]
+    shared = [group for group in found if _searches(unmet, group) >= MIN_SEARCHES]
+    shared.sort(key=lambda group: _searches(unmet, group), reverse=True)
+    wishes = [_wish(unmet, group, dim) for group in shared[:MAX_WISHES]]
     return Board(len(newest), len(unmet), similar, wishes)
+
+
+def _searches(unmet: list[Searched], group: Group) -> int:
+    """The number of photos or of shoppers in a group, whichever is lower."""
+    members = [unmet[place] for place in group.members]
+    photos = {(member.day, member.photo) for member in members}
+    clients = {(member.day, member.client) for member in members}
+    return min(len(photos), len(clients))
 
 
 def _wish(unmet: list[Searched], group: Group, dim: int) -> Wish:
     members, centre = [unmet[place] for place in group.members], unmet[group.centre]
     return Wish(
-        searches=len(members),
+        searches=_searches(unmet, group),
         best=median(member.best for member in members),
         last=max(member.day for member in members),
         closest=nearest_to(centre.embedder, from_bytes(bytes(centre.vector), dim)),

@@ -8,15 +8,18 @@ from django.db import DatabaseError, transaction
 from django.utils.timezone import localdate
 
 from catalog.vectors import to_bytes
-from search.demand.models import Searched
+from search.demand.models import Salt, Searched
 from search.queries.photo_cache import is_first
 from search.service import Answer
 
 logger = logging.getLogger(__name__)
 
+MAX_KEPT = 10_000  # searches, of five kilobytes each; the oldest are deleted
+MAX_PER_CLIENT = 100  # a day, so that nobody alone replaces what others searched for
 
-def record_demand(answer: Answer) -> None:
-    """Record what a search by a photo found in the whole catalog, once an hour for each photo.
+
+def record_demand(answer: Answer, client: str) -> None:
+    """Record what a client's photo found in the whole catalog, once an hour for each crop of it.
 
     Database errors are only logged: they must not cost the shopper the answer.
     """
@@ -24,26 +27,38 @@ def record_demand(answer: Answer) -> None:
     is_plain = query.product is None and not (query.more or query.less)
     if not (is_plain and found and answer.options.is_plain):
         return
-    if not is_first("-".join([query.id, *map(str, query.crop or ())])):
-        return
     try:
+        salt = Salt.of(localdate())
+        photo, client = salt.code(query.id), salt.code(client)
+        if not is_first("-".join([photo, client, *map(str, query.crop or ())])):
+            return
+        if Searched.objects.filter(client=client).count() >= MAX_PER_CLIENT:
+            return
         with transaction.atomic():
-            Searched.objects.create(
+            new = Searched.objects.create(
                 embedder=query.embedder,
                 vector=to_bytes(query.vector),
                 best=max(match.score for match in found),
-                day=localdate(),
+                day=salt.day,
+                photo=photo,
+                client=client,
             )
+            Searched.objects.filter(pk__lte=new.pk - MAX_KEPT).delete()
     except DatabaseError:
         logger.exception("A search could not be recorded for the demand board.")
 
 
 def forget_old() -> int:
-    """Delete what is older than DEMAND_DAYS, everything if that is 0; return how many."""
+    """Delete what is older than DEMAND_DAYS, everything if that is 0; return how many searches.
+
+    The salts of earlier days are deleted, too.
+    """
+    Salt.objects.filter(day__lt=localdate()).delete()
     kept_from = localdate() - timedelta(days=settings.DEMAND_DAYS - 1)
     return Searched.objects.filter(day__lt=kept_from).delete()[0]
 
 
 def forget_all() -> int:
-    """Delete everything that was recorded; return how many."""
+    """Delete everything that was recorded; return how many searches."""
+    Salt.objects.all().delete()
     return Searched.objects.all().delete()[0]

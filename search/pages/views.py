@@ -122,7 +122,7 @@ def _results(request: HttpRequest) -> Answer:
     last = Paginator(range(answer.count), options.limit).num_pages
     if options.page > last:
         answer = answer_to(query, replace(options, page=last))
-    record(answer)
+    record(answer, asked.client)
     return answer
 
 

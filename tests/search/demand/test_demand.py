@@ -1,4 +1,5 @@
 from datetime import timedelta
+from secrets import token_hex
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ from django.utils.timezone import localdate
 
 from catalog.models import Product
 from catalog.vectors import from_bytes, to_bytes
+from search.demand import records
 from search.demand.board import groups
-from search.demand.models import Searched
+from search.demand.models import Salt, Searched
 from search.demand.records import forget_old
 from search.tasks import forget_demand
 from tests.conftest import MakeProduct, Picture
@@ -27,16 +29,29 @@ def kept_for_a_week(settings: Any) -> None:
     settings.DEMAND_DAYS = 7
 
 
-def search(client: Client, data: bytes, **fields: Any) -> Any:
+def search(client: Client, data: bytes, *, at: str = "127.0.0.1", **fields: Any) -> Any:
     photo = SimpleUploadedFile("my secret name.jpg", data)
-    return client.post("/api/search/", {"file": photo, **fields}).json()
+    return client.post("/api/search/", {"file": photo, **fields}, REMOTE_ADDR=at).json()
 
 
 def searched(
-    vector: np.ndarray, embedder: str, *, best: float = 0.4, days_ago: int = 0
+    vector: np.ndarray,
+    embedder: str,
+    *,
+    best: float = 0.4,
+    days_ago: int = 0,
+    photo: str | None = None,
+    client: str | None = None,
 ) -> Searched:
-    day = localdate() - timedelta(days=days_ago)
-    return Searched.objects.create(embedder=embedder, vector=to_bytes(vector), best=best, day=day)
+    """A search with another photo and by another client, unless they are given."""
+    return Searched.objects.create(
+        embedder=embedder,
+        vector=to_bytes(vector),
+        best=best,
+        day=localdate() - timedelta(days=days_ago),
+        photo=token_hex(8) if photo is None else photo,
+        client=token_hex(8) if client is None else client,
+    )
 
 
 def near(middle: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
@@ -64,6 +79,40 @@ def test_keeps_a_photo_once_however_it_is_asked_again(
     client.get("/api/search/", {"query": answer["query"]["id"], "threshold": 0.1})
     client.get("/", {"query": answer["query"]["id"]})
     assert Searched.objects.count() == 1
+
+
+def test_tells_photos_and_clients_of_a_day_apart_by_codes(
+    mugs: list[Product], client: Client, picture: Picture
+) -> None:
+    for at in ("203.0.113.7", "203.0.113.8"):
+        for seed in (1, 2):
+            for crop in ("0,0,1,1", "0,0,0.5,0.5"):
+                search(client, picture(seed), at=at, crop=crop)
+    kept = Searched.objects.all()
+    assert kept.count() == 8
+    assert len({row.photo for row in kept}) == len({row.client for row in kept}) == 2
+    assert "203.0.113" not in str(Searched.objects.values())
+
+
+def test_codes_of_another_day_are_others_and_the_secret_behind_them_is_gone(db: None) -> None:
+    today, yesterday = localdate(), localdate() - timedelta(days=1)
+    before = Salt.of(yesterday).code("203.0.113.7")
+    assert Salt.of(yesterday).code("203.0.113.7") == before
+    assert Salt.of(today).code("203.0.113.7") != before
+    assert [salt.day for salt in Salt.objects.all()] == [today]
+
+
+def test_one_client_can_neither_fill_the_table_nor_replace_what_others_searched_for(
+    mugs: list[Product], client: Client, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MAX_PER_CLIENT", 2)
+    monkeypatch.setattr(records, "MAX_KEPT", 3)
+    for at in ("203.0.113.7", "203.0.113.8", "203.0.113.9"):
+        for seed in range(4):
+            search(client, picture(seed), at=at)
+    clients = list(Searched.objects.order_by("pk").values_list("client", flat=True))
+    assert len(clients) == 3
+    assert clients[0] != clients[1] == clients[2]
 
 
 def test_keeps_searches_of_the_page(mugs: list[Product], client: Client, picture: Picture) -> None:
@@ -134,6 +183,20 @@ def test_board_shows_what_was_looked_for_in_vain(mugs: list[Product], admin_clie
     assert "4 similar searches" in response.content.decode()
 
 
+@pytest.mark.parametrize("same", ["photo", "client"])
+def test_board_does_not_show_what_one_shopper_searched_for(
+    mugs: list[Product], admin_client: Client, same: str
+) -> None:
+    one, other = np.eye(1280, dtype=np.float32)[:2]
+    for number, vector in enumerate(near(one, 6, 0)):
+        codes = {"photo": f"{number % 2}", "client": f"{number}"} | {same: f"{number % 2}"}
+        searched(vector, mugs[0].embedder, **codes)
+    for vector in near(other, 3, 1):
+        searched(vector, mugs[0].embedder)
+    (wish,) = admin_client.get("/admin/demand/").context["board"].wishes
+    assert wish.searches == 3
+
+
 def test_board_has_a_page_for_an_empty_catalog(admin_client: Client, embedder: Any) -> None:
     for vector in near(np.eye(1280, dtype=np.float32)[0], 3, 0):
         searched(vector, embedder.identity)
@@ -149,8 +212,10 @@ def test_forgets_what_is_older_than_promised(db: None, settings: Any) -> None:
     vector = np.eye(1280, dtype=np.float32)[0]
     for days in (0, 6, 7, 30):
         searched(vector, "network", days_ago=days)
+    Salt.of(localdate() - timedelta(days=1))
     forget_demand()
     assert Searched.objects.count() == 2
+    assert not Salt.objects.exists()
     settings.DEMAND_DAYS = 0
     assert forget_old() == 2
 
