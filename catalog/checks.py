@@ -11,18 +11,16 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from catalog.embedders import EMBEDDERS
+from catalog.fetching.hosts import HEADER_VALUE, HOST
 from catalog.pictures.gate import ImageLimits
 
-# As `catalog.fetching` compares it: a name or an address (IPv6 in brackets), and perhaps a port.
-ALLOWED_HOST = re.compile(
-    r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE
-)
 # The lowest limits let a stored picture pass the gate again. Above the highest one, Pillow takes
 # a picture for a decompression bomb.
 IMAGE_BOUNDS = (
     ("catalog.E005", "MAX_IMAGE_MB", 5, 100),
     ("catalog.E006", "MAX_IMAGE_MEGAPIXELS", 2, 89),
 )
+MAX_REFETCH_DAYS = 3650
 
 
 def faults() -> Iterator[tuple[str, str]]:
@@ -31,7 +29,7 @@ def faults() -> Iterator[tuple[str, str]]:
         known = ", ".join(EMBEDDERS)
         yield "catalog.E001", f"EMBEDDER is {settings.EMBEDDER!r}. It can be: {known}."
 
-    strange = [name for name in settings.FETCH_ALLOWED_HOSTS if not ALLOWED_HOST.fullmatch(name)]
+    strange = [name for name in settings.FETCH_ALLOWED_HOSTS if not HOST.fullmatch(name)]
     if strange:
         yield (
             "catalog.E002",
@@ -61,6 +59,14 @@ def faults() -> Iterator[tuple[str, str]]:
         ImageLimits(formats=("HEIF",) if settings.HEIF else ())
     except ModuleNotFoundError as error:
         yield "catalog.E007", f"{error} Run: pip install pillow-heif, or unset HEIF."
+
+    if not HEADER_VALUE.fullmatch(settings.FETCH_USER_AGENT):
+        sentence = "FETCH_USER_AGENT and FETCH_CONTACT must be printable ASCII, on one line."
+        yield "catalog.E009", sentence
+
+    if not 0 <= settings.REFETCH_DAYS <= MAX_REFETCH_DAYS:
+        sentence = f"REFETCH_DAYS is {settings.REFETCH_DAYS:g}. Use 0 to {MAX_REFETCH_DAYS}."
+        yield "catalog.E010", sentence
 
     bucket = settings.MEDIA_STORAGE
     if bucket and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):

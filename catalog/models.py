@@ -12,6 +12,7 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
 from catalog.embedding.columns import (
+    NEVER,
     UNREADY,
     EmbeddedPicture,
     EmbeddedQuerySet,
@@ -21,7 +22,7 @@ from catalog.embedding.columns import (
 )
 from catalog.embedding.progress import STATES
 from catalog.pictures.references import discard_after_commit
-from catalog.tasks import hand_to_workers
+from catalog.tasks import fetch_again, hand_to_workers
 
 __all__ = [
     "MAX_ID",
@@ -33,11 +34,13 @@ __all__ = [
     "Product",
     "ProductPhoto",
     "count_invisible",
+    "fetch_products_again",
     "findable",
     "invisible",
 ]
 
 MAX_ID = 2**63 - 1  # of a BigAutoField
+SCHEDULED = Q(refetch_at__isnull=False)
 
 
 class CatalogPicture(EmbeddedPicture):
@@ -109,8 +112,12 @@ class CatalogPicture(EmbeddedPicture):
                 # The picture came from the old address. The one at the new address is fetched.
                 self.image, self.image_source_digest = "", ""
                 has_new_picture = True
-            if columns is not None and has_new_picture:
-                columns |= self.PICTURE_COLUMNS
+            if has_new_picture:
+                # A picture given here is not the one at the address, so it is never fetched again.
+                self.refetch_at = NEVER if self.image else None
+                self.image_validator = self.refetch_error = None
+                if columns is not None:
+                    columns |= self.PICTURE_COLUMNS
 
             super().save(
                 force_insert=force_insert,
@@ -170,6 +177,7 @@ class Product(CatalogPicture):
             models.Index(fields=("category", "price")),
             models.Index(fields=("image",)),  # which other rows share this file?
             models.Index(fields=("embedding_due_at",), condition=UNREADY, name="product_due"),
+            models.Index(fields=("refetch_at",), condition=SCHEDULED, name="product_refetch"),
         )
         constraints = (
             models.CheckConstraint(condition=Q(price__gte=0), name="product_price_not_negative"),
@@ -199,6 +207,7 @@ class ProductPhoto(CatalogPicture):
             models.Index(fields=("product", "revision"), name="photo_revision"),
             models.Index(fields=("image",)),
             models.Index(fields=("embedding_due_at",), condition=UNREADY, name="photo_due"),
+            models.Index(fields=("refetch_at",), condition=SCHEDULED, name="photo_refetch"),
         )
         constraints = (
             models.CheckConstraint(
@@ -216,6 +225,15 @@ class ProductPhoto(CatalogPicture):
 def discard_file(instance: CatalogPicture, using: str, **_: Any) -> None:
     """Discard a deleted row's file; a signal, as cascades and querysets skip `Model.delete`."""
     discard_after_commit(instance.image.name or "", using)
+
+
+def fetch_products_again(
+    products: "models.QuerySet[Product, Any] | list[int]", *, conditional: bool = False
+) -> int:
+    """`fetch_again` for the pictures of these products, further photos included."""
+    own: EmbeddedQuerySet = Product.objects.filter(pk__in=products)
+    photos: EmbeddedQuerySet = ProductPhoto.objects.filter(product__in=products)
+    return sum(fetch_again(rows, conditional=conditional) for rows in (own, photos))
 
 
 def has_ready_photo() -> Exists:

@@ -4,21 +4,33 @@ The database is the queue (`catalog.embedding.claims`): messages only make worke
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import timedelta
 from functools import partial
 from time import monotonic
 
 from celery import Task, shared_task
 from django.apps import apps
+from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from kombu.exceptions import OperationalError
 
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedding.batches import embed_pictures
-from catalog.embedding.columns import EmbeddedPicture, embedded_models
+from catalog.embedding.claims import PictureOutcome
+from catalog.embedding.columns import (
+    ALWAYS_DUE,
+    NEVER,
+    REMOTE,
+    EmbeddedPicture,
+    EmbeddedQuerySet,
+    embedded_models,
+)
 from catalog.embedding.downloads import fetch_pictures
+from catalog.embedding.refetching import due_now, refetch_pictures
 from catalog.serving import serving_embedder
 
 logger = logging.getLogger(__name__)
@@ -84,6 +96,64 @@ def fetch_pending() -> None:
         if ids := list(due.values_list("pk", flat=True)[:TASK_ROWS]):
             fetch(model._meta.label, ids)
             return
+
+
+@shared_task
+def refetch(model: str, ids: list[int]) -> None:
+    """Ask the addresses of those rows whose turn it is whether their pictures have changed."""
+    rows = apps.get_model(model)._default_manager.filter(pk__in=ids)
+    refetch_rows(rows.model, rows.refetch_due() | rows.unscheduled(), FETCH_TASK_SECONDS)
+
+
+@shared_task
+def refetch_pending() -> None:
+    """Ask the addresses whose turn it is in this run, of all models."""
+    end = monotonic() + FETCH_TASK_SECONDS
+    run = timedelta(seconds=settings.REFETCH_RUN_SECONDS)
+    for model in embedded_models():
+        refetch_rows(model, due_now(model, run), end - monotonic())
+
+
+def refetch_rows(
+    model: type[EmbeddedPicture], rows: Iterable[EmbeddedPicture], seconds: float | None = None
+) -> list[PictureOutcome]:
+    """`refetch_pictures`, after which changed pictures are embedded and failures are logged."""
+    outcomes = list(refetch_pictures(rows, seconds=seconds))
+    _send({(embed, model): [outcome.id for outcome in outcomes if outcome.status == "fetched"]})
+    for outcome in outcomes:
+        if outcome.reason:
+            name = model._meta.label
+            logger.warning("%s %d keeps its old picture: %s", name, outcome.id, outcome.reason)
+    return outcomes
+
+
+def fetch_again(rows: EmbeddedQuerySet, *, conditional: bool = False) -> int:
+    """Have the pictures of those rows that have an address fetched again. Returns their number.
+
+    Uploads are replaced as well. If it is conditional, they are left alone, and a server that says
+    that a picture is unchanged is believed. Without a broker, at most a hundred are fetched at once
+    and the others by `refetch_pictures` and `build_embeddings`.
+    """
+    remote = rows.filter(REMOTE)
+    stored, bare = remote.exclude(image=""), remote.filter(image="")
+    columns: dict[str, object] = {"refetch_at": ALWAYS_DUE, "refetch_error": None}
+    if conditional:
+        stored, bare = stored.exclude(refetch_at=NEVER), bare.none()
+        asked = stored.exclude(refetch_at=None)
+    else:
+        asked = stored
+        columns["image_validator"] = None
+    with transaction.atomic():
+        ids = {
+            (task, rows.model): list(chosen.order_by("pk").values_list("pk", flat=True))
+            for task, chosen in ((refetch, stored), (fetch, bare))
+        }
+        asked.update(**columns, revision=F("revision"))
+        bare.make_pending()
+        most = TASK_ROWS if settings.CELERY_TASK_ALWAYS_EAGER else None
+        messages = {key: chosen[:most] for key, chosen in ids.items()}
+        transaction.on_commit(partial(_send, messages))
+    return sum(map(len, ids.values()))
 
 
 def hand_to_workers(row: EmbeddedPicture, *, using: str | None = None) -> None:

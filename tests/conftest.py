@@ -78,6 +78,8 @@ def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     settings.INDEX_REFRESH_SECONDS = 0
     settings.INDEX_DIR = tmp_path / "index"
     settings.FETCH_ALLOWED_HOSTS = []
+    settings.FETCH_HEADERS = {}
+    settings.REFETCH_DAYS = 30
     settings.CACHE_URL = settings.SEARCH_RATE = settings.FETCH_RATE = ""
     settings.COUNTERS_DIR = tmp_path / "counters"
     # The one that shops have takes a third of a second, on purpose.

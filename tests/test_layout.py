@@ -69,6 +69,7 @@ PLAIN = (
     "catalog/embedders",
     "catalog/fetching/addresses.py",
     "catalog/fetching/fetcher.py",
+    "catalog/fetching/hosts.py",
     "catalog/files.py",
     "catalog/importers/tables.py",
     "catalog/pictures/colours.py",

@@ -97,6 +97,8 @@ TABLE: list[Row] = [
     ("PATCH", "/api/products/by-sku/m1/", {"price": 1}, UNKNOWN),
     ("GET", "/api/products/batch/", None, NEVER),
     ("POST", "/api/products/batch/", {"products": [NEW], "delete": ["m1"]}, written(200)),
+    ("GET", "/api/products/refetch/", None, NEVER),
+    ("POST", "/api/products/refetch/", {"skus": ["m1"]}, written(202)),
     ("GET", "/admin/login/", None, (200, 200, 302, 302, 302)),
     ("POST", "/admin/logout/", {}, STAFF),
     ("GET", "/admin/", None, STAFF),

@@ -57,6 +57,23 @@ def test_log_format_that_there_is_not_is_named() -> None:
     assert value("LOG_FORMAT", LOG_FORMAT="json").stdout == "json\n"
 
 
+def test_headers_that_can_not_be_sent_are_named_without_their_values() -> None:
+    refused = value("FETCH_HEADERS", FETCH_HEADERS='{"cdn.shop.example": {"Cookie": "s3cret"}}')
+    assert refused.returncode != 0
+    assert "FETCH_HEADERS can't send the header 'Cookie'. Remove it." in refused.stderr
+    assert "s3cret" not in refused.stderr
+    headers = '{"cdn.shop.example": {"Referer": "https://shop.example/"}}'
+    read = value("FETCH_HEADERS", FETCH_HEADERS=headers)
+    assert read.stdout == headers.replace('"', "'") + "\n"
+
+
+def test_fetcher_says_whom_to_ask() -> None:
+    agent = value("FETCH_USER_AGENT", FETCH_CONTACT="https://shop.example/robot").stdout
+    assert agent.startswith("Mozilla/5.0 (compatible; visualsearch/")
+    assert agent.endswith("; +https://shop.example/robot)\n")
+    assert value("FETCH_USER_AGENT", FETCH_USER_AGENT="Shop/1").stdout == "Shop/1\n"
+
+
 def test_debug_is_off_unless_asked_for() -> None:
     assert value("DEBUG").stdout == "False\n"
     assert value("DEBUG", DEBUG="1").stdout == "True\n"
@@ -152,6 +169,10 @@ NO_FILE = Path("/nowhere/weights.h5")
         ("catalog.E006", "MAX_IMAGE_MEGAPIXELS", 500.0, 89.0, "Use 2 to 89."),
         ("catalog.E007", "HEIF", True, False, "Run: pip install pillow-heif"),
         ("catalog.E008", "MEDIA_STORAGE", "shop", "s3://shop-pictures", "Use s3://bucket"),
+        ("catalog.E009", "FETCH_USER_AGENT", "Shop\r\nX: y", "Shop/1", "must be printable ASCII"),
+        ("catalog.E009", "FETCH_USER_AGENT", "Bücher", "Shop/1 (+mail@shop)", "FETCH_CONTACT must"),
+        ("catalog.E010", "REFETCH_DAYS", -1.0, 0.0, "REFETCH_DAYS is -1. Use 0 to 3650."),
+        ("catalog.E010", "REFETCH_DAYS", float("nan"), 0.5, "REFETCH_DAYS is nan."),
         ("catalog.W001", "MOBILENET_V2_WEIGHTS", NO_FILE, None, "there is no file. Correct or"),
         ("search.E001", "SEARCH_RATE", "often", "600/min", "SEARCH_RATE is 'often'. A rate is"),
         ("search.E002", "FETCH_RATE", "1/week", "", "FETCH_RATE is '1/week'. A rate is"),

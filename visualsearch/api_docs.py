@@ -54,6 +54,10 @@ EXAMPLES: dict[str, Any] = {
     "active": True,
     "embedding_status": "failed",
     "embedding_error": "This is not a picture we can read.",
+    "refetch_error": "The server answered 404 for this address.",
+    "RefetchRequest.skus": ["mug-42", "mug-43"],
+    "pictures": 1,
+    "unknown": ["mug-43"],
     "detail": "Not found.",
     # searching
     "file": "(the file)",

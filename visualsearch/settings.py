@@ -14,6 +14,9 @@ from django.core.management.utils import get_random_secret_key
 from django.urls import reverse
 from environs import Env
 
+from catalog.fetching.hosts import InvalidHeaders, read_headers
+
+VERSION = "0.1.0"
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env()
@@ -253,6 +256,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_interval": 2,  # seconds between two checks for a dead worker's messages
     "unacked_restore_throttle": 1,
 }
+REFETCH_RUN_SECONDS = 60  # each run asks its share of the addresses
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps its state in memory, so it needs no file
 # A task that has not started when the next one is due expires: none pile up behind a busy worker.
 CELERY_BEAT_SCHEDULE = {
@@ -260,6 +264,7 @@ CELERY_BEAT_SCHEDULE = {
     for task, seconds in {
         "catalog.tasks.embed_pending": 3,
         "catalog.tasks.fetch_pending": 3,
+        "catalog.tasks.refetch_pending": REFETCH_RUN_SECONDS,
         "search.tasks.compact": 30,
         "search.tasks.examine_catalog": 60,
         "search.tasks.draw_map": 300,
@@ -322,7 +327,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "visualsearch",
     "DESCRIPTION": "Visual product search: a photo in, the products that look like it out.",
-    "VERSION": "0.1.0",
+    "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api",
     "PREPROCESSING_HOOKS": ["catalog.api.schema.under_api"],
@@ -342,6 +347,16 @@ EMBEDDER_CHOSEN = bool(os.environ.get("EMBEDDER"))  # else `make run` may choose
 MODEL_DIR = Path(env.str("MODEL_DIR", "") or VAR_DIR / "models")
 MOBILENET_V2_WEIGHTS = Path(path) if (path := env.str("MOBILENET_V2_WEIGHTS", "")) else None
 FETCH_ALLOWED_HOSTS = names("FETCH_ALLOWED_HOSTS")
+# In the form that servers expect of programs, which many of them refuse under another name.
+FETCH_CONTACT = env.str("FETCH_CONTACT", "")
+FETCH_USER_AGENT = env.str("FETCH_USER_AGENT", "") or (
+    f"Mozilla/5.0 (compatible; visualsearch/{VERSION}{FETCH_CONTACT and f'; +{FETCH_CONTACT}'})"
+)
+try:
+    FETCH_HEADERS = read_headers(env.str("FETCH_HEADERS", ""))
+except InvalidHeaders as error:
+    raise ImproperlyConfigured(str(error)) from None
+REFETCH_DAYS = env.float("REFETCH_DAYS", 30)
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "") or "USD"
 SEARCH_ENGINE = env.str("SEARCH_ENGINE", "") or "numpy"
 INDEX_DIR = VAR_DIR / "index"

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from catalog.embedding.progress import STATES
-from catalog.models import EmbeddedQuerySet, Product, ProductPhoto
-from catalog.tasks import batched_messages, hand_to_workers
+from catalog.models import EmbeddedQuerySet, Product, ProductPhoto, fetch_products_again
+from catalog.tasks import TASK_ROWS, batched_messages, hand_to_workers
 
 # Without workers, the request itself reads the pictures: about thirty a second.
 MAX_PICTURES_OF_REQUEST = 200
@@ -28,6 +28,18 @@ def retry(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) -
 def embed_again(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) -> None:
     """Embed all pictures again, including further photos."""
     _embed(request, products, ~STATES["missing"])
+
+
+@admin.action(
+    permissions=["change"], description="Fetch again: replace pictures by those at their addresses"
+)
+def refetch(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) -> None:
+    """Fetch all pictures that have an address again, including further photos."""
+    count = fetch_products_again(products.order_by().values("pk"))
+    sentence = f"{_pictures(count)} being fetched again."
+    if settings.CELERY_TASK_ALWAYS_EAGER and count > TASK_ROWS:
+        sentence += " Run manage.py refetch_pictures for those beyond the first hundred."
+    messages.success(request, sentence)
 
 
 @admin.action(permissions=["change"], description="Hide from the shop and from search")
@@ -58,14 +70,17 @@ def _embed(request: HttpRequest, products: QuerySet[Product], which: Q) -> None:
             rows.make_pending()
     count = sum(counts)
     if is_handed_on:
-        pictures = "1 picture is" if count == 1 else f"{count:,} pictures are"
-        messages.success(request, f"{pictures} being read again.")
+        messages.success(request, f"{_pictures(count)} being read again.")
     else:
         messages.warning(
             request,
             f"{count:,} pictures wait to be read again, and their products can't be found until "
             "then. Without a worker, run: python manage.py build_embeddings",
         )
+
+
+def _pictures(count: int) -> str:
+    return "1 picture is" if count == 1 else f"{count:,} pictures are"
 
 
 def _set_active(request: HttpRequest, products: QuerySet[Product], active: bool, word: str) -> None:

@@ -12,6 +12,7 @@ from django.db.models import PROTECT, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from catalog.embedding.columns import IN_WORK
 from catalog.embedding.progress import STATES, current_identity, outdated
 from catalog.models import MAX_ID, Product, findable, invisible
 
@@ -112,12 +113,15 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [*((name, name) for name in STATES), ("outdated", "outdated")]
+        names = (*STATES, "outdated", "not fetched again")
+        return [(name, name) for name in names]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product]:
         state = str(self.value())
         if state == "outdated":
             return queryset.filter(outdated(current_identity()))
+        if state == "not fetched again":
+            return queryset.exclude(refetch_error=None).exclude(refetch_error=IN_WORK)
         return queryset.filter(STATES[state]) if state in STATES else queryset
 
 

@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from catalog.admin.actions import embed_again, hide, retry, show
+from catalog.admin.actions import embed_again, hide, refetch, retry, show
 from catalog.admin.files import ProductFiles
 from catalog.admin.lists import BoundedLists, FoundFilter, PriceFilter, StateFilter
 from catalog.embedding.progress import current_identity, measure_progress, state_of
@@ -77,7 +77,7 @@ class ProductAdmin(BoundedLists, ProductFiles, ShowsPictures, admin.ModelAdmin):
     list_select_related = ("category",)
     list_per_page = 50
     search_fields = ("name", "sku")
-    actions = (retry, embed_again, hide, show)
+    actions = (retry, embed_again, refetch, hide, show)
     inlines = (PhotoInline,)
     change_list_template = "admin/catalog/product/change_list.html"
     readonly_fields = ("preview", "state", "embedder", "embedded_at", "created_at", "updated_at")

@@ -123,6 +123,10 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
             "image_url": {"help_text": "Where its picture is fetched from, or came from."},
             "embedding_status": {"help_text": "Whether search can use its picture."},
             "embedding_error": {"help_text": "Why search can't use its picture, as a sentence."},
+            "refetch_error": {
+                "help_text": "Why its picture could not be fetched again, as a sentence, or null."
+                " The one that was fetched before stays."
+            },
         }
 
     def get_url(self, product: Product) -> str:
@@ -140,6 +144,7 @@ class StaffProductSerializer(ProductSerializer):
             "image_url",
             "embedding_status",
             "embedding_error",
+            "refetch_error",
         )
 
 
@@ -257,3 +262,23 @@ class BatchSerializer(serializers.Serializer[Any]):
         if sum(map(len, attrs.values())) > BATCH_SIZE:
             raise serializers.ValidationError(f"The maximum is {BATCH_SIZE} items.")
         return attrs
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Two products", {"skus": ["mug-42", "mug-43"]}, request_only=True)]
+)
+class RefetchSerializer(serializers.Serializer[Any]):
+    """Products whose pictures, further photos included, are fetched again."""
+
+    skus = serializers.ListField(
+        child=SKUField(), min_length=1, max_length=BATCH_SIZE, help_text="At most 500 SKUs."
+    )
+
+
+class RefetchAnswerSerializer(serializers.Serializer[Any]):
+    """What will be fetched again."""
+
+    pictures = serializers.IntegerField(help_text="The number of pictures with an address.")
+    unknown = serializers.ListField(
+        child=serializers.CharField(), help_text="SKUs that no product has."
+    )

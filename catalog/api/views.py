@@ -24,12 +24,14 @@ from catalog.api.serializers import (
     LineField,
     ProductDraftSerializer,
     ProductSerializer,
+    RefetchAnswerSerializer,
+    RefetchSerializer,
     SKUField,
     StaffProductSerializer,
     UpsertSerializer,
 )
 from catalog.importers.writer import CREATED, FAILED, ProductWriter, Values, WriteResult
-from catalog.models import MAX_ID, Category, Product
+from catalog.models import MAX_ID, Category, Product, fetch_products_again
 from catalog.tasks import batched_messages
 
 ADD, CHANGE, DELETE = (f"catalog.{verb}_product" for verb in ("add", "change", "delete"))
@@ -311,6 +313,29 @@ class ProductBatch(ProductView):
                 for item in deletions
             ]
         return Response(BatchAnswerSerializer({"results": results}).data)
+
+
+class ProductRefetch(ProductView):
+    parser_classes = (BatchParser,)
+    write_permissions: ClassVar = {"POST": (CHANGE,)}
+
+    @extend_schema(
+        request=RefetchSerializer, responses={202: RefetchAnswerSerializer} | WRITE_ERRORS
+    )
+    def post(self, request: Request) -> Response:
+        """Have pictures fetched again, because they have changed behind their addresses.
+
+        Pictures without an address stay as they are; uploaded ones with an address are replaced.
+        """
+        asked = RefetchSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        skus = asked.validated_data["skus"]
+        found = dict(Product.objects.filter(sku__in=skus).values_list("sku", "pk"))
+        answer = {
+            "pictures": fetch_products_again(list(found.values())),
+            "unknown": [sku for sku in skus if sku not in found],
+        }
+        return Response(RefetchAnswerSerializer(answer).data, status.HTTP_202_ACCEPTED)
 
 
 class CategoryList(generics.ListAPIView[Category]):

@@ -3,4 +3,4 @@
 It knows no concrete model; `rows.embedded_models` finds them.
 """
 
-__all__ = ["batches", "claims", "columns", "downloads", "progress"]
+__all__ = ["batches", "claims", "columns", "downloads", "progress", "refetching"]

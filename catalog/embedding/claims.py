@@ -22,6 +22,7 @@ from catalog.embedding.columns import (
     EmbeddedPicture,
     EmbeddedQuerySet,
     EmbeddingStatus,
+    fetched,
     pending,
 )
 from catalog.pictures.references import discard_after_commit
@@ -60,7 +61,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class PictureOutcome:
-    """What became of a picture: "ready", "fetched", "failed" or "void".
+    """What became of a picture: "ready", "fetched", "unchanged", "failed" or "void".
 
     "void" means that it was replaced or deleted meanwhile, or that another worker has it.
     """
@@ -71,9 +72,9 @@ class PictureOutcome:
 
 
 def pages(rows: EmbeddedQuerySet, size: int) -> Iterator[list[EmbeddedPicture]]:
-    """The rows by rising id, with the columns for `claim`. Each comes once, even if retried."""
-    columns = ("image", "image_url", "embedding_attempts", "embedding_due_at", "embedding_error")
-    rows = rows.order_by("pk").only(*columns)
+    """The rows by rising id, with the columns for claims. Each comes once, even if retried."""
+    columns = ("embedding_attempts", "embedding_due_at", "embedding_error")
+    rows = rows.order_by("pk").only("image_url", *rows.model.PICTURE_COLUMNS, *columns)
     last = 0
     while page := list(rows.filter(pk__gt=last)[:size]):
         yield page
@@ -116,12 +117,12 @@ def give_up(rows: EmbeddedQuerySet) -> int:
     )
 
 
-def write_picture(claim: Claim, picture: NewPicture) -> PictureOutcome:
+def write_picture(claim: Claim, picture: NewPicture, validator: str) -> PictureOutcome:
     """Store a fetched picture; the row then waits for its vector."""
     row = claim.model()  # a new instance, because the claim still needs the old picture
     row.image.save(None, picture, save=False)
     columns = {"image": row.image.name, "image_source_digest": row.image_source_digest}
-    if claim.rows().update(**pending() | columns):
+    if claim.rows().update(**pending() | fetched(validator) | columns):
         row.image.confirm_after_commit()
         return PictureOutcome(claim.id, "fetched")
     discard_after_commit(str(row.image.name))

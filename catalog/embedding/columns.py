@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -22,6 +23,8 @@ class EmbeddingStatus(models.TextChoices):
 
 
 ALWAYS_DUE = datetime(1970, 1, 1, tzinfo=UTC)  # due at once, by every machine's clock
+# The `refetch_at` of a picture that did not come from its row's address, such as an upload.
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(seconds=5)  # between two machines that share the database
 # The error of a row while a worker has it. A worker that is killed leaves it behind.
 IN_WORK = "A worker is reading this picture."
@@ -41,6 +44,20 @@ def pending() -> dict[str, Any]:
         "embedding_attempts": 0,
         "embedding_due_at": timezone.now() - CLOCK_SKEW,  # due on every machine
     }
+
+
+def fetched(validator: str) -> dict[str, Any]:
+    """The columns of a row whose picture is what its address has at present."""
+    return {
+        "image_validator": validator or None,
+        "refetch_at": timezone.now() + refetch_period(),
+        "refetch_error": None,
+    }
+
+
+def refetch_period() -> timedelta:
+    """The time between two looks at an address; 30 days where none takes place by itself."""
+    return timedelta(days=settings.REFETCH_DAYS or 30)
 
 
 def is_remote(source: str) -> bool:
@@ -92,6 +109,19 @@ class EmbeddedQuerySet(models.QuerySet[Any]):
         """Rows whose picture has not been fetched and whose next attempt is due."""
         return self.unfetched().filter(embedding_due_at__lte=timezone.now())
 
+    def refetch_due(self) -> "EmbeddedQuerySet":
+        """Rows with a fetched picture whose address is to be asked whether it has changed."""
+        due = self.filter(REMOTE, refetch_at__lte=timezone.now()).exclude(image="")
+        if settings.REFETCH_DAYS:
+            return due
+        return due.filter(Q(refetch_at=ALWAYS_DUE) | Q(refetch_error=IN_WORK))
+
+    def unscheduled(self) -> "EmbeddedQuerySet":
+        """Rows with a picture and an address that was not asked since there is a schedule."""
+        if not settings.REFETCH_DAYS:
+            return self.none()
+        return self.filter(REMOTE, refetch_at=None).exclude(image="")
+
     def make_pending(self) -> int:
         """Make all these rows pending, as if they had just been saved. Returns their number."""
         return self.update(**pending())
@@ -124,7 +154,9 @@ class EmbeddedPicture(models.Model):
             "embedded_at",
         }
     )
-    PICTURE_COLUMNS = frozenset({"image", "image_source_digest"})
+    PICTURE_COLUMNS = frozenset(
+        {"image", "image_source_digest", "image_validator", "refetch_at", "refetch_error"}
+    )
 
     image = PictureField("picture", blank=True)
     image_source_digest = models.CharField(max_length=64, blank=True, editable=False)
@@ -134,6 +166,13 @@ class EmbeddedPicture(models.Model):
         blank=True,
         help_text="Where the picture came from: an http(s) address or a path.",
     )
+    # Nullable, because SQLite adds no other column without rewriting the table with its vectors.
+    # What the address's server sent with the picture (`fetching.fetcher.Answer`).
+    image_validator = models.CharField(max_length=160, null=True, editable=False)  # noqa: DJ001
+    # When the address is asked again whether its picture has changed. None: there is no picture,
+    # or it is older than this column, and may not have come from the address.
+    refetch_at = models.DateTimeField(null=True, editable=False)
+    refetch_error = models.CharField(max_length=500, null=True, editable=False)  # noqa: DJ001
 
     embedding = models.BinaryField(null=True)  # little-endian float32, unit length
     embedder = models.CharField(max_length=100, blank=True, editable=False)  # identity

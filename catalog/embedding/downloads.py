@@ -15,8 +15,8 @@ from catalog.embedding.claims import (
     write_picture,
 )
 from catalog.embedding.columns import IN_WORK, EmbeddedQuerySet
-from catalog.fetching.fetcher import FetchError
-from catalog.fetching.remote import fetch_picture
+from catalog.fetching.fetcher import Answer, FetchError
+from catalog.fetching.remote import fetch_catalog_picture
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.slots import DECODING, STAFF, Busy
 from catalog.pictures.storage import NotStored
@@ -25,7 +25,7 @@ from catalog.pictures.stored import NewPicture
 FETCHERS = 8  # threads, which only wait for servers
 MIN_LEASE = 30  # minimum seconds of a claim: one fetch, after those before it were stored
 
-Fetching = dict[Future[bytes], Claim]
+Fetching = dict[Future[Answer], Claim]
 
 
 def fetch_pictures(
@@ -47,7 +47,7 @@ def fetch_pictures(
             if monotonic() > end:
                 break
             if taken := claim(row, seconds=MIN_LEASE):
-                fetching[fetchers.submit(fetch_picture, taken.image_url)] = taken
+                fetching[fetchers.submit(fetch_catalog_picture, taken.image_url)] = taken
             yield from _finish(fetching, left=0 if suspect else FETCHERS)
         yield from _finish(fetching, left=0)
 
@@ -58,10 +58,10 @@ def _finish(fetching: Fetching, *, left: int) -> Iterator[PictureOutcome]:
         for future in wait(fetching, return_when=FIRST_COMPLETED).done:
             claim = fetching.pop(future)
             try:
-                data = future.result()
+                answer = future.result()
                 with DECODING.one(STAFF):  # without a broker, this is a web process
-                    picture = NewPicture(data)
-                yield write_picture(claim, picture)
+                    picture = NewPicture(answer.body)
+                yield write_picture(claim, picture, answer.validator)
             except InvalidImage as error:
                 yield write_failure(claim, str(error))
             except (FetchError, NotStored, Busy) as error:

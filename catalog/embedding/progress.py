@@ -10,6 +10,7 @@ from django.utils import timezone
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedding.columns import (
     ALWAYS_DUE,
+    IN_WORK,
     REMOTE,
     UNREADY,
     EmbeddedPicture,
@@ -52,7 +53,9 @@ def state_of(row: EmbeddedPicture, identity: str) -> PictureState:
         return PictureState(
             "outdated", f"The vector is {row.embedder}'s; run build_embeddings to renew."
         )
-    return PictureState("ready", "Its vector is up to date.")
+    kept = row.refetch_error not in (None, IN_WORK)
+    failure = f" Its address was asked for a newer picture: {row.refetch_error}" if kept else ""
+    return PictureState("ready", f"Its vector is up to date.{failure}")
 
 
 def outdated(identity: str) -> Q:

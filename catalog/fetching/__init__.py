@@ -1,6 +1,7 @@
 """The only HTTP requests to other servers: pictures, from addresses that strangers may choose.
 
-`remote` applies the settings to `fetcher`, which refuses addresses that are not public.
+`fetcher` refuses addresses that are not public, and can ask a server only for what has changed;
+`remote` applies the settings to it.
 """
 
-__all__ = ["addresses", "fetcher", "remote"]
+__all__ = ["addresses", "fetcher", "hosts", "remote"]

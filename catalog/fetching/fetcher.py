@@ -7,10 +7,12 @@ uses proxies, `.netrc` and cookies, and reads the bodies of redirects to their e
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPResponse
 from io import BufferedReader, RawIOBase
 from socket import socket
@@ -27,11 +29,12 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Url, parse_url
 
 from catalog.fetching.addresses import is_public
+from catalog.fetching.hosts import HostHeaders
 
 PORTS = {"http": 80, "https": 443}
 CHUNK_BYTES = 64 * 1024
 GRACE = 0.5  # seconds between the deadline and the thread's own time-outs, so that it comes first
-HEADERS = {"User-Agent": "visualsearch", "Accept": "image/*"}
+HEADERS = {"User-Agent": "visualsearch", "Accept": "*/*"}
 
 # The same sentence for all reasons, also for a name that does not exist. Different ones would tell
 # a stranger which names and addresses our network has.
@@ -42,6 +45,14 @@ BROKEN_OFF = "The server broke off, or its answer can't be read."
 # A server that breaks the protocol causes any of these. A chunk of negative size, for example, is
 # a ValueError.
 PROTOCOL_ERRORS = (RequestException, HTTPError, HTTPException, ValueError)
+# An entity tag (RFC 9110, section 8.8.3) in ASCII, which is sent back as it came; and a date as
+# servers must write it (section 5.6.7).
+ETAG = re.compile(r'(W/)?"[\x21\x23-\x7e]{1,150}"')
+HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT")
+# Earlier dates, such as 1970, are those of build tools that give all files the same one.
+FIRST_DATE = datetime(1991, 1, 1, tzinfo=UTC)
+# A file may change again within the second that its date names (RFC 9110, section 8.8.2.2).
+SETTLED = timedelta(minutes=1)
 # Characters that no URL may have (RFC 3986, section 2) and that parsers treat differently.
 FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 # A host as urllib3 returns it, encoded by IDNA: no escapes, no scope id, at most one final dot.
@@ -57,21 +68,46 @@ class FetchLimits:
     """The limits of one fetch: seconds in total, bytes of the decoded body, and redirects."""
 
     seconds: float = 10.0
-    max_bytes: int = 10_000_000
+    max_bytes: int = 10 * 2**20
     max_redirects: int = 3
 
 
-def fetch(url: str, *, limits: FetchLimits, allowed_hosts: tuple[str, ...] = ()) -> bytes:
-    """Return the decoded body at a public http(s) URL; empty if the server sends none.
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered: the decoded body, and what a later fetch can ask with.
+
+    `validator` is an entity tag, or a date of last modification where there is no tag; "" if the
+    server gave neither that can be relied on. Where `is_modified` is false, the server still has
+    the file that the given validator stands for, and there is no body.
+    """
+
+    body: bytes
+    validator: str = ""
+    is_modified: bool = True
+
+
+def fetch(
+    url: str,
+    *,
+    limits: FetchLimits,
+    allowed_hosts: tuple[str, ...] = (),
+    headers: Mapping[str, str] = HEADERS,
+    host_headers: HostHeaders | None = None,
+    validator: str = "",
+) -> Answer:
+    """Fetch a public http(s) URL. Raises `FetchError`.
 
     `allowed_hosts` may be private. They are names (`images.shop.lan`) for the usual ports, or names
-    with a port (`127.0.0.1:8001`). Raises `FetchError`.
+    with a port (`127.0.0.1:8001`). `headers` go to all hosts. `host_headers` go only to the host
+    that they are named after, in the same way, and no longer once a redirect has left https. With
+    the `validator` of an earlier answer, the body is sent only if it has changed.
     """
     # Nothing can interrupt the look-up of a name, so all work is done in a thread, which is left
     # behind at the deadline. Its own time-outs end it once the system's resolver has given up.
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fetch")
+    arguments = url, limits, allowed_hosts, headers, host_headers or {}, validator
     try:
-        return worker.submit(_follow, url, limits, allowed_hosts).result(limits.seconds)
+        return worker.submit(_follow, *arguments).result(limits.seconds)
     except TimeoutError as error:
         raise FetchError(f"The server took too long (over {limits.seconds:g} s).") from error
     finally:
@@ -83,26 +119,52 @@ def host_of(url: str) -> str:
     return _parse(url).host or ""
 
 
-def _follow(url: str, limits: FetchLimits, allowed_hosts: tuple[str, ...]) -> bytes:
+def _follow(
+    text: str,
+    limits: FetchLimits,
+    allowed_hosts: tuple[str, ...],
+    headers: Mapping[str, str],
+    host_headers: HostHeaders,
+    validator: str,
+) -> Answer:
     end = monotonic() + limits.seconds + GRACE
-    for _ in range(limits.max_redirects + 1):
-        with _answer(url, end - monotonic(), allowed_hosts) as response:
+    url = _parse(text)
+    left_tls = False
+    condition = "If-None-Match" if validator.endswith('"') else "If-Modified-Since"
+    for hop in range(limits.max_redirects + 1):
+        if hop and condition == "If-Modified-Since":
+            validator = ""  # a redirect may lead to another file now, and to an older one
+        names = _names(url)
+        is_private = any(name.lower() in names for name in allowed_hosts)
+        if not is_private and url.port not in (None, *PORTS.values()):
+            raise FetchError(REFUSED)
+        own = next((host_headers[name] for name in names if name in host_headers), {})
+        sent = {**headers, **({} if left_tls else own)}
+        if validator:
+            sent[condition] = validator
+        with _answer(url, sent, end - monotonic(), trusted=is_private) as response:
+            if validator and response.status_code == 304:
+                return Answer(b"", validator, is_modified=False)
             if not response.is_redirect:
-                return _body(response, limits.max_bytes)
+                body = _body(response, limits.max_bytes)
+                return Answer(body, _validator(response, is_redirected=hop > 0))
             location = response.headers["location"]
-            try:  # http.client decodes headers as Latin-1, while servers send UTF-8
-                url = urljoin(url, location.encode("latin-1").decode("utf-8", "replace"))
-            except ValueError as error:
-                raise FetchError(REFUSED) from error
+        try:  # http.client decodes headers as Latin-1, while servers send UTF-8
+            target = _parse(urljoin(url.url, location.encode("latin-1").decode("utf-8", "replace")))
+        except ValueError as error:
+            raise FetchError(REFUSED) from error
+        left_tls |= url.scheme == "https" and target.scheme == "http"
+        url = target
     raise FetchError(f"This address is redirected more than {limits.max_redirects} times.")
 
 
 @contextmanager
-def _answer(text: str, seconds: float, allowed_hosts: tuple[str, ...]) -> Iterator[Response]:
-    url = _parse(text)
-    adapter = _Adapter(url, trusted=_is_allowed(url, allowed_hosts))
+def _answer(
+    url: Url, headers: Mapping[str, str], seconds: float, *, trusted: bool
+) -> Iterator[Response]:
+    adapter = _Adapter(url, trusted=trusted)
     try:
-        request = Request("GET", url.url, headers=HEADERS).prepare()
+        request = Request("GET", url.url, headers=headers).prepare()
         response = adapter.send(request, stream=True, timeout=Timeout(total=seconds))
     except PROTOCOL_ERRORS as error:
         raise FetchError(UNREACHABLE) from error
@@ -122,15 +184,27 @@ def _parse(text: str) -> Url:
     return url._replace(host=host.rstrip("."), fragment=None)
 
 
-def _is_allowed(url: Url, allowed_hosts: tuple[str, ...]) -> bool:
-    names = {name.lower() for name in allowed_hosts}
+def _names(url: Url) -> tuple[str, ...]:
+    """The names by which settings can mean the host of a URL, the most precise one first."""
     port = PORTS[url.scheme or ""] if url.port is None else url.port
-    usual = port in PORTS.values()
-    if f"{url.host}:{port}" in names or (usual and url.host in names):
-        return True
-    if not usual:
-        raise FetchError(REFUSED)
-    return False
+    precise = f"{url.host}:{port}"
+    return (precise, url.host or "") if port in PORTS.values() else (precise,)
+
+
+def _validator(response: Response, *, is_redirected: bool) -> str:
+    etag = response.headers.get("ETag", "").strip()
+    if ETAG.fullmatch(etag):
+        return etag
+    # Both by the server's clock, so that ours does not matter.
+    modified, now = (response.headers.get(name, "") for name in ("Last-Modified", "Date"))
+    if is_redirected or not (HTTP_DATE.fullmatch(modified) and HTTP_DATE.fullmatch(now)):
+        return ""
+    try:
+        is_settled = parsedate_to_datetime(modified) <= parsedate_to_datetime(now) - SETTLED
+        is_date = parsedate_to_datetime(modified) >= FIRST_DATE
+    except ValueError:  # the 31st of February
+        return ""
+    return modified if is_settled and is_date else ""
 
 
 def _body(response: Response, max_bytes: int) -> bytes:
@@ -141,7 +215,7 @@ def _body(response: Response, max_bytes: int) -> bytes:
         for chunk in response.iter_content(CHUNK_BYTES):
             body += chunk
             if len(body) > max_bytes:
-                raise FetchError(f"The file at this address is over {max_bytes / 1e6:.3g} MB.")
+                raise FetchError(f"The file at this address is over {max_bytes / 2**20:.3g} MB.")
     except PROTOCOL_ERRORS as error:
         raise FetchError(BROKEN_OFF) from error
     return bytes(body)

@@ -18,7 +18,7 @@ from catalog.embedding.columns import EmbeddedPicture, EmbeddingStatus, embedded
 from catalog.importers.products_csv import Row, read_rows, sentence, with_local_picture
 from catalog.importers.tables import WINDOWS, InvalidCatalogFile, open_table
 from catalog.importers.writer import FAILED, UNCHANGED, ProductWriter, differing
-from catalog.models import Product
+from catalog.models import Product, fetch_products_again
 from catalog.pictures.storage import NotStored
 from catalog.tasks import batched_messages, hand_to_workers
 
@@ -54,14 +54,18 @@ class ImportReport:
 
 
 def import_products(
-    path: Path, *, on_read: Callable[[int, int], object] | None = None
+    path: Path,
+    *,
+    on_read: Callable[[int, int], object] | None = None,
+    refetch: bool = False,
 ) -> Iterator[RowResult]:
     """Import a file of delimited text: a result for each row, once its chunk is committed.
 
     Rows are matched by SKU, so importing again updates products, and an import that was stopped
     continues. Of rows with the same SKU the last one counts. Pictures behind addresses are left
-    to tasks. `on_read` gets the bytes read so far, and the file's size. Raises InvalidCatalogFile;
-    where the header is wrong, before anything is imported.
+    to tasks; with `refetch` also those that were fetched before. `on_read` gets the bytes read so
+    far, and the file's size. Raises InvalidCatalogFile; where the header is wrong, before anything
+    is imported.
     """
     folders = {"beside the CSV": path.parent, "in the media folder": Path(settings.MEDIA_ROOT)}
     earlier: dict[int, int] = {}  # the last line with a SKU, by the hash of the SKU
@@ -77,7 +81,7 @@ def import_products(
                 on_read(file.tell(), size)
             last = {row.sku: row.line for row in chunk if not row.error}
             counting = [row for row in chunk if row.error or last[row.sku] == row.line]
-            results = iter(_import_chunk(counting, folders, decoders))
+            results = iter(_import_chunk(counting, folders, decoders, refetch))
             for row in chunk:
                 if not row.error and last[row.sku] != row.line:
                     reason = f"Line {last[row.sku]} has the same id and counts instead of this one."
@@ -118,7 +122,7 @@ def _open(path: Path) -> BufferedReader:
 
 
 def _import_chunk(
-    rows: list[Row], folders: Mapping[str, Path], decoders: ThreadPoolExecutor
+    rows: list[Row], folders: Mapping[str, Path], decoders: ThreadPoolExecutor, refetch: bool
 ) -> list[RowResult]:
     """Import rows with different SKUs; a result for each, in their order."""
     skus = [row.sku for row in rows if not row.error]
@@ -166,6 +170,9 @@ def _import_chunk(
                 else:
                     reason = sentence(ValidationError(dict(result.errors)))
                     results[row.line] = RowResult(row.line, result.status, reason, row.sku)
+    if refetch:  # a product whose address has changed has no stored picture now
+        again = [known[row.sku].pk for row in rows if row.sku in known and not row.error]
+        fetch_products_again(again, conditional=True)
     return [results[row.line] for row in rows]
 
 

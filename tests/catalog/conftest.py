@@ -1,7 +1,7 @@
-"""Fixtures for the API's tests: staff, and how they write."""
+"""Fixtures: servers that have pictures; for the API's tests staff, and how they write."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,10 +11,25 @@ from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from rest_framework.authtoken.models import Token
 
+from tests.catalog.local_servers import LocalServer, Serve, running_servers
+
 Send = Callable[..., tuple[int, Any]]
 
 LIST = "/api/products/"
 MUG = {"sku": "m1", "name": "Mug", "category": "Home", "price": "9.99"}
+
+
+@pytest.fixture
+def serve(settings: Any) -> Iterator[Serve]:
+    """Starts servers that may be fetched from."""
+    with running_servers() as start:
+
+        def start_allowed(reply: Any) -> LocalServer:
+            server = start(reply)
+            settings.FETCH_ALLOWED_HOSTS = [*settings.FETCH_ALLOWED_HOSTS, server.host]
+            return server
+
+        yield start_allowed
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from catalog.fetching.fetcher import FetchError, FetchLimits, fetch
 
 PICTURE = bytes(range(256)) * 400
-LIMITS = FetchLimits(seconds=100, max_bytes=1_000_000)
+LIMITS = FetchLimits(seconds=100, max_bytes=2**20)
 
 Reply = Callable[["LocalServer", socket.socket], None]
 Serve = Callable[[bytes | Reply], "LocalServer"]
@@ -22,6 +22,29 @@ look_up = socket.getaddrinfo
 def http(body: bytes = b"", *headers: str, status: str = "200 OK") -> bytes:
     head = (f"HTTP/1.1 {status}", *(headers or (f"Content-Length: {len(body)}",)), "", "")
     return "\r\n".join(head).encode() + body
+
+
+def versioned(body: bytes, *headers: str) -> Reply:
+    """A reply that sends `body`, or 304 to a request with the ETag or date of these headers."""
+
+    def reply(server: "LocalServer", connection: socket.socket) -> None:
+        asked = sent_with(server, "If-None-Match") or sent_with(server, "If-Modified-Since")
+        if asked and any(header.partition(": ")[2] == asked for header in headers):
+            connection.sendall(http(b"", *headers, status="304 Not Modified"))
+        else:
+            connection.sendall(http(body, f"Content-Length: {len(body)}", *headers))
+
+    return reply
+
+
+def sent_with(server: "LocalServer", name: str) -> str:
+    """The value of a header of the last request, "" if it was not sent."""
+    lines = server.requests[-1].decode("latin-1").split("\r\n")
+    values = [
+        line.partition(": ")[2] for line in lines if line.lower().startswith(f"{name.lower()}:")
+    ]
+    assert len(values) < 2
+    return values[0] if values else ""
 
 
 def redirect(location: str, *, status: str = "302 Found") -> bytes:
@@ -127,7 +150,7 @@ def hosts(servers: list[LocalServer]) -> tuple[str, ...]:
 
 
 def fetch_from(server: LocalServer) -> bytes:
-    return fetch(server.url, limits=LIMITS, allowed_hosts=(server.host,))
+    return fetch(server.url, limits=LIMITS, allowed_hosts=(server.host,)).body
 
 
 def refusal(url: str, *, limits: FetchLimits = LIMITS, allowed_hosts: tuple[str, ...] = ()) -> str:

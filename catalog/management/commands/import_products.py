@@ -19,15 +19,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "--refetch",
+            action="store_true",
+            help="ask the addresses of unchanged rows, too, whether their pictures have changed",
+        )
 
-    def handle(self, *args: Any, file: Path, **options: Any) -> None:
+    def handle(self, *args: Any, file: Path, refetch: bool, **options: Any) -> None:
         def follow(done: int, size: int) -> None:
             bar.total = size
             bar.update(done - bar.n)
 
         try:
             with tqdm(desc="importing", unit="B", unit_scale=True) as bar:
-                report = summarize(import_products(file, on_read=follow))
+                report = summarize(import_products(file, on_read=follow, refetch=refetch))
         except InvalidCatalogFile as error:
             raise CommandError(str(error)) from error
         except OperationalError as error:

@@ -6,6 +6,8 @@ from django.core.files.base import ContentFile
 from django.test import Client
 
 from catalog.models import EmbeddingStatus, Product, ProductPhoto
+from catalog.pictures.stored import sha256
+from tests.catalog.local_servers import Serve, http
 from tests.conftest import MakeProduct, Messages, Picture
 
 LIST = "/admin/catalog/product/"
@@ -69,6 +71,47 @@ def test_re_embed_reads_all_pictures_in_one_request(
         assert product.embedded_at != before
 
 
+def test_fetch_again_replaces_pictures_by_those_at_their_addresses(
+    act: Any, make_product: MakeProduct, picture: Picture, serve: Serve
+) -> None:
+    server = serve(http(picture(1)))
+    product = make_product(image_url=server.url)
+    make_product(image=picture(1))
+    server.reply = http(picture(2))
+    assert "1 picture is being fetched again." in act("refetch")
+    product.refresh_from_db()
+    assert product.image_source_digest == sha256(picture(2))
+    assert product.embedding_status == EmbeddingStatus.READY
+
+
+def test_fetch_again_says_what_to_run_for_many_without_a_broker(
+    act: Any, make_product: MakeProduct, picture: Picture, serve: Serve, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("catalog.tasks.TASK_ROWS", 1)
+    monkeypatch.setattr("catalog.admin.actions.TASK_ROWS", 1)
+    server = serve(http(picture(1)))
+    for _ in range(3):
+        make_product(image_url=server.url)
+    asked = server.connections
+    page = act("refetch")
+    assert "3 pictures are being fetched again. Run manage.py refetch_pictures for" in page
+    assert server.connections == asked + 1
+
+
+def test_list_shows_what_could_not_be_fetched_again(
+    act: Any, make_product: MakeProduct, picture: Picture, serve: Serve, admin_client: Client
+) -> None:
+    server = serve(http(picture(1)))
+    make_product("Gone mug", image_url=server.url)
+    make_product("Fine mug", image=picture(1))
+    server.reply = http(status="410 Gone")
+    act("refetch")
+    page = admin_client.get(LIST, {"state": "not fetched again"}).text
+    assert "Gone mug" in page
+    assert "Fine mug" not in page
+    assert "The server answered 410 for this address." in page
+
+
 def test_hide_and_show_say_how_many_they_changed(
     act: Any, make_product: MakeProduct, picture: Picture
 ) -> None:
@@ -82,7 +125,7 @@ def test_hide_and_show_say_how_many_they_changed(
     assert Product.objects.filter(active=True).count() == 2
 
 
-@pytest.mark.parametrize("action", ["retry", "embed_again", "hide", "show"])
+@pytest.mark.parametrize("action", ["retry", "embed_again", "refetch", "hide", "show"])
 def test_who_may_only_look_can_not_act(
     act: Any, client: Client, make_product: MakeProduct, action: str
 ) -> None:

@@ -30,6 +30,7 @@ def test_creates_a_product_and_says_where_it_is(staff: Client, client: Client) -
         "image_url": "",
         "embedding_status": "pending",
         "embedding_error": "",
+        "refetch_error": None,
     }
     assert client.get(response["Location"]).json()["name"] == "Mug"
 

@@ -7,9 +7,11 @@ from django.test import Client
 
 from catalog.models import Category, Product
 from tests.catalog.conftest import LIST, MUG, Send
+from tests.catalog.local_servers import Serve, http
 from tests.conftest import MakeProduct, Messages, Picture
 
 BATCH = f"{LIST}batch/"
+REFETCH = f"{LIST}refetch/"
 
 
 def quoted(sku: str) -> str:
@@ -205,3 +207,29 @@ def test_batch_costs_a_bounded_number_of_queries(
         send("POST", BATCH, {"products": products})
     with django_assert_max_num_queries(10 + 4 * many):
         send("POST", BATCH, {"products": products})
+
+
+def test_picture_is_fetched_again_on_request(
+    send: Send, staff: Client, picture: Picture, serve: Serve
+) -> None:
+    server = serve(http(picture(1)))
+    product = send("POST", LIST, MUG | {"image_url": server.url})[1]
+    server.reply = http(picture(2))
+    skus = {"skus": ["m1", "unheard-of"]}
+    assert send("POST", REFETCH, skus) == (202, {"pictures": 1, "unknown": ["unheard-of"]})
+    path = f"{LIST}{product['id']}/"
+    changed = staff.get(path).json()
+    assert changed["image_src"] != product["image_src"]
+    assert (changed["embedding_status"], changed["refetch_error"]) == ("ready", None)
+    server.reply = http(status="404 Not Found")
+    assert send("POST", REFETCH, skus)[0] == 202
+    kept = staff.get(path).json()
+    assert kept["image_src"] == changed["image_src"]
+    assert kept["refetch_error"] == "The server answered 404 for this address."
+
+
+@pytest.mark.parametrize(
+    "body", [{}, [], {"skus": []}, {"skus": "m1"}, {"skus": [None]}, {"skus": ["x"] * 501}]
+)
+def test_request_to_fetch_again_needs_skus(send: Send, body: Any) -> None:
+    assert send("POST", REFETCH, body)[0] == 400

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -16,24 +16,11 @@ from catalog.embedding.downloads import fetch_pictures
 from catalog.models import EmbeddingStatus, Product, ProductPhoto
 from catalog.pictures.slots import DECODING, STAFF
 from catalog.pictures.stored import NewPicture, sha256
-from tests.catalog.local_servers import LocalServer, Serve, http, running_servers
+from tests.catalog.local_servers import Serve, http
 from tests.conftest import MakeProduct, Picture
 from tests.crowds import crowd
 
 Run = Callable[[], object]
-
-
-@pytest.fixture
-def serve(settings: Any) -> Iterator[Serve]:
-    """Starts servers that may be fetched from."""
-    with running_servers() as start:
-
-        def start_allowed(reply: Any) -> LocalServer:
-            server = start(reply)
-            settings.FETCH_ALLOWED_HOSTS = [*settings.FETCH_ALLOWED_HOSTS, server.host]
-            return server
-
-        yield start_allowed
 
 
 @pytest.fixture
