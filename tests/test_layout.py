@@ -75,6 +75,7 @@ PLAIN = (
     "catalog/pictures/colours.py",
     "catalog/pictures/containers",
     "catalog/pictures/gate.py",
+    "catalog/pictures/profiles.py",
     "catalog/pictures/slots.py",
     "catalog/values.py",
     "catalog/vectors.py",

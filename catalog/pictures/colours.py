@@ -16,8 +16,8 @@ def srgb_converter(
 ) -> Callable[[Image.Image], Image.Image]:
     """Return a function that converts `picture`, or a piece cropped from it, to sRGB mode "RGB".
 
-    Transparent pixels become white. The ICC profile is used if it can be read and fits the
-    pixels; otherwise they are taken as sRGB.
+    Transparent pixels become white. The ICC profile, which `profiles.bounded` has passed, is used
+    if it can be read and fits the pixels; otherwise they are taken as sRGB.
     """
     white = _white(picture) if picture.mode.startswith(DEEP_MODES) else 1.0
     return partial(_to_srgb, white=white, transform=_transform(profile, _opaque_mode(picture.mode)))

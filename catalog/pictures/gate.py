@@ -7,7 +7,7 @@ Like browsers, it takes the orientation from EXIF alone: not from XMP, and not f
 import re
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from io import BytesIO
 from typing import Any, cast
@@ -27,6 +27,7 @@ from PIL import (
 from catalog.pictures.colours import srgb_converter
 from catalog.pictures.containers import READERS, WRITERS, Container, Malformed
 from catalog.pictures.containers.contract import DAMAGED
+from catalog.pictures.profiles import bounded
 
 # What Pillow 13 was seen to raise on broken bytes. The last line: AVIF files, PNGs without pixels,
 # and warnings where a process turns them into errors.
@@ -37,6 +38,12 @@ DAMAGE = (
 STRIP_PIXELS = 1_000_000  # converted to sRGB at a time
 MAX_RETURNED_PIXELS = 25_000_000  # so that two copies stay under 400 MB
 MAX_MEMORY = 360_000_000  # bytes that decoding takes, beside the file and what is always there
+MAX_TIME = 1_800_000_000  # nanoseconds
+# A profile with a large table takes 50 ns a pixel. Pictures of more pixels are reduced before.
+MAX_PROFILED_PIXELS = 16_000_000
+PROFILE_TIME = 10  # nanoseconds a pixel of such a picture
+
+REDUCIBLE = ("L", "LA", "RGB", "RGBX", "RGBA", "CMYK")  # modes that Pillow can reduce
 
 ORIENTATION_TAG = 0x0112
 TRANSPOSE = {  # by EXIF orientation; 1 is upright
@@ -87,7 +94,8 @@ def open_image(
     opening takes less than 400 MB. Raises `InvalidImage`.
     """
     container = _container(data, limits)
-    _check_size(container, limits)
+    profile = container.profile and bounded(container.profile)
+    _check_size(container, limits, time=container.time + (PROFILE_TIME if profile else 0))
     try:
         if not container.complete:
             _check_complete(container.data)
@@ -101,7 +109,7 @@ def open_image(
         exif = source.info.get("exif") if container.format == "AVIF" else container.exif
         picture = _decoded(source)
         del source  # and with it the decoder's own copies of the pixels
-        picture = _converted(picture, container.profile, _reduction(picture.size, at_least))
+        picture = _converted(picture, profile, _reduction(picture.size, at_least))
     except DAMAGE as error:
         raise InvalidImage(DAMAGED) from error
     transpose = TRANSPOSE.get(_orientation(exif or b""))
@@ -121,6 +129,7 @@ def without_metadata(data: bytes, *, limits: ImageLimits = ImageLimits()) -> byt
     write = WRITERS.get(container.format)
     if not write or not container.complete:
         return None
+    container = replace(container, profile=bounded(container.profile))
     orientation = _orientation(container.exif)
     entry = struct.pack(">HHIHxx", ORIENTATION_TAG, 3, 1, orientation)
     exif = b"MM\0*\0\0\0\x08\0\x01" + entry + bytes(4)
@@ -159,9 +168,10 @@ def _container(data: bytes, limits: ImageLimits) -> Container:
     raise InvalidImage(sentence)
 
 
-def _check_size(container: Container, limits: ImageLimits) -> None:
+def _check_size(container: Container, limits: ImageLimits, *, time: float) -> None:
     short, long = sorted(container.size)
-    most = min(limits.pixels / 1e6, MAX_MEMORY / container.memory // 1e5 / 10)
+    bearable = min(MAX_MEMORY / container.memory, MAX_TIME / time)
+    most = min(limits.pixels / 1e6, bearable // 1e5 / 10)
     if short * long > most * 1e6:
         raise InvalidImage(
             f"The picture has {short * long / 1e6:.10g} million pixels;"
@@ -208,13 +218,22 @@ def _converted(source: Image.Image, profile: bytes, factor: int) -> Image.Image:
     """The picture in sRGB, reduced by the factor."""
     # Strip by strip, so that converting needs no second or third copy at full size.
     to_srgb = srgb_converter(source, profile)
+    is_reduced_first = (
+        bool(profile and factor > 1)
+        and source.width * source.height > MAX_PROFILED_PIXELS
+        and source.mode in REDUCIBLE
+    )
     width, height = source.size
     result = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     rows = max(1, STRIP_PIXELS // (width * factor)) * factor
     for top in range(0, height, rows):
         strip = source.crop((0, top, width, min(top + rows, height)))
-        converted = to_srgb(strip)
-        result.paste(converted.reduce(factor) if factor > 1 else converted, (0, top // factor))
+        if is_reduced_first:
+            strip = to_srgb(strip.reduce(factor))
+        else:
+            strip = to_srgb(strip)
+            strip = strip.reduce(factor) if factor > 1 else strip
+        result.paste(strip, (0, top // factor))
     return result
 
 

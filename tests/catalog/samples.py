@@ -47,13 +47,28 @@ def zeros(count: int) -> bytes:
     return whole + stream.compress(bytes(count % len(block))) + stream.flush()
 
 
-def ink_profile() -> bytes:
-    """A CMYK profile by hand (ICC.1:2001-04, "mft1") whose four inks all print black."""
+def profile_of(*tags: tuple[str, bytes], space: str = "RGB ", connection: str = "Lab ") -> bytes:
+    """An ICC profile by hand (ICC.1:2001-04), for an output device."""
+    place, entries, bodies = 132 + 12 * len(tags), b"", b""
+    for name, body in tags:
+        entries += struct.pack(">4sII", name.encode(), place + len(bodies), len(body))
+        bodies += body + bytes(-len(body) % 4)
+    header = struct.pack(">I4sI", place + len(bodies), b"none", 0x02400000) + b"prtr"
+    header += (space + connection).encode() + bytes(12) + b"acsp" + bytes(28)
+    header += struct.pack(">3i", 63190, 65536, 54061)  # D50
+    return header.ljust(128, b"\0") + struct.pack(">I", len(tags)) + entries + bodies
+
+
+def table(channels: int, *, points: int, values: bytes | None = None) -> bytes:
+    """A lookup table ("mft1") with straight curves; without values, all colours become black."""
     curve = bytes(range(256))
     identity = struct.pack(">9i", *(65536 if place % 4 == 0 else 0 for place in range(9)))
+    values = bytes([0, 128, 128]) * points**channels if values is None else values
+    head = b"mft1" + bytes(4) + bytes([channels, 3, points, 0]) + identity
+    return head + curve * channels + values + curve * 3
+
+
+def ink_profile() -> bytes:
+    """A CMYK profile whose four inks all print black."""
     corners = b"".join(bytes([0 if inks else 255, 128, 128]) for inks in range(16))  # 8-bit Lab
-    table = b"mft1" + bytes(4) + b"\4\3\2\0" + identity + curve * 4 + corners + curve * 3
-    white = struct.pack(">3i", 63190, 65536, 54061)  # D50
-    header = struct.pack(">I4sI", 144 + len(table), b"none", 0x02400000) + b"prtrCMYKLab "
-    header += bytes(12) + b"acsp" + bytes(28) + white
-    return header.ljust(128, b"\0") + struct.pack(">I4sII", 1, b"A2B0", 144, len(table)) + table
+    return profile_of(("A2B0", table(4, points=2, values=corners)), space="CMYK")

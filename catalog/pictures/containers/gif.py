@@ -36,4 +36,5 @@ def read(data: bytes) -> Container:
         data=data[:head] + control + data[place:],
         size=size,
         memory=2,  # an index a pixel, and the picture, which is halved if it is large
+        time=20,
     )

@@ -84,6 +84,7 @@ def read(data: bytes) -> Container:
             data=_file(kept, b"avif" if coded.kind == AV1 else b"heic"),
             size=items[primary].size(),
             memory=14,
+            time=60,
             profile=next(iter(profiles), b""),
         )
     except (struct.error, IndexError, KeyError, ValueError) as error:

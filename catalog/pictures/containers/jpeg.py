@@ -100,6 +100,7 @@ def read(data: bytes) -> Container:
         # The pixels take one byte, because a large picture is halved. A decoder that has to
         # keep all coefficients takes two bytes for each.
         memory=1 + buffered * 2 * sum(samples.values()) / (size[0] * size[1]),
+        time=30,  # with the scans that are allowed
         exif=named.get(EXIF, b""),
         profile=b"".join(profile[number] for number in sorted(profile)),
         complete=complete,

@@ -43,6 +43,7 @@ def read(data: bytes) -> Container:
         data=_file(pixels),
         size=size,
         memory=13,  # two canvases and the pixels, four bytes each, and the picture
+        time=60,
         exif=parts.get(EXIF, b""),
         profile=parts.get(PROFILE, b""),
     )
