@@ -16,7 +16,8 @@ run: .venv/run
 		|| { echo "Port $(PORT) is taken. Another: make run PORT=8123"; exit 1; }
 	@$(MANAGE) prepare
 	@$(MANAGE) load_demo
-	@echo "visualsearch is on http://127.0.0.1:$(PORT) - Ctrl-C stops it"
+	@echo "visualsearch is on http://127.0.0.1:$(PORT)$$($(BIN)/python -c \
+		'from visualsearch.settings import URL_PREFIX; print(URL_PREFIX)') - Ctrl-C stops it"
 	@MALLOC_MMAP_THRESHOLD_=1048576 exec $(BIN)/gunicorn --config python:visualsearch.gunicorn \
 		--bind 127.0.0.1:$(PORT) --log-level warning
 

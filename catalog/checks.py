@@ -90,3 +90,9 @@ def check_weights(**_: Any) -> list[CheckMessage]:
         return []
     sentence = f"MOBILENET_V2_WEIGHTS is {weights}, where there is no file. Correct or unset it."
     return [Warning(sentence, id="catalog.W001")]
+
+
+@register()
+def check_dotenv(**_: Any) -> list[CheckMessage]:
+    """catalog.W002: the file .env has a name that no setting has."""
+    return [Warning(sentence, id="catalog.W002") for sentence in settings.DOTENV_WARNINGS]

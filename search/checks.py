@@ -1,7 +1,6 @@
 """System checks for the settings of the search: what is wrong, and how to fix it."""
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import Any
 
 from django.conf import settings
@@ -10,8 +9,6 @@ from django.db import connection
 
 from search.api.throttles import InvalidRate, rate_of
 from search.engines import ENGINES
-
-REDIS = ("redis://", "rediss://", "unix://")
 
 
 @register()
@@ -24,15 +21,6 @@ def check_settings(**_: Any) -> list[CheckMessage]:
             rate_of(rate)
         except InvalidRate as error:
             found[number] = f"{name} is {rate!r}. {error}"
-    if (proxies := settings.NUM_PROXIES) < 0:
-        found["search.E003"] = f"NUM_PROXIES is {proxies}. Use 0 where there is no proxy."
-    seconds = settings.INDEX_REFRESH_SECONDS
-    if not isfinite(seconds) or seconds < 0:
-        found["search.E004"] = f"INDEX_REFRESH_SECONDS is {seconds:g}. Use 0 or more, such as 0.25."
-    if settings.CACHE_URL and not settings.CACHE_URL.startswith(REDIS):
-        found["search.E005"] = (
-            f"CACHE_URL must begin with {', '.join(REDIS)}. Or unset it: then the cache is on disk."
-        )
     engine = settings.SEARCH_ENGINE
     if engine not in ENGINES:
         found["search.E006"] = (
@@ -42,9 +30,28 @@ def check_settings(**_: Any) -> list[CheckMessage]:
         found["search.E006"] = (
             "SEARCH_ENGINE=pgvector needs PostgreSQL. Set DATABASE_URL to one, or unset it."
         )
-    if (days := settings.DEMAND_DAYS) < 0:
-        found["search.E008"] = f"DEMAND_DAYS is {days}. Use 0 to keep nothing."
     return [Error(sentence, id=number) for number, sentence in found.items()]
+
+
+@register(Tags.security)
+def check_public_site(**_: Any) -> list[CheckMessage]:
+    """A warning for each setting with which others could pass for this site or for its staff."""
+    found: list[CheckMessage] = []
+    if "*" in settings.ALLOWED_HOSTS:
+        sentence = (
+            "ALLOWED_HOSTS has *, so whoever sends a request chooses the host of the links in its"
+            " answer. Name your hosts."
+        )
+        found.append(Warning(sentence, id="search.W003"))
+    length = len(settings.SECRET_KEY)
+    if length < 32 and settings.ALLOWED_HOSTS != settings.LOCAL_HOSTS:
+        sentence = (
+            f"SECRET_KEY has {length} characters; a short one can be guessed, and sessions forged."
+            " Use 50 or more, which this prints:"
+            " python -c 'import secrets; print(secrets.token_urlsafe(40))'"
+        )
+        found.append(Warning(sentence, id="search.W004"))
+    return found
 
 
 @register(Tags.database)

@@ -7,6 +7,7 @@ are about one product of the demo catalog and one search.
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
@@ -15,12 +16,14 @@ from rest_framework.request import Request
 
 Schema = dict[str, Any]
 
-INTRODUCTION = """\
+LOCAL = f"http://127.0.0.1:8000{settings.URL_PREFIX}"
+SHOP = f"https://shop.example{settings.URL_PREFIX}"
+INTRODUCTION = f"""\
 A photo goes in, the products that look like it come out, best first.
 
 ```sh
-curl -F file=@photo.jpg http://127.0.0.1:8000/api/search/
-curl "http://127.0.0.1:8000/api/search/?query=product-11&threshold=0.5"
+curl -F file=@photo.jpg {LOCAL}/api/search/
+curl "{LOCAL}/api/search/?query=product-11&threshold=0.5"
 ```
 
 The answer's `query.id` is valid for an hour: repeat the search with it, with other options and
@@ -47,8 +50,8 @@ EXAMPLES: dict[str, Any] = {
     "price": 54.9,
     "currency": "USD",
     "link": "https://shop.example/court-sneaker-chalk",
-    "url": "https://shop.example/products/11/",
-    "image_src": "https://shop.example/media/pictures/a0/a01eda1d.jpg",
+    "url": f"{SHOP}/products/11/",
+    "image_src": f"{SHOP}/media/pictures/a0/a01eda1d.jpg",
     "image_url": "https://shop.example/photo.jpg",
     "image": "(the file)",
     "active": True,
@@ -106,12 +109,12 @@ EXAMPLES: dict[str, Any] = {
     "Category.id": 3,
     "Category.name": "Shoes",
     "Category.products": 10,
-    "next": "https://shop.example/api/products/?page=3",
-    "previous": "https://shop.example/api/products/",
+    "next": f"{SHOP}/api/products/?page=3",
+    "previous": f"{SHOP}/api/products/",
     "delete": ["court-sneaker-forest"],
     "status": "unchanged",
     "errors": {"price": ["A valid number is required."]},
-    "Location": "https://shop.example/api/products/11/",
+    "Location": f"{SHOP}/api/products/11/",
 }
 
 

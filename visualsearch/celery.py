@@ -2,18 +2,39 @@
 
 import logging.config
 import os
+import sys
 from typing import Any
 
 from celery import Celery, Task, signals
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from visualsearch.logs import REQUEST_ID
+from visualsearch.startup import check_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visualsearch.settings")
 
 app = Celery("visualsearch")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@app.on_configure.connect
+def read_settings(**_: Any) -> None:
+    """Stop with a sentence if a setting can't be read; Celery would show a traceback."""
+    try:
+        settings.INSTALLED_APPS  # noqa: B018  # reads them
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
+
+
+@signals.import_modules.connect
+def check(**_: Any) -> None:
+    """Stop if a setting can't be used, before worker or beat start."""
+    try:
+        check_settings()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
 
 
 @signals.setup_logging.connect

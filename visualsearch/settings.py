@@ -3,49 +3,53 @@
 `.env.example` explains each of them.
 """
 
+import logging
 import os
+import re
 from datetime import timedelta
-from pathlib import Path
+from urllib.parse import quote
 
-import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 from django.urls import reverse
-from environs import Env
+from environs import validate
 
-from catalog.fetching.hosts import InvalidHeaders, read_headers
+from visualsearch.environment import BASE_DIR, Environment
 
 VERSION = "0.1.0"
-BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = Env()
-if "PYTEST_VERSION" not in os.environ:  # tests must not touch the shop that .env configures
-    env.read_env(BASE_DIR / ".env", recurse=False)
-
-
-def names(setting: str) -> list[str]:
-    """A list separated by commas, with or without spaces."""
-    return [name.strip() for name in env.str(setting, "").split(",") if name.strip()]
-
+# Tests must not touch the shop that .env configures.
+env = Environment(None if "PYTEST_VERSION" in os.environ else BASE_DIR / ".env")
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 DEBUG = env.bool("DEBUG", False)
-ALLOWED_HOSTS = [*LOCAL_HOSTS, *names("ALLOWED_HOSTS")]
-CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS")
+ALLOWED_HOSTS = [*LOCAL_HOSTS, *(env.hosts("ALLOWED_HOSTS", "") or [])]
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", "")
 SECRET_KEY = env.str("SECRET_KEY", "")
 if not SECRET_KEY:
     if ALLOWED_HOSTS != LOCAL_HOSTS:
         raise ImproperlyConfigured("Set SECRET_KEY: ALLOWED_HOSTS names hosts beyond this machine.")
     SECRET_KEY = get_random_secret_key()  # for this process only; `make run` stores one in .env
 
+# The path under which the shop is reached, if another site has the rest of its host.
+URL_PREFIX = env.url_prefix("URL_PREFIX", "") or ""
+FORCE_SCRIPT_NAME = URL_PREFIX or None
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = URL_PREFIX or "/"
+# A browser also sends the cookies of the shop at the root of the host, so the names differ.
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = (
+    name + URL_PREFIX.replace("/", "_") for name in ("sessionid", "csrftoken")
+)
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # its cookie has no path
+
 # Behind a proxy that terminates TLS: cookies only over https, and http is redirected to https.
 HTTPS = env.bool("HTTPS", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # they bypass the proxy
-SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0)
+# These bypass the proxy.
+SECURE_REDIRECT_EXEMPT = [f"^{re.escape(f'{URL_PREFIX}/'[1:])}(healthz|readyz|metrics)$"]
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0, validate=validate.Range(0))
 # Both affect every host of the domain, for years. This is the owner's decision, so the checks that
 # recommend them are silenced.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool("HSTS_WHOLE_DOMAIN", False)
@@ -130,15 +134,10 @@ TEMPLATES = [
 ]
 
 # Everything that the running system stores is in one folder; the clone itself is not changed.
-VAR_DIR = Path(env.str("VAR_DIR", "") or BASE_DIR / "var").resolve()
-try:
-    VAR_DIR.mkdir(parents=True, exist_ok=True)
-except OSError as error:
-    raise ImproperlyConfigured(f"Set VAR_DIR to a folder that can be made: {error}.") from error
-
-DATABASE_URL = env.str("DATABASE_URL", "") or f"sqlite:///{VAR_DIR}/db.sqlite3"
-DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+VAR_DIR = env.made_folder("VAR_DIR", "var") or BASE_DIR
+DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{quote(str(VAR_DIR))}/db.sqlite3")
+DATABASES = {"default": env.database("DATABASE_URL", DATABASE_URL) or {}}
+if DATABASES["default"].get("ENGINE") == "django.db.backends.sqlite3":
     DATABASES["default"]["CONN_MAX_AGE"] = 60  # seconds; opening the file takes longer than a query
     # Several processes write to the file: readers never wait, and writers wait instead of failing.
     DATABASES["default"]["OPTIONS"] = {
@@ -149,7 +148,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # On disk by default, so that all processes of one machine share it.
-CACHE_URL = env.str("CACHE_URL", "")
+CACHE_URL = env.redis_url("CACHE_URL", "")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -213,11 +212,11 @@ USE_I18N = True
 USE_TZ = True
 
 WHITENOISE_USE_FINDERS = True  # static files are served from their sources: no collectstatic
-STATIC_URL = "static/"
-STATIC_ROOT = env.str("STATIC_ROOT", "") or None
+STATIC_URL = f"{URL_PREFIX}/static/"
+STATIC_ROOT = env.folder("STATIC_ROOT", None)
 STATICFILES_DIRS = [BASE_DIR / "static", ("demo", BASE_DIR / "fixtures" / "queries")]
-MEDIA_URL = "media/"
-MEDIA_ROOT = Path(env.str("MEDIA_ROOT", "") or VAR_DIR / "media")
+MEDIA_URL = f"{URL_PREFIX}/media/"
+MEDIA_ROOT = env.folder("MEDIA_ROOT", VAR_DIR / "media")
 MEDIA_STORAGE = env.str("MEDIA_STORAGE", "")
 STORAGES = {
     "default": {
@@ -234,7 +233,7 @@ STORAGES = {
 
 # Celery: without a broker, a task runs at once, in the process that queues it. The database is the
 # queue and messages only speed it up, so the scheduled tasks below make up for any lost message.
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or "memory://localhost"
+CELERY_BROKER_URL = env.broker_url("CELERY_BROKER_URL", "memory://localhost")
 CELERY_TASK_ALWAYS_EAGER = CELERY_BROKER_URL == "memory://localhost"
 CELERY_TASK_IGNORE_RESULT = True
 # The message of a killed worker is delivered again; `catalog.embedding` gives up on a picture that
@@ -272,9 +271,7 @@ CELERY_BEAT_SCHEDULE = {
     }.items()
 }
 
-LOG_FORMAT = env.str("LOG_FORMAT", "") or "plain"
-if LOG_FORMAT not in ("plain", "json"):
-    raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT!r}. It can be: plain, json.")
+LOG_FORMAT = env.str("LOG_FORMAT", "plain", validate=validate.OneOf(["plain", "json"]))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -283,7 +280,7 @@ LOGGING = {
         "json": {"()": "visualsearch.logs.JSONLines"},
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "") or "INFO"},
+    "root": {"handlers": ["console"], "level": env.log_level("LOG_LEVEL", logging.INFO)},
     "loggers": {
         "tensorflow": {"level": "WARNING"},
         # Celery logs every task, which is noise where tasks run at once.
@@ -302,7 +299,7 @@ LOGGING = {
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
 # The number of our proxies that append to X-Forwarded-For; the rest of it can be forged.
-NUM_PROXIES = env.int("NUM_PROXIES", 0)
+NUM_PROXIES = env.int("NUM_PROXIES", 0, validate=validate.Range(0))
 
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -328,6 +325,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "visualsearch",
     "DESCRIPTION": "Visual product search: a photo in, the products that look like it out.",
     "VERSION": VERSION,
+    "SERVERS": [{"url": URL_PREFIX}] if URL_PREFIX else [],
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api",
     "PREPROCESSING_HOOKS": ["catalog.api.schema.under_api"],
@@ -342,30 +340,31 @@ SPECTACULAR_SETTINGS = {
 }
 
 # visualsearch
-EMBEDDER = env.str("EMBEDDER", "") or "mobilenet_v2"
-EMBEDDER_CHOSEN = bool(os.environ.get("EMBEDDER"))  # else `make run` may choose
-MODEL_DIR = Path(env.str("MODEL_DIR", "") or VAR_DIR / "models")
-MOBILENET_V2_WEIGHTS = Path(path) if (path := env.str("MOBILENET_V2_WEIGHTS", "")) else None
-FETCH_ALLOWED_HOSTS = names("FETCH_ALLOWED_HOSTS")
+EMBEDDER_CHOSEN = bool(env.str("EMBEDDER", ""))  # otherwise `make run` may choose
+EMBEDDER = env.str("EMBEDDER", "mobilenet_v2")
+MODEL_DIR = env.folder("MODEL_DIR", VAR_DIR / "models")
+MOBILENET_V2_WEIGHTS = env.folder("MOBILENET_V2_WEIGHTS", None)
+FETCH_ALLOWED_HOSTS = env.names("FETCH_ALLOWED_HOSTS", "")
 # In the form that servers expect of programs, which many of them refuse under another name.
 FETCH_CONTACT = env.str("FETCH_CONTACT", "")
-FETCH_USER_AGENT = env.str("FETCH_USER_AGENT", "") or (
-    f"Mozilla/5.0 (compatible; visualsearch/{VERSION}{FETCH_CONTACT and f'; +{FETCH_CONTACT}'})"
+FETCH_USER_AGENT = env.str(
+    "FETCH_USER_AGENT",
+    f"Mozilla/5.0 (compatible; visualsearch/{VERSION}{FETCH_CONTACT and f'; +{FETCH_CONTACT}'})",
 )
-try:
-    FETCH_HEADERS = read_headers(env.str("FETCH_HEADERS", ""))
-except InvalidHeaders as error:
-    raise ImproperlyConfigured(str(error)) from None
+FETCH_HEADERS = env.headers("FETCH_HEADERS", "")
 REFETCH_DAYS = env.float("REFETCH_DAYS", 30)
-DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "") or "USD"
-SEARCH_ENGINE = env.str("SEARCH_ENGINE", "") or "numpy"
+DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "USD")
+SEARCH_ENGINE = env.str("SEARCH_ENGINE", "numpy")
 INDEX_DIR = VAR_DIR / "index"
-INDEX_REFRESH_SECONDS = env.float("INDEX_REFRESH_SECONDS", 0.25)
+INDEX_REFRESH_SECONDS = env.float("INDEX_REFRESH_SECONDS", 0.25, validate=validate.Range(0))
 SEARCH_RATE = env.str("SEARCH_RATE", "600/min")
 FETCH_RATE = env.str("FETCH_RATE", "60/min")
-DEMAND_DAYS = env.int("DEMAND_DAYS", 0)
+DEMAND_DAYS = env.int("DEMAND_DAYS", 0, validate=validate.Range(0))
 COUNTERS_DIR = VAR_DIR / "counters"
-MAX_BODY_MB = env.float("MAX_BODY_MB", 32)
+MAX_BODY_MB = env.float("MAX_BODY_MB", 32, validate=validate.Range(1))
 MAX_IMAGE_MB = env.float("MAX_IMAGE_MB", 10)
 MAX_IMAGE_MEGAPIXELS = env.float("MAX_IMAGE_MEGAPIXELS", 50)
 HEIF = env.bool("HEIF", False)
+
+DOTENV_WARNINGS = env.unknown()  # `catalog.checks` reports them
+env.seal()  # nothing that can't be used gets past here

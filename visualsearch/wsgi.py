@@ -4,17 +4,28 @@ import os
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
 from django.http.multipartparser import MultiPartParserError
+from gunicorn.errors import AppImportError
 
 from visualsearch.front import Front
+from visualsearch.startup import check_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visualsearch.settings")
 
 
 class Request(WSGIRequest):
-    """A request whose upload is refused where Django's parser would fail with a server error."""
+    """A request below URL_PREFIX, whose upload is refused where Django's parser would fail."""
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        # FORCE_SCRIPT_NAME leaves the path as it is. Proxies may pass on all of it or what follows
+        # the prefix, as with Django's ASGI handler, and load balancers ask for /healthz alone.
+        path = environ.get("PATH_INFO", "")
+        if f"{path}/".startswith(f"{settings.URL_PREFIX}/"):
+            path = path.removeprefix(settings.URL_PREFIX)
+        super().__init__(environ | {"PATH_INFO": path})
 
     def parse_file_upload(self, META: Any, post_data: Any) -> Any:  # noqa: N803, Django's name
         try:
@@ -23,6 +34,10 @@ class Request(WSGIRequest):
             raise MultiPartParserError("The upload can't be read.") from error
 
 
-handler = get_wsgi_application()
+try:
+    handler = get_wsgi_application()
+    check_settings()
+except ImproperlyConfigured as error:
+    raise AppImportError(error) from error  # gunicorn prints its sentence, and no traceback
 handler.request_class = Request
 application = Front(handler, max_bytes=int(settings.MAX_BODY_MB * 2**20))

@@ -102,7 +102,7 @@ def is_admin(request: HttpRequest) -> bool:
 
 def is_api(request: HttpRequest) -> bool:
     """Whether the client expects JSON; `/search` is the API of photo-analyzer's clients."""
-    return request.path.startswith("/api/") or request.path == "/search"
+    return request.path_info.startswith("/api/") or request.path_info == "/search"
 
 
 def _as_api_error(error: Exception) -> APIException | None:

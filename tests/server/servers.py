@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shlex
 import signal
 import socket
 import subprocess
@@ -98,23 +99,44 @@ class Gunicorn(Server):
 
 
 class Nginx(Server):
-    """nginx with the configuration in the docs, but for its ports and folders."""
+    """nginx with the configuration in the docs, but for its ports and folders.
 
-    def __init__(self, folder: Path, media: Path, gunicorn_port: int) -> None:
+    With a prefix, the command in the docs has put it before the paths. With a folder of static
+    files, these are served without asking gunicorn.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        media: Path,
+        gunicorn_port: int,
+        prefix: str = "",
+        static: Path | None = None,
+    ) -> None:
         super().__init__(folder / "output.log")
+        self.base += prefix
         self.bodies = folder / "bodies"
         text = (ROOT / "docs/deploy/nginx.conf").read_text()
         for shipped, ours in {
             "listen 80;": f"listen 127.0.0.1:{self.port};",
             "server web:8000;": f"server 127.0.0.1:{gunicorn_port};",
-            "root /data;": f"root {media.parent};",
+            "alias /data/media/;": f"alias {media}/;",
             "/var/cache/nginx/": f"{folder}/",
             "/var/log/nginx/": f"{folder}/",
         }.items():
             assert shipped in text
             text = text.replace(shipped, ours)
+        if static:
+            passed = "location /static/ {\n            proxy_pass http://gunicorn;"
+            assert passed in text
+            served = f"location /static/ {{ alias {static}/; include /etc/nginx/mime.types;"
+            text = text.replace(passed, served)
         conf = folder / "nginx.conf"
         conf.write_text(text)
+        if prefix:
+            command = next(line for line in text.splitlines() if line.startswith("#   sed "))
+            words = shlex.split(command.removeprefix("#").replace("/visual-search", prefix))
+            subprocess.run(words, cwd=folder, check=True)  # noqa: S603
         # Workers of another user could not read what pytest keeps in its folders.
         options = f"daemon off; pid {folder}/pid; {'user root;' * (os.geteuid() == 0)}"
         self.start([NGINX.path(), "-c", str(conf), "-g", options], dict(os.environ))
