@@ -339,13 +339,15 @@ class ProductRefetch(ProductView):
 
 
 class CategoryList(generics.ListAPIView[Category]):
-    """All categories with the number of their active products."""
+    """Categories with the number of their active products. Only staff see those without any."""
 
-    queryset = Category.objects.annotate(
-        product_count=Count("products", filter=Q(products__active=True))
-    ).order_by("name")
     serializer_class = CategorySerializer
     pagination_class = None
+
+    def get_queryset(self) -> QuerySet[Category]:
+        active = Count("products", filter=Q(products__active=True))
+        categories = Category.objects.annotate(product_count=active).order_by("name")
+        return categories if self.request.user.is_staff else categories.filter(product_count__gt=0)
 
     @extend_schema(responses={200: CategorySerializer(many=True)} | errors(401))
     def get(self, request: Request) -> Response:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -90,7 +91,8 @@ def _listed(request: HttpRequest, per_page: int, *order: str) -> dict[str, Any]:
     """A page of the products that pass the filter in the address, and the filter."""
     products, filters = filtered_products(request.GET)
     page = Paginator(products.order_by(*order, "pk"), per_page).get_page(request.GET.get("page"))
-    return filters | {"page": page, "categories": Category.objects.all()}
+    active = Product.objects.filter(active=True, category=OuterRef("pk"))
+    return filters | {"page": page, "categories": Category.objects.filter(Exists(active))}
 
 
 def _results_url(request: HttpRequest) -> str:

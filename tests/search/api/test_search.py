@@ -382,6 +382,25 @@ def test_product_and_categories_can_be_read(products: list[Product], client: Cli
     ]
 
 
+def test_only_staff_see_categories_without_active_products(
+    products: list[Product], make_product: MakeProduct, client: Client, admin_client: Client
+) -> None:
+    make_product(category="Secret collection", active=False)
+    Category.objects.create(name="Empty")
+
+    def names(reader: Client) -> list[str]:
+        return [category["name"] for category in reader.get("/api/categories/").json()]
+
+    assert names(client) == ["Cups", "Mugs"]
+    assert names(admin_client) == ["Cups", "Empty", "Mugs", "Secret collection"]
+    secret = client.get("/api/products/?category=Secret collection")
+    unknown = client.get("/api/products/?category=Unknown")
+    assert secret.json()["count"] == unknown.json()["count"] == 0
+    for page in ("/", "/products/", "/map/", "/map/?list=1", "/api/schema/", "/api/products/"):
+        assert b"Secret collection" not in client.get(page).content
+        assert b">Empty<" not in client.get(page).content
+
+
 def test_hidden_product_can_not_be_read(make_product: MakeProduct, client: Client) -> None:
     product = make_product(active=False)
     assert client.get(f"/api/products/{product.pk}/").status_code == 404
