@@ -112,3 +112,12 @@ def test_nginx_sends_to_the_service_and_reads_the_folder_of_compose() -> None:
     assert "./docs/deploy/nginx.conf:/etc/nginx/nginx.conf:ro" in volumes
     assert "data:/data:ro" in volumes
     assert "VAR_DIR=/data" in (ROOT / "Dockerfile").read_text()
+
+
+def test_render_names_only_settings_that_there_are_and_counts_its_proxies() -> None:
+    (service,) = yaml.safe_load((ROOT / "render.yaml").read_text())["services"]
+    explained = (ROOT / ".env.example").read_text()
+    settings = {variable["key"]: variable for variable in service["envVars"]}
+    for name in settings:
+        assert f"\n#{name}=" in explained, name
+    assert settings["NUM_PROXIES"]["value"] == "2"

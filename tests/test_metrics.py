@@ -16,7 +16,7 @@ Values = dict[str, float]  # by name and labels
 
 
 def scrape(client: Client) -> Values:
-    response = client.get("/metrics")
+    response = client.get("/metrics", HTTP_HOST="localhost:8000")
     assert response.status_code == 200
     assert response["Content-Type"].startswith("text/plain; version=")
     return {
@@ -135,13 +135,19 @@ def test_is_told_when_the_network_lacks(
         {"REMOTE_ADDR": "203.0.113.9"},
         {"REMOTE_ADDR": ""},
         {"HTTP_X_FORWARDED_FOR": "127.0.0.1"},
+        {"HTTP_X_FORWARDED_PROTO": "https"},
+        {"HTTP_X_FORWARDED_HOST": "localhost"},
+        {"HTTP_X_REAL_IP": "127.0.0.1"},
+        {"HTTP_CF_CONNECTING_IP": "127.0.0.1"},
+        {"HTTP_VIA": "1.1 proxy"},
         {"HTTP_FORWARDED": "for=127.0.0.1"},
+        {"HTTP_HOST": "testserver"},  # a name of the shop, as a proxy hands it on
     ],
 )
 def test_is_refused_from_elsewhere_and_through_a_proxy(
     db: None, client: Client, headers: dict[str, str]
 ) -> None:
-    response = client.get("/metrics", **headers)
+    response = client.get("/metrics", **{"HTTP_HOST": "127.0.0.1:8000"} | headers)
     assert response.status_code == 403
     assert b"METRICS_TOKEN" in response.content
     assert b"visualsearch_" not in response.content

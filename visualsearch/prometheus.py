@@ -1,11 +1,13 @@
 """Serves /metrics to Prometheus: counts of all processes, and the shop's present state."""
 
 import os
+import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
@@ -15,7 +17,8 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from search.health import examine
 
-PROXIES = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")  # headers that they add
+# Headers that proxies add: X-Forwarded-*, Forwarded, Via, X-Real-IP, CF-Connecting-IP and the like.
+OF_PROXIES = re.compile(r"forwarded|^via$|-ip$", re.IGNORECASE)
 REFUSAL = "Send METRICS_TOKEN, or send the request from this machine itself.\n"
 
 
@@ -55,14 +58,17 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def _may_see(request: HttpRequest) -> bool:
     """Whether the request has the token; if none is set, whether it is local and unproxied.
 
-    Behind a proxy, every request seems to come from this machine or its network.
+    Behind a proxy, every request seems to come from this machine or its network. A proxy betrays
+    itself by the headers that it adds, or by the name that the client asked it for.
     """
     if settings.METRICS_TOKEN:
         given = request.headers.get("Authorization", "")
         return constant_time_compare(given, f"Bearer {settings.METRICS_TOKEN}")
-    if any(name in request.headers for name in PROXIES):
+    if any(map(OF_PROXIES.search, request.headers)):
         return False
-    return ip_address(request.META.get("REMOTE_ADDR") or "::").is_loopback
+    host, _ = split_domain_port(request.get_host())
+    is_local = ip_address(request.META.get("REMOTE_ADDR") or "::").is_loopback
+    return is_local and host in settings.LOCAL_HOSTS
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -66,7 +66,7 @@ def published(identity: str, dim: int) -> Tuning | None:
         problem = "The stored tuning has numbers that are not finite."
     else:
         return Tuning(categories, weights.reshape(dim, -1), biases, stored.strength)
-    logger.error("%s Results are in the plain order. Run: manage.py tune_search", problem)
+    logger.error("%s Results are in the plain order. Run: python manage.py tune_search", problem)
     return None
 
 
