@@ -12,9 +12,7 @@ TESTS := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorde
 .PHONY: run test test-postgres network lint format bench load screenshots
 
 run: .venv/run
-	@$(BIN)/python -c "import socket; socket.create_server(('127.0.0.1', $(PORT)))" 2>/dev/null \
-		|| { echo "Port $(PORT) is taken. Another: make run PORT=8123"; exit 1; }
-	@$(MANAGE) prepare
+	@$(MANAGE) prepare --port "$(PORT)"
 	@$(MANAGE) load_demo
 	@echo "visualsearch is on http://127.0.0.1:$(PORT)$$($(BIN)/python -c \
 		'from visualsearch.settings import URL_PREFIX; print(URL_PREFIX)') - Ctrl-C stops it"

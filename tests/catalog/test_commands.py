@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 import sys
 from io import StringIO
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from catalog.management.commands.prepare import check_port
 from catalog.models import EmbeddingStatus, Product
 from tests.conftest import FIXTURES, MakeProduct, Picture
 
@@ -134,3 +136,17 @@ def manage(*arguments: str, environment: dict[str, str]) -> "subprocess.Complete
         text=True,
         check=False,
     )
+
+
+class TestPrepare:
+    @pytest.mark.parametrize("port", ["abc", "", "0", "-1", "65536", "8000.5", "²", " 8000"])
+    def test_says_what_a_port_is(self, port: str) -> None:
+        with pytest.raises(CommandError, match=r"must be a number from 1 to 65535\. .*make run PORT="):
+            run("prepare", f"--port={port}")
+
+    def test_names_a_port_that_is_taken(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            with pytest.raises(CommandError, match=rf"Port {port} is taken\. .*make run PORT="):
+                run("prepare", f"--port={port}")
+        check_port(str(port))
