@@ -1,10 +1,27 @@
-"""Replaces files and symbolic links in one step: readers see the old one or the new one, whole."""
+"""Replaces files and symbolic links in one step: readers see the old one or the new one, whole.
+
+Also reads files of arrays, which a full disk or a power cut may have damaged all the same.
+"""
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+# What NumPy raises for an empty, torn or overwritten .npz file.
+DAMAGES = (
+    AttributeError, BadZipFile, EOFError, LookupError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+
+
+class DamagedFile(Exception):
+    """A file does not hold what it should, and can be replaced."""
 
 
 @contextmanager
@@ -52,3 +69,16 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def open_arrays(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """The arrays of an .npz file, each of which is read when it is asked for.
+
+    Raises OSError; DamagedFile also for what the block raises because an array is not as expected.
+    """
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            yield arrays
+    except DAMAGES as error:
+        raise DamagedFile(f"{path.name} is damaged.") from error

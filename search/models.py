@@ -2,7 +2,7 @@
 
 from search.bands.models import Calibration
 from search.demand.models import Salt, Searched
-from search.doctor.models import Finding, Subject
+from search.doctor.models import Examined, Finding, Subject
 from search.engines.models import SearchVector
 from search.evaluation.models import Evaluation
 from search.orders.models import PublishedTuning
@@ -10,6 +10,7 @@ from search.orders.models import PublishedTuning
 __all__ = [
     "Calibration",
     "Evaluation",
+    "Examined",
     "Finding",
     "PublishedTuning",
     "Salt",

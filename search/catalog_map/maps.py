@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from time import time
-from zipfile import BadZipFile
 
 import numpy as np
 from django.conf import settings
 
-from catalog.files import replace_file
+from catalog.files import DamagedFile, open_arrays, replace_file
 from search.catalog_map.projection import Places, place_among, project
 from search.engines import Corpus, corpus_for
 from search.index.corpus import Ids, places_among
@@ -23,10 +22,6 @@ MAX_LANDMARKS = 10_000  # products that are laid out; further ones are placed am
 MAX_PRODUCTS = 30_000  # on a map; larger catalogs are sampled evenly
 BATCH_PRODUCTS = 4096  # placed among the landmarks at a time
 MIN_AGE = 60 * 60  # seconds before a worker replaces a map
-# What reading an empty, torn or overwritten file raises.
-DAMAGES = (
-    AttributeError, BadZipFile, EOFError, LookupError, RuntimeError, TypeError, ValueError,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -124,7 +119,7 @@ def _known(products: Ids, identity: str, old: CatalogMap | None) -> Places | Non
 def _read(file: Path, _written: int) -> CatalogMap | None:
     """The map in a file, None if it is damaged. Raises OSError."""
     try:
-        with file.open("rb") as opened, np.load(opened) as arrays:
+        with open_arrays(file) as arrays:
             read = CatalogMap(
                 generation=int(arrays["generation"]),
                 identity=str(arrays["identity"]),
@@ -132,12 +127,12 @@ def _read(file: Path, _written: int) -> CatalogMap | None:
                 products=arrays["products"],
                 places=arrays["places"],
             )
-        has_places = len(read.products) and read.places.shape == (*read.products.shape, 2)
-        is_sound = has_places and np.isfinite(read.places).all()
-    except DAMAGES:
-        is_sound = False
-    if not is_sound:
-        logger.error("The map is damaged. A worker or build_embeddings draws a new one.")
+            if read.places.shape != (len(read.products), 2) or not len(read.products):
+                raise DamagedFile("Products and places do not match.")
+            if not np.isfinite(read.places).all():
+                raise DamagedFile("A place is not a number.")
+    except DamagedFile:
+        logger.exception("The map is damaged. A worker or build_embeddings draws a new one.")
         return None
     return read
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 from time import monotonic
-from zipfile import BadZipFile
 
 import numpy as np
 from django.conf import settings
 
 from catalog.embedders.runtime import Embedder
-from catalog.files import replace_file
+from catalog.files import DamagedFile, open_arrays, replace_file
 from search.doctor.findings import settle
 from search.doctor.gallery import Gallery, gallery_of
 from search.doctor.judging import suspicions
 from search.doctor.measuring import QUALITY, Qualities, measure_stored
+from search.doctor.models import Examined
 from search.doctor.neighbours import Neighbours, look_around, no_neighbours
 from search.engines import corpus_for
 from search.index.snapshots import exclusive
@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 SAVE_SECONDS = 300.0  # how long to measure before saving; an interrupted run continues from there
 BATCH_PICTURES = 256  # measured at a time
 FORMAT = 1  # of the file; increase it when its contents, or the way they are measured, change
-UNREADABLE = (OSError, ValueError, KeyError, BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,7 @@ def examine(
         empty = Measurements(embedder.identity, 0, no_neighbours(), np.empty(0, QUALITY))
         before = empty if anew else load_measurements(embedder.identity) or empty
         if before.generation == corpus.generation:
+            Examined.objects.get_or_create(pk=1)
             return Examination(len(corpus), 0)
         gallery, until = gallery_of(corpus), monotonic() + seconds
         qualities = _measure(gallery, before.qualities, until)
@@ -73,6 +73,7 @@ def examine(
             pending |= set(gallery.products[unseen].tolist())
         found = suspicions(gallery, neighbours, qualities, input_size=embedder.input_size)
         settle(found, pending=pending)
+        Examined.objects.get_or_create(pk=1)
         generation = 0 if pending else corpus.generation
         _save(Measurements(embedder.identity, generation, neighbours, qualities))
         return Examination(len(corpus), len(pending))
@@ -81,14 +82,14 @@ def examine(
 def load_measurements(identity: str) -> Measurements | None:
     """The latest measurements with this embedder's vectors, None if they cannot be read."""
     try:
-        with measurements_file().open("rb") as file, np.load(file) as arrays:
+        with open_arrays(measurements_file()) as arrays:
             if [int(arrays["format"]), str(arrays["identity"])] == [FORMAT, identity]:
                 neighbours = Neighbours(*(arrays[field.name] for field in fields(Neighbours)))
                 generation, qualities = int(arrays["generation"]), arrays["qualities"]
                 return Measurements(identity, generation, neighbours, qualities)
     except FileNotFoundError:
         pass
-    except UNREADABLE:
+    except (OSError, DamagedFile):
         logger.exception("The doctor's measurements cannot be read; everything is measured again.")
     return None
 
@@ -96,11 +97,11 @@ def load_measurements(identity: str) -> Measurements | None:
 def load_qualities() -> Qualities:
     """The latest qualities, none if they cannot be read; the rest of the file is not read."""
     try:
-        with measurements_file().open("rb") as file, np.load(file) as arrays:
+        with open_arrays(measurements_file()) as arrays:
             if arrays["format"] == FORMAT:
                 qualities: Qualities = arrays["qualities"]
                 return qualities
-    except UNREADABLE:
+    except (OSError, DamagedFile):
         pass  # the next examination reports it
     return np.empty(0, QUALITY)
 

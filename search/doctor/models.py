@@ -98,3 +98,12 @@ class Subject(models.Model):
     def thumbnail_url(self) -> str:
         """The small picture's address."""
         return default_storage.url(files_of(self.image)[-1])
+
+
+class Examined(models.Model):
+    """Says that the doctor has run, which an absence of findings does not tell."""
+
+    at = models.DateTimeField(auto_now_add=True)  # the first time
+
+    def __str__(self) -> str:
+        return f"{self.at}"

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_http_methods
 from catalog.models import MAX_ID, Product
 from search.doctor.findings import count
 from search.doctor.merging import Merged, NotMerged, merge, mergeable
-from search.doctor.models import Finding, Kind, State, Subject
+from search.doctor.models import Examined, Finding, Kind, State, Subject
 
 PER_PAGE = 20
 MAX_SHOWN = 6  # products of a finding, in the list
@@ -84,6 +84,7 @@ def findings_page(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "kinds": [(kind, counts.get(kind, 0)) for kind in Kind],
         "total": sum(counts.values()),
+        "has_run": Examined.objects.exists(),
         "may_change": request.user.has_perm("catalog.change_product"),
     }
     return _page(request, "admin/doctor/findings.html", context)

@@ -141,7 +141,7 @@ def manage(*arguments: str, environment: dict[str, str]) -> "subprocess.Complete
 class TestPrepare:
     @pytest.mark.parametrize("port", ["abc", "", "0", "-1", "65536", "8000.5", "²", " 8000"])
     def test_says_what_a_port_is(self, port: str) -> None:
-        with pytest.raises(CommandError, match=r"must be a number from 1 to 65535\. .*make run PORT="):
+        with pytest.raises(CommandError, match=r"must be a number .* make run PORT="):
             run("prepare", f"--port={port}")
 
     def test_names_a_port_that_is_taken(self) -> None:

@@ -167,11 +167,13 @@ def test_missing_file_is_no_finding(twins: list[Product], look: Examine, setting
     assert open_findings(Kind.DUPLICATE) == TWINS
 
 
-def test_torn_measurements_are_made_again(
-    twins: list[Product], look: Examine, settings: Any
+@pytest.mark.parametrize("damaged", [b"", bytes(1000), b"PK\x03\x04 torn"])
+def test_damaged_measurements_are_made_again(
+    twins: list[Product], look: Examine, settings: Any, damaged: bytes
 ) -> None:
     look()
-    (Path(settings.INDEX_DIR) / "doctor.npz").write_bytes(b"PK\x03\x04 torn")
+    (Path(settings.INDEX_DIR) / "doctor.npz").write_bytes(damaged)
+    assert len(load_qualities()) == 0
     assert look().left == 0
     assert open_findings(Kind.DUPLICATE) == TWINS
 

@@ -5,8 +5,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from catalog.embedders.runtime import Embedder
 from catalog.models import Category, Product
 from search.doctor import views
+from search.doctor.examination import examine
 from search.doctor.findings import count, settle
 from search.doctor.judging import Evidence, Suspicion
 from search.doctor.models import Finding, Kind, State
@@ -36,6 +38,18 @@ def read(client: Client, path: str = PAGE) -> str:
     response = client.get(path)
     assert response.status_code == 200
     return str(response.content.decode())
+
+
+def test_says_whether_there_is_nothing_or_nobody_has_looked(
+    admin_client: Client, embedder: Embedder
+) -> None:
+    page = read(admin_client)
+    assert "has not been examined yet" in page
+    assert "run: python manage.py examine_catalog" in page
+    examine(embedder)
+    page = read(admin_client)
+    assert "There are no open findings." in page
+    assert "has not been examined yet" not in page
 
 
 def test_lists_what_was_found_with_pictures_side_by_side(
