@@ -40,7 +40,8 @@ def read_headers(text: str) -> HostHeaders:
         if not HOST.fullmatch(host):
             raise InvalidHeaders(
                 f"FETCH_HEADERS names the host {host[:100]!r}. Write a host alone, by its own name,"
-                " without scheme, path or wildcard: cdn.shop.example or 10.0.0.7:8080."
+                " without scheme, path or wildcard: cdn.shop.example, xn--bcher-kva.example or"
+                " 10.0.0.7:8080."
             )
         for name, value in headers.items():
             if not HEADER_NAME.fullmatch(name) or REFUSED_HEADERS.fullmatch(name):
