@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from catalog.admin.actions import embed_again, hide, refetch, retry, show
 from catalog.admin.files import ProductFiles
 from catalog.admin.lists import BoundedLists, FoundFilter, PriceFilter, StateFilter
+from catalog.embedding.columns import NEVER, is_remote
 from catalog.embedding.progress import current_identity, measure_progress, state_of
 from catalog.models import Category, EmbeddedPicture, Product, ProductPhoto
 from catalog.pictures.slots import DECODING, STAFF
@@ -44,14 +45,16 @@ class ShowsPictures:
 
     @admin.display(description="state")
     def state(self, row: EmbeddedPicture) -> SafeString | str:
-        """The state, with the reason beside it."""
+        """The state, with the reason beside it, and whether the picture's address is in use."""
         if row.pk is None:
             return "-"
         state = state_of(row, current_identity())
+        is_upload = bool(row.image) and is_remote(row.image_url) and row.refetch_at == NEVER
         return format_html(
-            '<span class="state state-{0}">{0}</span> <span class="reason">{1}</span>',
+            '<span class="state state-{0}">{0}</span> <span class="reason">{1}{2}</span>',
             state.name,
             state.reason,
+            " This picture was uploaded; the one at its address is not used." * is_upload,
         )
 
 

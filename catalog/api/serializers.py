@@ -120,7 +120,7 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
             "name": {"help_text": "What shoppers read."},
             "currency": {"help_text": "ISO 4217, such as EUR."},
             "active": {"help_text": "Whether shoppers see it and search finds it."},
-            "image_url": {"help_text": "Where its picture is fetched from, or came from."},
+            "image_url": {"help_text": "Where its picture comes from, unless one was uploaded."},
             "embedding_status": {"help_text": "Whether search can use its picture."},
             "embedding_error": {"help_text": "Why search can't use its picture, as a sentence."},
             "refetch_error": {

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from catalog.embedding.columns import (
     ALWAYS_DUE,
-    IN_WORK,
+    IN_WORK_AFTER,
     STOPPED_WORKER,
     EmbeddedPicture,
     EmbeddedQuerySet,
@@ -29,7 +29,7 @@ from catalog.pictures.references import discard_after_commit
 from catalog.pictures.stored import NewPicture, StoredPicture
 from catalog.vectors import InvalidVector, to_bytes
 
-MAX_STOPS = 3  # attempts at a picture that stops its worker each time
+MAX_STOPS = len(IN_WORK_AFTER)  # workers in a row that a picture may stop
 MAX_ATTEMPTS = 8  # attempts at a picture whose failure may be temporary
 FIRST_PAUSE = 8  # seconds; doubled with every attempt
 LONGEST_PAUSE = 300
@@ -88,13 +88,16 @@ def claim(row: EmbeddedPicture, *, seconds: float = 0) -> Claim | None:
     lasts for `seconds` at least.
     """
     attempt = row.embedding_attempts + 1
+    # An attempt that was left unfinished stopped its worker; one that failed did not.
+    was_left = row.embedding_error in IN_WORK_AFTER
+    stops = IN_WORK_AFTER.index(row.embedding_error) + 1 if was_left else 0
     lapses = timezone.now() + max(pause(attempt), timedelta(seconds=seconds))
     claimed = Claim(type(row), row.pk, row.image, row.image_url, attempt, lapses)
     unclaimed = claimed.rows().filter(embedding_due_at=row.embedding_due_at)
     taken = unclaimed.update(
         embedding_attempts=F("embedding_attempts") + 1,
         embedding_due_at=lapses,
-        embedding_error=IN_WORK,
+        embedding_error=IN_WORK_AFTER[min(stops, MAX_STOPS - 1)],
         revision=F("revision"),  # unchanged, because search shows none of these columns
     )
     return claimed if taken else None
@@ -108,9 +111,8 @@ def pause(attempt: int) -> timedelta:
 def give_up(rows: EmbeddedQuerySet) -> int:
     """Fail the rows that have stopped their worker too often. Returns their number."""
     unready = rows.exclude(embedding_status=EmbeddingStatus.READY)
-    lapsed = unready.filter(embedding_due_at__lte=timezone.now(), embedding_error=IN_WORK)
-    stopped = lapsed.filter(embedding_attempts__gte=MAX_STOPS)
-    return stopped.update(
+    lapsed = unready.filter(embedding_due_at__lte=timezone.now())
+    return lapsed.filter(embedding_error=IN_WORK_AFTER[-1]).update(
         embedding_status=EmbeddingStatus.FAILED,
         embedding_error=STOPPED_WORKER,
         embedding_due_at=None,

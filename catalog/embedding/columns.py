@@ -28,6 +28,12 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(seconds=5)  # between two machines that share the database
 # The error of a row while a worker has it. A worker that is killed leaves it behind.
 IN_WORK = "A worker is reading this picture."
+# The same, by the number of workers that the picture has stopped in a row.
+IN_WORK_AFTER = (
+    IN_WORK,
+    "A worker is reading this picture, which has stopped one before.",
+    "A worker is reading this picture, which has stopped two before.",
+)
 # The error of a picture that is tried again only on request.
 STOPPED_WORKER = "Reading this picture stopped the worker three times."
 # The same condition as `is_remote`.
@@ -164,7 +170,7 @@ class EmbeddedPicture(models.Model):
         "picture's address",
         max_length=2000,
         blank=True,
-        help_text="Where the picture came from: an http(s) address or a path.",
+        help_text="The http(s) address or path that the picture comes from, unless it is uploaded.",
     )
     # Nullable, because SQLite adds no other column without rewriting the table with its vectors.
     # What the address's server sent with the picture (`fetching.fetcher.Answer`).

@@ -14,7 +14,7 @@ from catalog.embedding.claims import (
     write_failure,
     write_picture,
 )
-from catalog.embedding.columns import IN_WORK, EmbeddedQuerySet
+from catalog.embedding.columns import IN_WORK_AFTER, EmbeddedQuerySet
 from catalog.fetching.fetcher import Answer, FetchError
 from catalog.fetching.remote import fetch_catalog_picture
 from catalog.pictures.gate import InvalidImage
@@ -42,7 +42,7 @@ def fetch_pictures(
     with ThreadPoolExecutor(FETCHERS, thread_name_prefix="picture") as fetchers:
         for row in (row for page in pages(rows, FETCHERS) for row in page):
             # A picture whose last attempt may have killed its worker is fetched alone.
-            suspect = row.embedding_error == IN_WORK
+            suspect = row.embedding_error in IN_WORK_AFTER
             yield from _finish(fetching, left=0 if suspect else FETCHERS - 1)
             if monotonic() > end:
                 break

@@ -9,7 +9,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from catalog.embedding.columns import NEVER
 from catalog.models import Category, EmbeddingStatus, Product, ProductPhoto
 from tests.conftest import MakeProduct, Picture
 
@@ -161,6 +163,19 @@ def test_saving_the_form_keeps_the_picture(
     saved = Product.objects.get()
     assert (saved.name, saved.image.name) == ("Beaker", mug.image.name)
     assert saved.embedding_status == EmbeddingStatus.READY
+
+
+def test_says_that_an_upload_is_not_the_picture_at_the_address(
+    admin_client: Client, make_product: MakeProduct, picture: Picture
+) -> None:
+    product = make_product(image=picture(1), image_url="https://shop.example/mug.jpg")
+    page = f"{LIST}{product.pk}/change/"
+    note = "This picture was uploaded; the one at its address is not used."
+    assert note in admin_client.get(page).content.decode()
+    Product.objects.update(refetch_at=timezone.now())  # as after it was fetched
+    assert note not in admin_client.get(page).content.decode()
+    Product.objects.update(refetch_at=NEVER, image_url="mug.jpg")  # as after an import of a file
+    assert note not in admin_client.get(page).content.decode()
 
 
 @pytest.mark.parametrize("address", ["/admin/", LIST])

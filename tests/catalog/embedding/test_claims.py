@@ -128,6 +128,18 @@ def test_picture_that_stopped_two_workers_is_tried_again(waiting: Product) -> No
     assert Product.objects.due().exists()
 
 
+def test_failed_attempts_do_not_count_as_stopped_workers(waiting: Product) -> None:
+    for _ in range(4):
+        write_failure(claimed(let_lapse()), "The server did not answer.", may_mend=True)
+    stop_worker(times=2)
+    assert give_up(Product.objects.all()) == 0
+    write_failure(claimed(let_lapse()), "The server did not answer.", may_mend=True)
+    stop_worker(times=2)
+    assert give_up(Product.objects.all()) == 0
+    stop_worker(times=1)
+    assert give_up(Product.objects.all()) == 1
+
+
 def test_picture_is_not_given_up_while_its_third_worker_may_live(waiting: Product) -> None:
     stop_worker(times=2)
     claimed(Product.objects.get())

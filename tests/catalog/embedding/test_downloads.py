@@ -11,7 +11,7 @@ from django.utils import timezone
 from catalog import tasks
 from catalog.embedding import downloads
 from catalog.embedding.claims import PictureOutcome
-from catalog.embedding.columns import IN_WORK, STOPPED_WORKER
+from catalog.embedding.columns import IN_WORK_AFTER, STOPPED_WORKER
 from catalog.embedding.downloads import fetch_pictures
 from catalog.models import EmbeddingStatus, Product, ProductPhoto
 from catalog.pictures.slots import DECODING, STAFF
@@ -223,7 +223,7 @@ def test_picture_that_stops_its_worker_three_times_is_given_up(
     waiting: Any, picture: Picture, serve: Serve
 ) -> None:
     product = waiting(serve(http(picture(1))).url)
-    Product.objects.update(embedding_attempts=3, embedding_error=IN_WORK)
+    Product.objects.update(embedding_attempts=3, embedding_error=IN_WORK_AFTER[-1])
     assert fetch(product) == []
     product.refresh_from_db()
     assert (product.embedding_status, product.embedding_error) == ("failed", STOPPED_WORKER)
