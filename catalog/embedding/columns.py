@@ -124,8 +124,6 @@ class EmbeddedQuerySet(models.QuerySet[Any]):
 
     def unscheduled(self) -> "EmbeddedQuerySet":
         """Rows with a picture and an address that was not asked since there is a schedule."""
-        if not settings.REFETCH_DAYS:
-            return self.none()
         return self.filter(REMOTE, refetch_at=None).exclude(image="")
 
     def make_pending(self) -> int:

@@ -14,6 +14,7 @@ from math import ceil, inf
 from time import monotonic
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -100,7 +101,8 @@ def due_now(model: type[EmbeddedPicture], run: timedelta) -> list[EmbeddedPictur
     width = ceil(last / runs)
     begin = int(timezone.now().timestamp() / run.total_seconds()) % runs * width
     old = model.objects.unscheduled().filter(pk__gt=begin, pk__lte=begin + width).order_by("pk")
-    return [*rows, *old[: RUN_PICTURES - len(rows)]]
+    room = RUN_PICTURES - len(rows) if settings.REFETCH_DAYS else 0
+    return [*rows, *old[:room]]
 
 
 def refetch_pictures(

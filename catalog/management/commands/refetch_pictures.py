@@ -2,6 +2,7 @@ from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
@@ -29,8 +30,10 @@ class Command(BaseCommand):
             rows: EmbeddedQuerySet = model.objects.filter(REMOTE).exclude(image="")
             if options["all"]:
                 rows = rows.exclude(refetch_at=NEVER)
-            else:
+            elif settings.REFETCH_DAYS:
                 rows = rows.refetch_due() | rows.unscheduled()
+            else:
+                rows = rows.refetch_due()
             with tqdm(desc="asking", total=rows.count(), unit=" addresses") as bar:
                 for page in pages(rows, TASK_ROWS):
                     outcomes = refetch_rows(model, page)

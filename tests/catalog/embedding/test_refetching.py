@@ -392,6 +392,25 @@ def test_nothing_is_asked_by_itself_where_the_period_is_zero(fetched: Any, setti
     assert server.connections == asked + 1
 
 
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("is_old", [False, True])
+def test_request_is_answered_where_the_period_is_zero(
+    fetched: Any,
+    settings: Any,
+    conditional: bool,
+    is_old: bool,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    product, server = fetched()
+    settings.REFETCH_DAYS = 0
+    if is_old:
+        Product.objects.update(refetch_at=None)
+    asked = server.connections
+    with django_capture_on_commit_callbacks(execute=True):
+        fetch_products_again([product.pk], conditional=conditional)
+    assert server.connections == asked + 1
+
+
 def crowd(number: int, refetch_at: datetime | None, url: str = "http://a.example/1.jpg") -> None:
     """Products with a picture from an address, without any file."""
     home = Category.objects.get_or_create(name="Home")[0]
