@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Self
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.db import models, router, transaction
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
+from django.utils import timezone
 
 from catalog.embedding.columns import (
     NEVER,
@@ -33,6 +35,7 @@ __all__ = [
     "Invisible",
     "Product",
     "ProductPhoto",
+    "UnconfirmedImport",
     "count_invisible",
     "fetch_products_again",
     "findable",
@@ -218,6 +221,34 @@ class ProductPhoto(CatalogPicture):
 
     def __str__(self) -> str:
         return f"Photo {self.position}"
+
+
+class UnconfirmedQuerySet(models.QuerySet["UnconfirmedImport"]):
+    def expired(self) -> Self:
+        """The files that nobody confirmed in time."""
+        return self.filter(uploaded_at__lt=timezone.now() - UnconfirmedImport.LIFETIME)
+
+
+class UnconfirmedImport(models.Model):
+    """A file that somebody has uploaded in the admin and not yet confirmed.
+
+    It is in the database because the confirmation may reach another machine than the upload.
+    """
+
+    LIFETIME = timedelta(days=1)
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
+    name = models.CharField(max_length=255)
+    data = models.BinaryField()
+    uploaded_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    objects = UnconfirmedQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @receiver(post_delete, sender=Product)

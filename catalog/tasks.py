@@ -156,6 +156,12 @@ def fetch_again(rows: EmbeddedQuerySet, *, conditional: bool = False) -> int:
     return sum(map(len, ids.values()))
 
 
+@shared_task
+def forget_imports() -> None:
+    """Delete the uploaded files that nobody confirmed in time."""
+    apps.get_model("catalog.UnconfirmedImport").objects.expired().delete()
+
+
 def hand_to_workers(row: EmbeddedPicture, *, using: str | None = None) -> None:
     """After the commit, have the row's picture embedded or, where it has none yet, fetched."""
     key = (embed if row.image else fetch, type(row))

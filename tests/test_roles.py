@@ -124,7 +124,7 @@ TABLE: list[Row] = [
     ("GET", "/admin/catalog/product/export/", None, EDITORS),
     ("GET", "/admin/catalog/product/import/", None, EDITORS),
     ("GET", "/admin/catalog/product/process_import/", None, (302, 302, 405, 405, 405)),
-    ("POST", "/admin/catalog/product/process_import/", {}, EDITORS),
+    ("POST", "/admin/catalog/product/process_import/", {}, (302, 302, 403, 302, 302)),
     ("GET", "/admin/catalog/category/", None, SUPERUSERS),
     ("GET", "/admin/catalog/category/add/", None, EDITORS),
     ("GET", "/admin/catalog/category/CATEGORY/", None, ELSEWHERE),

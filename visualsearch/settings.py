@@ -264,6 +264,7 @@ CELERY_BEAT_SCHEDULE = {
         "catalog.tasks.embed_pending": 3,
         "catalog.tasks.fetch_pending": 3,
         "catalog.tasks.refetch_pending": REFETCH_RUN_SECONDS,
+        "catalog.tasks.forget_imports": 3600,
         "search.tasks.compact": 30,
         "search.tasks.examine_catalog": 60,
         "search.tasks.draw_map": 300,

@@ -13,7 +13,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from catalog.admin.actions import embed_again, hide, refetch, retry, show
-from catalog.admin.files import ProductFiles
+from catalog.admin.exports import ExportsProducts
+from catalog.admin.imports import ImportsProducts
 from catalog.admin.lists import BoundedLists, FoundFilter, PriceFilter, StateFilter
 from catalog.embedding.columns import NEVER, is_remote
 from catalog.embedding.progress import current_identity, measure_progress, state_of
@@ -73,7 +74,7 @@ class PhotoInline(ShowsPictures, admin.TabularInline):
 
 
 @admin.register(Product)
-class ProductAdmin(BoundedLists, ProductFiles, ShowsPictures, admin.ModelAdmin):
+class ProductAdmin(BoundedLists, ExportsProducts, ShowsPictures, ImportsProducts):
     list_display = ("thumbnail", "name", "sku", "category", "cost", "active", "badge")
     list_display_links = ("thumbnail", "name")
     list_filter = (StateFilter, FoundFilter, "category", PriceFilter)
@@ -91,9 +92,6 @@ class ProductAdmin(BoundedLists, ProductFiles, ShowsPictures, admin.ModelAdmin):
         ("Vector", {"fields": ("state", "embedder", "embedded_at")}),
         ("History", {"fields": ("created_at", "updated_at")}),
     )
-
-    class Media:
-        css: ClassVar = {"all": ("admin.css",)}
 
     @admin.display(description="price", ordering="price")
     def cost(self, product: Product) -> str:

@@ -4,7 +4,14 @@
 of the admin and the API use it.
 """
 
-from catalog.importers.importing import ImportReport, RowResult, import_products, summarize
+from catalog.importers.importing import (
+    ImportReport,
+    RowResult,
+    import_products,
+    import_table,
+    read_table,
+    summarize,
+)
 from catalog.importers.tables import InvalidCatalogFile
 from catalog.importers.writer import ProductWriter, WriteResult
 
@@ -15,5 +22,7 @@ __all__ = [
     "RowResult",
     "WriteResult",
     "import_products",
+    "import_table",
+    "read_table",
     "summarize",
 ]

@@ -4,10 +4,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -16,8 +17,9 @@ from django.db.models import prefetch_related_objects
 
 from catalog.embedding.columns import EmbeddedPicture, EmbeddingStatus, embedded_models, is_remote
 from catalog.importers.products_csv import Row, read_rows, sentence, with_local_picture
-from catalog.importers.tables import WINDOWS, InvalidCatalogFile, open_table
-from catalog.importers.writer import FAILED, UNCHANGED, ProductWriter, differing
+from catalog.importers.spreadsheet import MAX_SPARE_ELEMENTS, ZIP_MAGIC, open_sheet
+from catalog.importers.tables import WINDOWS, InvalidCatalogFile, Table, open_table
+from catalog.importers.writer import FAILED, UNCHANGED, Change, ProductWriter, differing
 from catalog.models import Product, fetch_products_again
 from catalog.pictures.storage import NotStored
 from catalog.tasks import batched_messages, hand_to_workers
@@ -28,6 +30,7 @@ DECODER_THREADS = 2  # Pillow decodes outside the interpreter's lock
 REMEMBERED_SKUS = 1_000_000
 
 
+MAX_ELEMENTS_OF_COMMAND = 50_000_000  # of a spreadsheet: no shopper waits for a command
 NOTE = "note"  # the status of a result that is about the whole file
 
 
@@ -42,6 +45,7 @@ class RowResult:
     status: str
     reason: str = ""
     sku: str = ""  # where it could be read
+    changes: Mapping[str, Change] = field(default_factory=dict)  # of a dry run, by field
 
 
 @dataclass(frozen=True)
@@ -59,29 +63,60 @@ def import_products(
     on_read: Callable[[int, int], object] | None = None,
     refetch: bool = False,
 ) -> Iterator[RowResult]:
-    """Import a file of delimited text: a result for each row, once its chunk is committed.
+    """Import a file of delimited text or a spreadsheet: a result for each row.
+
+    `on_read` gets the bytes read so far, and the file's size. Otherwise as `import_table`.
+    """
+    folders = {"beside the file": path.parent, "in the media folder": Path(settings.MEDIA_ROOT)}
+    with _open(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        table = read_table(file, spare_elements=MAX_ELEMENTS_OF_COMMAND)
+        for result in import_table(table, folders, refetch=refetch):
+            if on_read:
+                on_read(file.tell(), size)
+            yield result
+
+
+def read_table(file: BinaryIO, *, spare_elements: int = MAX_SPARE_ELEMENTS) -> Table:
+    """The table in a file of any kind that can be imported. Raises InvalidCatalogFile."""
+    is_spreadsheet = file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
+    return open_sheet(file, spare_elements=spare_elements) if is_spreadsheet else open_table(file)
+
+
+def import_table(
+    table: Table,
+    folders: Mapping[str, Path],
+    *,
+    confined: bool = False,
+    may_add_categories: bool = True,
+    refetch: bool = False,
+    dry_run: bool = False,
+) -> Iterator[RowResult]:
+    """Import products: a result for each row, once its chunk of rows is committed.
 
     Rows are matched by SKU, so importing again updates products, and an import that was stopped
     continues. Of rows with the same SKU the last one counts. Pictures behind addresses are left
-    to tasks; with `refetch` also those that were fetched before. `on_read` gets the bytes read so
-    far, and the file's size. Raises InvalidCatalogFile; where the header is wrong, before anything
-    is imported.
+    to tasks, with `refetch` also those that were fetched before; paths are relative to the folders,
+    and confined ones must not lead out of them. A dry run changes nothing, and its results have
+    what would change. Raises InvalidCatalogFile; where the header is wrong, before anything is
+    imported.
     """
-    folders = {"beside the CSV": path.parent, "in the media folder": Path(settings.MEDIA_ROOT)}
     earlier: dict[int, int] = {}  # the last line with a SKU, by the hash of the SKU
-    with _open(path) as file, ThreadPoolExecutor(DECODER_THREADS) as decoders:
-        size = os.fstat(file.fileno()).st_size
-        table = open_table(file)
-        rows = read_rows(table)
-        if table.encoding == WINDOWS:
-            reason = "The file is not UTF-8. It was read as Windows-1252: look at letters like é."
-            yield RowResult(1, NOTE, reason)
+    if table.place:
+        yield RowResult(1, NOTE, f"These are the products{table.place}; others were not read.")
+    if table.encoding == WINDOWS:
+        reason = "The file is not UTF-8. It was read as Windows-1252: look at letters like é."
+        yield RowResult(1, NOTE, reason)
+    rows = read_rows(table)
+    with ThreadPoolExecutor(DECODER_THREADS) as decoders:
         while chunk := list(islice(rows, CHUNK_ROWS)):
-            if on_read:
-                on_read(file.tell(), size)
             last = {row.sku: row.line for row in chunk if not row.error}
             counting = [row for row in chunk if row.error or last[row.sku] == row.line]
-            results = iter(_import_chunk(counting, folders, decoders, refetch))
+            known, prepared = _prepare(counting, folders, decoders, confined=confined)
+            if dry_run:
+                results = iter(_check_chunk(prepared, known, may_add_categories))
+            else:
+                results = iter(_import_chunk(prepared, known, may_add_categories, refetch))
             for row in chunk:
                 if not row.error and last[row.sku] != row.line:
                     reason = f"Line {last[row.sku]} has the same id and counts instead of this one."
@@ -121,23 +156,47 @@ def _open(path: Path) -> BufferedReader:
         raise InvalidCatalogFile(f"{path} can't be read: {error.strerror}.") from error
 
 
-def _import_chunk(
-    rows: list[Row], folders: Mapping[str, Path], decoders: ThreadPoolExecutor, refetch: bool
-) -> list[RowResult]:
-    """Import rows with different SKUs; a result for each, in their order."""
+def _prepare(
+    rows: list[Row], folders: Mapping[str, Path], decoders: ThreadPoolExecutor, *, confined: bool
+) -> tuple[dict[str, Product], list[Row]]:
+    """The products that exist, by SKU, and the rows with their local pictures."""
     skus = [row.sku for row in rows if not row.error]
     known = Product.objects.select_related("category").in_bulk(skus, field_name="sku")
     with_photos = [known[row.sku] for row in rows if "photos" in row.values and row.sku in known]
     prefetch_related_objects(with_photos, "photos")
 
     def with_picture(row: Row) -> Row:
+        product = known.get(row.sku)
         try:
-            return replace(row, values=with_local_picture(row.values, known.get(row.sku), folders))
+            values = with_local_picture(row.values, product, folders, confined=confined)
         except ValidationError as error:
             return replace(row, error=sentence(error))
+        return replace(row, values=values)
 
     # Decoding pictures takes long, so it happens before the transaction, which holds locks.
-    rows = list(decoders.map(with_picture, rows))
+    return known, list(decoders.map(with_picture, rows))
+
+
+def _check_chunk(
+    rows: list[Row], known: Mapping[str, Product], may_add_categories: bool
+) -> list[RowResult]:
+    """What an import of the rows would do; a result for each, in their order."""
+    writer = ProductWriter(may_add_categories=may_add_categories, dry_run=True)
+    results = []
+    for row in rows:
+        if row.error:
+            results.append(RowResult(row.line, FAILED, row.error, row.sku))
+            continue
+        result = writer.check(known.get(row.sku) or Product(), row.values)
+        reason = sentence(ValidationError(dict(result.errors)))
+        results.append(RowResult(row.line, result.status, reason, row.sku, result.changes))
+    return results
+
+
+def _import_chunk(
+    rows: list[Row], known: Mapping[str, Product], may_add_categories: bool, refetch: bool
+) -> list[RowResult]:
+    """Import rows with different SKUs; a result for each, in their order."""
     results = {
         row.line: RowResult(row.line, FAILED, row.error, row.sku) for row in rows if row.error
     }
@@ -161,7 +220,8 @@ def _import_chunk(
     left = [row for row in rows if row.line not in results]
     if left:
         with transaction.atomic(), batched_messages():
-            writer = ProductWriter(row.sku for row in left)
+            skus = (row.sku for row in left)
+            writer = ProductWriter(skus, may_add_categories=may_add_categories)
             for row in left:
                 try:
                     result = writer.upsert(row.values)

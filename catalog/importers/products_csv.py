@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from catalog.embedding.columns import is_remote
+from catalog.importers.spreadsheet import Fault
 from catalog.importers.tables import InvalidCatalogFile, Record, Table
 from catalog.importers.writer import Values
 from catalog.models import Product
@@ -55,13 +56,14 @@ def read_rows(table: Table) -> Iterator[Row]:
 
     Raises InvalidCatalogFile before the first row where the header is wrong.
     """
-    names = check_header(table.header)
+    names = check_header(table.header, table.place)
     prices = names.index("price")
     sample = (record.cells[prices : prices + 1] for record in islice(table, SAMPLE_ROWS))
     mark = decimal_mark(cell for cells in sample for cell in cells)
     for record in table:
         cells = dict(zip(names, record.cells, strict=False))
-        error = record.error or _find_swallowed_rows(table, names, record)
+        faults = (cells[name] for name in COLUMNS + OPTIONAL if isinstance(cells.get(name), Fault))
+        error = record.error or str(next(faults, "")) or _find_swallowed_rows(table, names, record)
         values: Values = {}
         if not error:
             try:
@@ -71,17 +73,17 @@ def read_rows(table: Table) -> Iterator[Row]:
         yield Row(record.line, text_of(cells.get("id"))[:MAX_SKU], values, error)
 
 
-def check_header(cells: Sequence[object]) -> list[str]:
+def check_header(cells: Sequence[object], place: str = "") -> list[str]:
     """The names of the columns. Raises InvalidCatalogFile where one is missing or repeated."""
     names = [text_of(cell).lower() for cell in cells]
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise InvalidCatalogFile(
-            f"The header lacks {', '.join(missing)}. Required columns: {','.join(COLUMNS)}"
+            f"The header{place} lacks {', '.join(missing)}. Required columns: {','.join(COLUMNS)}"
         )
     repeated = sorted(name for name, count in Counter(names).items() if name and count > 1)
     if repeated:
-        raise InvalidCatalogFile(f"The header has {', '.join(repeated)} more than once.")
+        raise InvalidCatalogFile(f"The header{place} has {', '.join(repeated)} more than once.")
     return names
 
 
@@ -198,7 +200,8 @@ def _find_swallowed_rows(table: Table, names: Sequence[str], record: Record) -> 
         return ""
     for place, (name, cell) in enumerate(zip(names, record.cells, strict=False)):
         if name in COLUMNS + OPTIONAL:
-            first, *inner = (part.count(table.delimiter) for part in cell.splitlines()[:-1] or [""])
+            parts = str(cell).splitlines()[:-1] or [""]
+            first, *inner = (part.count(table.delimiter) for part in parts)
             if place + first >= len(names) - 1 or max(inner, default=0) >= len(COLUMNS) - 1:
                 lost = f"lines {record.line} to {record.end} ({record.end - record.line + 1} lines)"
                 return f"{name}: A quote in line {record.line} is not closed; {lost} are lost."

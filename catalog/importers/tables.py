@@ -39,11 +39,10 @@ MARKS = (
 WINDOWS = "Windows-1252"
 CODECS = {"UTF-8": "utf-8-sig", WINDOWS: "cp1252"}  # others are named as Python names them
 OTHER_FILES = (
-    (b"PK\x03\x04", "an XLSX spreadsheet or a ZIP archive"),
-    (b"\xd0\xcf\x11\xe0", "a spreadsheet of an old Excel"),
+    (b"\xd0\xcf\x11\xe0", "a file of an old Excel, or one with a password"),
     (b"\x1f\x8b", "a compressed file"),
     (b"%PDF", "a PDF"),
-    (b"<", "XML or HTML"),
+    (b"<", "a web page (HTML) or XML"),
     (b"{", "JSON"),
     (b"[", "JSON"),
 )
@@ -59,7 +58,7 @@ class Record:
 
     line: int  # as an editor counts: where it begins or, with an error, where the fault is
     end: int  # its last line
-    cells: tuple[str, ...] = ()
+    cells: tuple[str | float, ...] = ()  # numbers in spreadsheets only
     error: str = ""
 
 
@@ -71,6 +70,7 @@ class Table:
     encoding: str  # UTF-8, UTF-16, ... or Windows-1252
     delimiter: str
     header: tuple[str, ...]  # as the file has it, without empty cells at its end
+    place: str = ""  # where in the file, such as " of the sheet 'Products'"
 
     def __iter__(self) -> Iterator[Record]:
         """The rows after the header, without those that have no text."""
@@ -231,7 +231,7 @@ def _encoding_of(file: BinaryIO) -> str:
     for signature, kind in OTHER_FILES:
         if start.lstrip().startswith(signature):
             raise InvalidCatalogFile(
-                f"This is {kind}, and not a table of text. Save it as CSV (UTF-8)."
+                f"This is {kind}, and not a table. Save it as .xlsx or as CSV (UTF-8)."
             )
     even, odd = start[::2].count(0), start[1::2].count(0)
     if max(even, odd) > len(start) // 4 and not min(even, odd):

@@ -25,6 +25,14 @@ Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Change:
+    """A value before and after a change, as people read it."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class WriteResult:
     """What happened to one product; `errors` has sentences by field where it failed."""
 
@@ -32,17 +40,21 @@ class WriteResult:
     sku: str | None
     id: int | None = None
     errors: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Change] = field(default_factory=dict)  # of a dry run
 
 
 class ProductWriter:
     """Writes products within one transaction, which the caller opens.
 
     The products with these SKUs are locked until it ends. A category that does not exist is
-    created, unless `may_add_categories` is false: then the product fails.
+    created, unless `may_add_categories` is false: then the product fails. In a dry run products
+    can only be checked, nothing is locked or created, and no transaction is needed.
     """
 
-    def __init__(self, skus: Iterable[str] = (), *, may_add_categories: bool = True) -> None:
-        self.may_add_categories = may_add_categories
+    def __init__(
+        self, skus: Iterable[str] = (), *, may_add_categories: bool = True, dry_run: bool = False
+    ) -> None:
+        self.may_add_categories, self.dry_run = may_add_categories, dry_run
         self.products: dict[str, Product] = self._lock(skus)
         self._categories: dict[str, Category] = {}
 
@@ -90,6 +102,22 @@ class ProductWriter:
         if photos is not None:
             _write_photos(product, photos)
         return WriteResult(CREATED if is_new else UPDATED, product.sku, product.pk)
+
+    def check(self, product: Product, values: Values) -> WriteResult:
+        """What `write` would do and change. Nothing is saved; the writer must be for a dry run."""
+        is_new = product.pk is None
+        differences = dict(values) if is_new else differing(product, values)
+        sku = values.get("sku", product.sku)
+        try:
+            self._clean(product, differences)
+        except ValidationError as error:
+            return WriteResult(FAILED, sku, product.pk, error.message_dict)
+        changes = {
+            name: Change("" if is_new else _shown(_current(product, name)), _shown(value))
+            for name, value in differences.items()
+        }
+        status = CREATED if is_new else UPDATED if changes else UNCHANGED
+        return WriteResult(status, sku, product.pk, changes=changes)
 
     def delete(self, sku: str) -> WriteResult:
         """Delete a product that this writer has locked or written."""
@@ -141,7 +169,10 @@ class ProductWriter:
                 Category._meta.get_field("name").clean(name, None)
             except ValidationError as error:
                 raise ValidationError({"category": error.messages}) from error
-            category = Category.objects.get_or_create(name=name)[0]
+            if self.dry_run:
+                category = Category(name=name)
+            else:
+                category = Category.objects.get_or_create(name=name)[0]
         else:
             found = Category.objects.filter(name=name).first()
             if found is None:
@@ -170,6 +201,25 @@ def differing(product: Product, values: Values) -> dict[str, Any]:
         if not is_same:
             changes[name] = value
     return changes
+
+
+def _current(product: Product, name: str) -> Any:
+    if name == "category":
+        return product.category.name
+    if name == "photos":
+        return [photo.image_url for photo in _addressed_photos(product)]
+    return getattr(product, name)
+
+
+def _shown(value: Any) -> str:
+    """A value as people read it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return "1 further photo" if len(value) == 1 else f"{len(value)} further photos"
+    if isinstance(value, NewPicture):
+        return "the picture in the file"
+    return "" if value is None else str(value)
 
 
 def _addressed_photos(product: Product) -> list[ProductPhoto]:

@@ -12,9 +12,9 @@ from catalog.importers import InvalidCatalogFile, import_products, summarize
 
 class Command(BaseCommand):
     help = (
-        "Import products from a CSV file with the columns id,name,category,image_url,price and, "
-        "optionally, currency, link and active. Any usual delimiter and encoding is understood, "
-        "and prices such as 1.234,56 EUR. Safe to stop and repeat."
+        "Import products from a CSV or XLSX file with the columns id,name,category,image_url,price "
+        "and, optionally, currency, link and active. Any usual delimiter and encoding is "
+        "understood, and prices such as 1.234,56 EUR. Safe to stop and repeat."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
