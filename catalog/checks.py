@@ -42,6 +42,9 @@ def faults() -> Iterator[tuple[str, str]]:
     if not re.fullmatch(r"[A-Z]{3}", currency):
         yield "catalog.E003", f"DEFAULT_CURRENCY is {currency!r}. Use three capitals, such as EUR."
 
+    if (folder := Path(settings.MODEL_DIR)).exists() and not folder.is_dir():
+        yield "catalog.E011", f"MODEL_DIR is {folder}, which is not a folder. Name another."
+
     for name in ("VAR_DIR", "MEDIA_ROOT"):
         folder = Path(getattr(settings, name))
         writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)

@@ -46,7 +46,7 @@ def check_public_site(**_: Any) -> list[CheckMessage]:
     length = len(settings.SECRET_KEY)
     if length < 32 and settings.ALLOWED_HOSTS != settings.LOCAL_HOSTS:
         sentence = (
-            f"SECRET_KEY has {length} characters; a short one can be guessed, and sessions forged."
+            f"SECRET_KEY is too short ({length}): it can be guessed, and sessions can be forged."
             " Use 50 or more, which this prints:"
             " python -c 'import secrets; print(secrets.token_urlsafe(40))'"
         )

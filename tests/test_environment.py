@@ -190,13 +190,15 @@ def test_dotenv_is_read_as_people_write_it(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_names_that_no_setting_has_are_told(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("ALOWED_HOSTS=a\nallowed_hosts=a\nFOO=1\nALLOWED_HOSTS=a\n")
+    lines = ("ALOWED_HOSTS=a", "allowed_hosts=a", "FOO=1", "ALLOWED_HOSTS")
+    (tmp_path / ".env").write_text("\n".join(lines))
     env = Environment(tmp_path / ".env")
     env.hosts("ALLOWED_HOSTS", "")
     assert env.unknown() == [
         ".env sets ALOWED_HOSTS, which visualsearch does not read. Did you mean ALLOWED_HOSTS?",
         ".env sets allowed_hosts, which visualsearch does not read. Did you mean ALLOWED_HOSTS?",
         ".env sets FOO, which visualsearch does not read.",
+        ".env names ALLOWED_HOSTS without a value. Write ALLOWED_HOSTS=...",
     ]
 
 

@@ -19,12 +19,27 @@ SETTINGS_FILE = ROOT / "visualsearch/settings.py"
 SETTINGS = SETTINGS_FILE.read_text()
 SETTINGS_PAGE = (ROOT / "docs" / "settings.md").read_text()
 FOR_BROWSERS = "DJANGO_ALLOW_ASYNC_UNSAFE"  # set by the tests that drive one
+ASK = """
+from wsgiref.util import setup_testing_defaults
+from visualsearch.wsgi import application
+
+paths = "/healthz", "/visual-search/healthz", "/visual-search/products/", "/products/"
+for path in (*paths, "/visual-search"):
+    environ = {"PATH_INFO": path, "HTTP_HOST": "localhost", "REMOTE_ADDR": "127.0.0.1"}
+    setup_testing_defaults(environ)
+    answer = lambda status, heads: print(path, status[:3], dict(heads).get("Location"))
+    list(application(environ, answer))
+"""
 PRINT = "import visualsearch.settings as s; print(getattr(s, {name!r}))"
 
 
 def value(name: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return python(PRINT.format(name=name), **environment)
+
+
+def python(program: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(  # noqa: S603
-        [sys.executable, "-c", PRINT.format(name=name)],
+        [sys.executable, "-c", program],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if name != FOR_BROWSERS}
         | environment,
@@ -32,6 +47,18 @@ def value(name: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         text=True,
         check=False,
     )
+
+
+def test_https_redirects_below_the_prefix_but_for_probes() -> None:
+    environment = {"URL_PREFIX": "/visual-search", "HTTPS": "true"}
+    asked = python(ASK, **environment, DJANGO_SETTINGS_MODULE="visualsearch.settings")
+    assert asked.stdout.splitlines() == [
+        "/healthz 200 None",
+        "/visual-search/healthz 200 None",
+        "/visual-search/products/ 301 https://localhost/visual-search/products/",
+        "/products/ 301 https://localhost/visual-search/products/",
+        "/visual-search 301 https://localhost/visual-search/",
+    ]
 
 
 def test_every_setting_is_explained_in_the_example() -> None:
@@ -157,6 +184,7 @@ NO_FILE = Path("/nowhere/weights.h5")
             ROOT,
             "README.md, where this user can't write",
         ),
+        ("catalog.E011", "MODEL_DIR", ROOT / "README.md", ROOT, "which is not a folder"),
         ("catalog.E004", "VAR_DIR", SETTINGS_FILE, ROOT, "VAR_DIR is "),
         ("catalog.E005", "MAX_IMAGE_MB", 1.0, 5.0, "MAX_IMAGE_MB is 1. Use 5 to 100."),
         ("catalog.E005", "MAX_IMAGE_MB", float("nan"), 100.0, "MAX_IMAGE_MB is nan."),
@@ -173,7 +201,7 @@ NO_FILE = Path("/nowhere/weights.h5")
         ("catalog.W002", "DOTENV_WARNINGS", [".env sets A."], [], ".env sets A."),
         ("search.W001", "DATABASE_URL", POSTGRES, SQLITE, "Set CACHE_URL to a Redis server"),
         ("search.W003", "ALLOWED_HOSTS", ["*"], ["shop.example"], "Name your hosts."),
-        ("search.W004", "SECRET_KEY", "s", "s" * 32, "SECRET_KEY has 1 characters"),
+        ("search.W004", "SECRET_KEY", "s", "s" * 32, "SECRET_KEY is too short (1)"),
         ("search.W002", "HTTPS", True, False, "Set NUM_PROXIES to the number of proxies"),
     ],
 )

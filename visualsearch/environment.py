@@ -59,10 +59,12 @@ class Environment(Env):
                 os.environ.setdefault(name, value)
 
     def unknown(self) -> list[str]:
-        """A sentence for each name in `.env` that is not the name of a setting read so far."""
+        """A sentence for each line of `.env` that has no effect, after all settings are read."""
         known = sorted(self.dump())
         sentences = []
-        for name in self._dotenv:
+        for name, value in self._dotenv.items():
+            if value is None:
+                sentences.append(f".env names {name} without a value. Write {name}=...")
             if name in known or name.startswith("AWS_"):
                 continue
             near = get_close_matches(name.upper(), known, n=1)

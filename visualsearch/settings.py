@@ -49,7 +49,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 # These bypass the proxy.
 SECURE_REDIRECT_EXEMPT = [f"^{re.escape(f'{URL_PREFIX}/'[1:])}(healthz|readyz|metrics)$"]
-SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0, validate=validate.Range(0))
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0, validate=validate.Range(0, 10**9))
 # Both affect every host of the domain, for years. This is the owner's decision, so the checks that
 # recommend them are silenced.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool("HSTS_WHOLE_DOMAIN", False)
@@ -357,12 +357,12 @@ REFETCH_DAYS = env.float("REFETCH_DAYS", 30)
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "USD")
 SEARCH_ENGINE = env.str("SEARCH_ENGINE", "numpy")
 INDEX_DIR = VAR_DIR / "index"
-INDEX_REFRESH_SECONDS = env.float("INDEX_REFRESH_SECONDS", 0.25, validate=validate.Range(0))
+INDEX_REFRESH_SECONDS = env.float("INDEX_REFRESH_SECONDS", 0.25, validate=validate.Range(0, 3600))
 SEARCH_RATE = env.str("SEARCH_RATE", "600/min")
 FETCH_RATE = env.str("FETCH_RATE", "60/min")
-DEMAND_DAYS = env.int("DEMAND_DAYS", 0, validate=validate.Range(0))
+DEMAND_DAYS = env.int("DEMAND_DAYS", 0, validate=validate.Range(0, 3650))
 COUNTERS_DIR = VAR_DIR / "counters"
-MAX_BODY_MB = env.float("MAX_BODY_MB", 32, validate=validate.Range(1))
+MAX_BODY_MB = env.float("MAX_BODY_MB", 32, validate=validate.Range(1, 10_000))
 MAX_IMAGE_MB = env.float("MAX_IMAGE_MB", 10)
 MAX_IMAGE_MEGAPIXELS = env.float("MAX_IMAGE_MEGAPIXELS", 50)
 HEIF = env.bool("HEIF", False)
