@@ -45,6 +45,14 @@ def test_one_address_has_32_requests_at_a_time(nginx: Nginx) -> None:
     assert text.startswith('{"detail": "Too many requests from your address')
 
 
+def test_one_address_has_few_logins_at_a_time(nginx: Nginx) -> None:
+    page = f"{nginx.base}/admin/login/"
+    refused = until(lambda: requests.post(page, timeout=PATIENCE), lambda r: r.status_code == 429)
+    assert refused.json() == {"detail": "Too many requests from your address. Try again soon."}
+    for path in ("/admin/login/", "/products/"):
+        assert requests.get(f"{nginx.base}{path}", timeout=PATIENCE).status_code == 200
+
+
 def test_photo_in_chunks_is_searched(nginx: Nginx) -> None:
     status, text = answer_of(in_chunks(nginx, jpeg(1)))
     assert (status, '"sku":"1"' in text) == (200, True)
