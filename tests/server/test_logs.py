@@ -10,6 +10,7 @@ import requests
 from tests.conftest import jpeg
 from tests.server.servers import FORM, HEAD, Gunicorn
 from tests.waiting import PATIENCE
+from visualsearch.logins import MAX_BY_NAME_AND_ADDRESS
 
 ID = "7f3a9c2e-request"
 VISITOR = "203.0.113.77"
@@ -42,7 +43,13 @@ def lines(environment: dict[str, str], folder: Path) -> list[dict[str, Any]]:
             visitor.get(f"{server.base}{path}", timeout=PATIENCE)
         for product in (1, 999):
             visitor.get(f"{search}{query}/explain/{product}/", timeout=PATIENCE)
-        visitor.post(f"{server.base}/admin/login/?next=topsecret", timeout=PATIENCE)
+        login = f"{server.base}/admin/login/?next=topsecret"
+        visitor.post(login, timeout=PATIENCE)
+        visitor.get(login, timeout=PATIENCE)
+        fields = {"username": "topsecret", "password": "topsecret"}
+        fields["csrfmiddlewaretoken"] = visitor.cookies["csrftoken"]
+        for _ in range(MAX_BY_NAME_AND_ADDRESS):
+            visitor.post(login, fields, timeout=PATIENCE)
     server.say(f"{HEAD}{FORM}X-Forwarded-For: {VISITOR}\r\nContent-Length: x\r\n\r\n")
     server.say(f"topsecret {VISITOR}\r\n\r\n")
     server.stop()
@@ -64,6 +71,7 @@ def test_each_request_has_a_line_with_its_id_view_and_status(lines: list[dict[st
     assert told.count(("api-search", 200)) == 1
     assert told.count(("api-search", 400)) == 4
     assert {("search", 400), ("none", 404), ("media", 404), ("admin:login", 403)} <= set(told)
+    assert {("admin:login", 200), ("admin:login", 429)} <= set(told)
     assert {("api-explain", 200), ("api-explain", 404)} <= set(told)
 
 
