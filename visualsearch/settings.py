@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from datetime import timedelta
+from importlib.util import find_spec
 from urllib.parse import quote
 
 from csp.constants import NONE, SELF
@@ -365,7 +366,7 @@ COUNTERS_DIR = VAR_DIR / "counters"
 MAX_BODY_MB = env.float("MAX_BODY_MB", 32, validate=validate.Range(1, 10_000))
 MAX_IMAGE_MB = env.float("MAX_IMAGE_MB", 10)
 MAX_IMAGE_MEGAPIXELS = env.float("MAX_IMAGE_MEGAPIXELS", 50)
-HEIF = env.bool("HEIF", False)
+HEIF = env.bool("HEIF", find_spec("pillow_heif") is not None)
 
 DOTENV_WARNINGS = env.unknown()  # `catalog.checks` reports them
 env.seal()  # nothing that can't be used gets past here

@@ -39,7 +39,7 @@ STRIP_PIXELS = 1_000_000  # converted to sRGB at a time
 MAX_RETURNED_PIXELS = 25_000_000  # so that two copies stay under 400 MB
 MAX_MEMORY = 360_000_000  # bytes that decoding takes, beside the file and what is always there
 MAX_TIME = 1_800_000_000  # nanoseconds
-# A profile with a large table takes 50 ns a pixel. Pictures of more pixels are reduced before.
+# A profile with a large table takes 50 ns a pixel, so larger pictures are reduced before.
 MAX_PROFILED_PIXELS = 16_000_000
 PROFILE_TIME = 10  # nanoseconds a pixel of such a picture
 
@@ -102,14 +102,15 @@ def open_image(
         source = Image.open(BytesIO(container.data), formats=(container.format,))
         if source.width * source.height > container.size[0] * container.size[1]:
             raise InvalidImage(DAMAGED)
-        factor = _reduction(source.size, at_least)
+        most = MAX_PROFILED_PIXELS if profile else MAX_RETURNED_PIXELS
+        factor = _reduction(source.size, at_least, most)
         # Only JPEGs are reduced while they are decoded, by a factor of 8 at most.
         source.draft(None, (source.width // factor, source.height // factor))
         # Of an AVIF, Pillow finds only what is no metadata, and says it in these terms.
         exif = source.info.get("exif") if container.format == "AVIF" else container.exif
         picture = _decoded(source)
         del source  # and with it the decoder's own copies of the pixels
-        picture = _converted(picture, profile, _reduction(picture.size, at_least))
+        picture = _converted(picture, profile, _reduction(picture.size, at_least, most))
     except DAMAGE as error:
         raise InvalidImage(DAMAGED) from error
     transpose = TRANSPOSE.get(_orientation(exif or b""))
@@ -204,12 +205,12 @@ def _decoded(source: Any) -> Image.Image:
     return Image.frombuffer(source.rawmode, source.size, pixels, "raw", source.rawmode, 0, 1)
 
 
-def _reduction(size: tuple[int, int], at_least: int | None) -> int:
+def _reduction(size: tuple[int, int], at_least: int | None, most_pixels: int) -> int:
     """The factor, a power of two, by which a picture of this size is reduced."""
     factor = 1
     while at_least is not None and min(size) >= 2 * factor * at_least:
         factor *= 2
-    while size[0] * size[1] > factor**2 * MAX_RETURNED_PIXELS:
+    while size[0] * size[1] > factor**2 * most_pixels:
         factor *= 2
     return factor
 

@@ -35,6 +35,14 @@ def image_limits() -> ImageLimits:
     )
 
 
+def accepted_types() -> str:
+    """What a file chooser offers, for its attribute `accept`."""
+    types = [f"image/{name.lower()}" for name in FORMATS]
+    if settings.HEIF:
+        types += ["image/heic", "image/heif", ".heic", ".heif"]  # some systems know no type of it
+    return ",".join(types)
+
+
 class NewPicture(ContentFile):
     """A picture to be stored: only its pixels, re-encoded as a JPEG. Raises InvalidImage.
 
@@ -137,7 +145,10 @@ class StoredPicture(FieldFile):
 class PictureFormField(FileField):
     """An upload that passes the gate; Django's ImageField would run all of Pillow's parsers."""
 
-    widget = ClearableFileInput(attrs={"accept": "image/*"})
+    widget = ClearableFileInput
+
+    def widget_attrs(self, widget: Any) -> Any:
+        return super().widget_attrs(widget) | {"accept": accepted_types()}
 
     def to_python(self, data: Any) -> Any:
         upload = super().to_python(data)

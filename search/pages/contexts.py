@@ -10,6 +10,7 @@ from django.http import QueryDict
 from PIL import Image
 
 from catalog.models import Product
+from catalog.pictures.stored import accepted_types
 from search.api.explain import data_url
 from search.api.intake import answer_to, http_errors
 from search.api.serializers import DEFAULTS
@@ -53,6 +54,7 @@ def empty_context() -> dict[str, Any]:
         "answer": None,
         "error": "",
         "options": DEFAULTS,
+        "photo_types": accepted_types(),
         "demo_photos": demo_photos,
         "samples": _samples,
     }

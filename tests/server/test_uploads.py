@@ -17,7 +17,9 @@ from visualsearch.front import SILENCE
 PHOTO = jpeg(1)
 TOO_LARGE = '{"detail": "The request is too large; the maximum is 32 MB."}'
 NOT_ONE = '{"non_field_errors":["Give one of file, image_url and product."]}'
-UNREADABLE = '{"file":["This is not a picture we can read. Use JPEG, PNG, WebP, GIF or AVIF."]}'
+UNREADABLE = (
+    '{"file":["This is not a picture we can read. Use JPEG, PNG, WebP, GIF, AVIF or HEIF."]}'
+)
 
 
 def found(text: str) -> list[str]:

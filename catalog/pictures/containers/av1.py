@@ -10,20 +10,26 @@ MAX_UNITS = 10_000
 HEAD = 64  # bytes; the fields of interest are at the start of a unit
 SELECT = 2  # seq_force_screen_content_tools and seq_force_integer_mv: the frame says it
 
+SRGB = 0x010D00  # primaries, transfer and matrix, with which planes are never halved
+
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
     """What a sequence header says."""
 
     size: tuple[int, int]
+    planes: float  # bytes a pixel of the decoded planes
     reduced: bool  # to a still picture whose frame has the size of the sequence
     screen_content: int
     integer_motion: int
     frame_id_bits: int
 
 
-def coded_size(data: bytes) -> tuple[int, int]:
-    """Width and height of the one picture that `data` holds. Raises Malformed."""
+def coded(data: bytes) -> tuple[tuple[int, int], float]:
+    """Of the one picture that `data` holds, width and height, and the bytes a pixel of its planes.
+
+    Raises Malformed.
+    """
     sequence = None
     frames = place = 0
     for _ in range(MAX_UNITS):
@@ -53,11 +59,12 @@ def coded_size(data: bytes) -> tuple[int, int]:
                 raise Malformed
     if not sequence or frames != 1 or place != len(data):
         raise Malformed
-    return sequence.size
+    return sequence.size, sequence.planes
 
 
 def _sequence(bits: Bits) -> Sequence:
-    bits.number(4)
+    profile = bits.number(3)
+    bits.number(1)
     reduced = bool(bits.number(1))
     if reduced:
         bits.number(5)
@@ -85,13 +92,34 @@ def _sequence(bits: Bits) -> Sequence:
     screen_content = integer_motion = SELECT
     if not reduced:
         bits.number(4)
-        if bits.number(1):
-            bits.number(2)
+        has_order = bits.number(1)
+        bits.number(2 * has_order)
         if not bits.number(1):
             screen_content = bits.number(1)
         if screen_content and not bits.number(1):
             integer_motion = bits.number(1)
-    return Sequence(size, reduced, screen_content, integer_motion, frame_id_bits)
+        bits.number(3 * has_order)
+    bits.number(3)
+    planes = _planes(bits, profile)
+    return Sequence(size, planes, reduced, screen_content, integer_motion, frame_id_bits)
+
+
+def _planes(bits: Bits, profile: int) -> float:
+    """The bytes a pixel that the planes take, twice as many if film grain is added to a copy."""
+    is_deep = bits.number(1)
+    has_twelve_bits = profile == 2 and is_deep and bits.number(1)
+    is_grey = profile != 1 and bits.number(1)
+    is_srgb = bits.number(1) and bits.number(24) == SRGB
+    is_halved = profile == 0
+    if is_grey or is_srgb:
+        bits.number(1)
+    else:
+        bits.number(1)
+        if has_twelve_bits:
+            is_halved = bool(bits.number(1) and bits.number(1))
+        bits.number((2 if is_halved else 0) + 1)
+    has_grain = bits.number(1)
+    return (1 if is_grey else 1.5 if is_halved else 3) * (1 + is_deep) * (1 + has_grain)
 
 
 def _has_size_of(sequence: Sequence, bits: Bits) -> bool:

@@ -10,14 +10,14 @@ MAX_UNITS = 10_000
 HEAD = 128  # bytes; the fields of interest are at the start of a unit
 
 
-def coded_size(data: bytes, configuration: bytes) -> tuple[int, int]:
-    """Width and height of the one picture that `data` holds. Raises Malformed.
+def coded(data: bytes, configuration: bytes) -> tuple[tuple[int, int], float]:
+    """Of the one picture that `data` holds, width and height, and the bytes a pixel of its planes.
 
-    `configuration` is the body of the box "hvcC", which holds the parameter sets.
+    `configuration` is the body of the box "hvcC", which holds the parameter sets. Raises Malformed.
     """
     if len(configuration) < 23:
         raise Malformed
-    sizes = set()
+    found = set()
     place = 23
     for _ in range(configuration[22]):
         number = int.from_bytes(configuration[place + 1 : place + 3])
@@ -28,7 +28,7 @@ def coded_size(data: bytes, configuration: bytes) -> tuple[int, int]:
             if place > len(configuration):
                 raise Malformed
             if configuration[start] >> 1 & 63 == SEQUENCE:
-                sizes.add(_sequence_size(configuration[start : min(place, start + HEAD)]))
+                found.add(_sequence(configuration[start : min(place, start + HEAD)]))
     pictures = place = 0
     width = (configuration[21] & 3) + 1
     for _ in range(MAX_UNITS):
@@ -43,12 +43,12 @@ def coded_size(data: bytes, configuration: bytes) -> tuple[int, int]:
             pictures += data[start + 2] >> 7  # first slice of a picture
         elif kind not in HARMLESS:
             raise Malformed
-    if len(sizes) != 1 or pictures != 1 or place != len(data):
+    if len(found) != 1 or pictures != 1 or place != len(data):
         raise Malformed
-    return sizes.pop()
+    return found.pop()
 
 
-def _sequence_size(unit: bytes) -> tuple[int, int]:
+def _sequence(unit: bytes) -> tuple[tuple[int, int], float]:
     bits = Bits(unit[2:].replace(b"\0\0\3", b"\0\0"))  # without the bytes that prevent start codes
     bits.number(4)
     layers = bits.number(3)
@@ -59,6 +59,12 @@ def _sequence_size(unit: bytes) -> tuple[int, int]:
     for profile, level in present:
         bits.number(88 * profile + 8 * level)
     bits.golomb()
-    if bits.golomb() == 3:
+    chroma = bits.golomb()
+    if chroma == 3:
         bits.number(1)
-    return bits.golomb(), bits.golomb()
+    size = bits.golomb(), bits.golomb()
+    if bits.number(1):
+        for _ in range(4):  # the part that is shown
+            bits.golomb()
+    is_deep = bits.golomb() or bits.golomb()  # depth of brightness and of colour, over eight
+    return size, (1.0, 1.5, 2.0, 3.0)[min(chroma, 3)] * (2 if is_deep else 1)

@@ -7,6 +7,7 @@ never sees previews, metadata, tracks or any other item.
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 
 from catalog.pictures.containers import av1, hevc
 from catalog.pictures.containers.contract import Container, Malformed
@@ -17,12 +18,14 @@ SIZE, PURPOSE, COLOUR, CONFIGURATION = b"ispe", b"auxC", b"colr", {AV1: b"av1C",
 # The properties that change pixels.
 KEPT = {SIZE, PURPOSE, COLOUR, *CONFIGURATION.values(), b"pixi", b"irot", b"imir", b"clap"}
 ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0")
+FORMATS, BRANDS = {AV1: "AVIF", HEVC: "HEIF"}, {AV1: b"avif", HEVC: b"heic"}
 
 MAX_META = 1_000_000  # bytes of the box that describes the items; phones write 10,000
 MAX_BOXES = 10_000
 MAX_EXTENTS = 10_000
 MAX_TILES = 1_000
 BLOCK = 64  # a coded size is a multiple of this at most
+PADDED = 1.25  # how many times the pixels of a large picture its tiles may cover
 SPARE = 1_000_000  # pixels, or bytes, that small pictures may take beside what is proportionate
 
 
@@ -71,7 +74,7 @@ def read(data: bytes) -> Container:
         items = _items(data, boxes)
         primary = int.from_bytes(boxes[b"pitm"][4:])
         kept = _needed(primary, items)
-        _check(kept, primary, most_bytes=len(data) + SPARE)
+        decoded = _decoded(kept, primary, most_bytes=len(data) + SPARE)
         coded = items[kept[primary].references.get(TILE, [primary])[0]]
         profiles = [
             body[4:]
@@ -79,12 +82,21 @@ def read(data: bytes) -> Container:
             for kind, body, _ in item.properties
             if kind == COLOUR and body[:4] in (b"prof", b"rICC")
         ]
+        size = items[primary].size()
+        has_alpha = items[primary].alpha is not None
+        if coded.kind == AV1:
+            # The planes, those of a grid twice; the pixels twice; and what the decoder adds.
+            memory = decoded * (1 + (coded is not items[primary])) + 2 * (3 + has_alpha) + 4
+            time = 60.0 + 12 * has_alpha
+        else:
+            memory = decoded + 10
+            time = 18 * decoded + 130 * len(data) / prod(size)
         return Container(
-            format="AVIF" if coded.kind == AV1 else "HEIF",
-            data=_file(kept, b"avif" if coded.kind == AV1 else b"heic"),
-            size=items[primary].size(),
-            memory=14,
-            time=60,
+            format=FORMATS[coded.kind],
+            data=_file(kept, BRANDS[coded.kind]),
+            size=size,
+            memory=memory,
+            time=time,
             profile=next(iter(profiles), b""),
         )
     except (struct.error, IndexError, KeyError, ValueError) as error:
@@ -190,36 +202,38 @@ def _needed(primary: int, items: dict[int, Item]) -> dict[int, Item]:
     return needed
 
 
-def _check(items: dict[int, Item], primary: int, most_bytes: int) -> None:
-    """Check that what is coded has the declared size, and that nothing is decoded twice."""
-    used = sum(len(extent) for item in items.values() for extent in item.extents)
-    if used > most_bytes:
+def _decoded(items: dict[int, Item], primary: int, *, most_bytes: int) -> float:
+    """The bytes of all planes, for each pixel of the primary picture.
+
+    Raises Malformed if what is coded has another size than is declared.
+    """
+    if sum(len(extent) for item in items.values() for extent in item.extents) > most_bytes:
         raise Malformed
-    declared = items[primary].size()
-    decoded = 0
+    pixels, planes, kinds = 0, 0.0, set()
     for item in items.values():
-        width, height = item.size()
-        data = b"".join(item.extents)
+        size, data = item.size(), b"".join(item.extents)
         if item.kind == GRID:
-            rows, columns = data[2] + 1, data[3] + 1
+            tiles = [items[number] for number in item.references[TILE]]
             shape = struct.unpack_from(">II" if data[1] & 1 else ">HH", data, 4)
-            tiles = item.references[TILE]
-            if shape != (width, height) or len(tiles) != rows * columns:
+            if shape != size or len(tiles) != (data[2] + 1) * (data[3] + 1):
                 raise Malformed
-            if any(items[tile].kind == GRID for tile in tiles):
+            if any(tile.kind == GRID for tile in tiles):
                 raise Malformed
+            continue
+        if item.kind == AV1:
+            coded, deep = av1.coded(data)
         else:
-            configuration = item.property(CONFIGURATION[item.kind])
-            coded = (
-                av1.coded_size(data) if item.kind == AV1 else hevc.coded_size(data, configuration)
-            )
-            if not all(
-                0 <= one - other < BLOCK for one, other in zip(coded, (width, height), strict=True)
-            ):
-                raise Malformed
-            decoded += coded[0] * coded[1]
-    if decoded > 4 * declared[0] * declared[1] + SPARE:
+            coded, deep = hevc.coded(data, item.property(CONFIGURATION[HEVC]))
+        if not all(0 <= one - other < BLOCK for one, other in zip(coded, size, strict=True)):
+            raise Malformed
+        pixels += prod(coded)
+        planes += prod(coded) * deep
+        kinds.add(item.kind)
+    declared = prod(items[primary].size())
+    layers = 1 + (items[primary].alpha is not None)
+    if len(kinds) != 1 or pixels > PADDED * layers * declared + SPARE:
         raise Malformed
+    return planes / max(declared, SPARE)
 
 
 def _file(items: dict[int, Item], brand: bytes) -> bytes:

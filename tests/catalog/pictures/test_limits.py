@@ -16,7 +16,7 @@ from catalog.fetching.remote import fetch_picture
 from catalog.importers import import_products
 from catalog.models import Category, Product
 from catalog.pictures.gate import ImageLimits
-from catalog.pictures.stored import image_limits
+from catalog.pictures.stored import accepted_types, image_limits
 from tests.catalog.local_servers import http, running_servers
 from tests.conftest import MakeProduct, Picture
 
@@ -64,8 +64,8 @@ def upload(data: bytes) -> SimpleUploadedFile:
     return SimpleUploadedFile("photo.jpg", data)
 
 
-def test_default_is_what_the_gate_has_by_default() -> None:
-    assert image_limits() == ImageLimits()
+def test_default_is_what_the_gate_has_by_default_and_heif() -> None:
+    assert image_limits() == ImageLimits(formats=(*ImageLimits().formats, "HEIF"))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -96,8 +96,11 @@ def test_heif_is_taken_only_where_the_shop_says_so(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as where it is not installed
+    settings.HEIF = False
     assert "HEIF" not in image_limits().formats
+    assert "heic" not in accepted_types()
     settings.HEIF = True
+    assert "image/heic" in accepted_types()
     with pytest.raises(ModuleNotFoundError, match="need the package pillow-heif"):
         image_limits()
 
