@@ -1,8 +1,12 @@
 """Tells whether this process runs, and whether it can answer searches."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from shutil import disk_usage
+from tempfile import gettempdir
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
@@ -33,10 +37,10 @@ class Health:
 
 
 def examine() -> Health:
-    """Check the database, the embedder, the index and the queue."""
+    """Check the disk, the database, the embedder, the index and the queue."""
+    reasons = full_disks()
     try:
         queue = measure_queue()
-        reasons = {}
         if queue.oldest >= LATE:
             seconds = queue.oldest.total_seconds()
             reasons["queue"] = (
@@ -45,7 +49,8 @@ def examine() -> Health:
         embedder = serving_embedder()
         status = get_engine().status(embedder.identity, embedder.dim)
     except DatabaseError:
-        return Health(reasons={"database": "The database does not answer, or lacks its tables."})
+        sentence = "The database does not answer, or lacks its tables."
+        return Health(reasons={"database": sentence} | reasons)
     except EmbedderUnavailable as error:
         return Health(queue=queue, reasons={"embedder": str(error)} | reasons)
     if not status.products:
@@ -55,6 +60,29 @@ def examine() -> Health:
         sentence = f"The index is {status.lag_seconds:.0f} s behind the database."
         reasons = {"lag": sentence} | reasons
     return Health(embedder.identity, status, queue, reasons)
+
+
+def full_disks() -> dict[str, str]:
+    """A reason if a disk that the shop writes to is nearly full.
+
+    It comes before the shop is in trouble: shoppers' photos leave half of that space free.
+    """
+    least = 2 * settings.DISK_RESERVE_MB
+    folders: dict[str, str] = {
+        "VAR_DIR": str(settings.VAR_DIR),
+        "the temporary folder": gettempdir(),
+    }
+    if not settings.MEDIA_STORAGE:
+        folders["MEDIA_ROOT"] = str(settings.MEDIA_ROOT)
+    free: dict[str, float] = {}  # megabytes by name
+    for name, folder in folders.items():
+        with suppress(FileNotFoundError):
+            free[name] = disk_usage(folder).free / 2**20
+    name = min(free, key=lambda name: free[name])
+    if free[name] >= least:
+        return {}
+    sentence = f"Only {free[name]:.0f} MB are free on the disk of {name}, fewer than {least:g}."
+    return {"disk": f"{sentence} Make room there, or set DISK_RESERVE_MB lower."}
 
 
 @require_safe
@@ -67,8 +95,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 if searches are answered, else 503, with a reason for each problem.
 
-    A late queue or index is reported, but the answer stays 200: other processes share both, so that
-    taking this one out of service would not help.
+    A late queue or index and a nearly full disk are reported, but the answer stays 200: other
+    processes share them, so that taking this one out of service would not help.
     """
     health = examine()
     queue = health.queue

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from celery import Task, signals
 from django.conf import settings as django_settings
-from django.core.cache import caches
 from django.core.files.base import ContentFile
 from numpy.typing import NDArray
 from PIL import Image
@@ -71,10 +70,7 @@ def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     settings.SEARCH_ENGINE = "numpy"
     settings.EMBEDDER = "efficientnet_lite0"
     settings.MEDIA_ROOT = str(tmp_path / "media")
-    memory = "django.core.cache.backends.locmem.LocMemCache"
-    settings.CACHES = {
-        name: {"BACKEND": memory, "LOCATION": name} for name in ("default", "pictures")
-    }
+    settings.PHOTOS_DIR = tmp_path / "photos"
     settings.INDEX_REFRESH_SECONDS = 0
     settings.INDEX_DIR = tmp_path / "index"
     settings.FETCH_ALLOWED_HOSTS = []
@@ -85,8 +81,6 @@ def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     # The one that shops have takes a third of a second, on purpose.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     monkeypatch.setattr(tasks, "paused_until", 0.0)
-    for name in settings.CACHES:
-        caches[name].clear()
     load_engine.cache_clear()
     read_bands.cache_clear()
 

@@ -13,11 +13,13 @@ from prometheus_client import REGISTRY
 
 from tests.conftest import MakeProduct, Picture
 from tests.tools import SYSTEMD
+from visualsearch import settings as shop
 from visualsearch.prometheus import Shop
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "docs" / "deploy"
 DASHBOARD = DEPLOY / "grafana" / "visualsearch.json"
+REDIS = ("CELERY_BROKER", "CACHE")
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_count", "_sum")}
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -86,14 +88,23 @@ def test_units_are_the_parts_of_the_target() -> None:
 
 
 def test_compose_has_each_part_of_the_shop() -> None:
-    parts = {"migrate", "nginx", "web", "worker", "beat", "redis", "postgres"}
+    parts = {"migrate", "nginx", "web", "worker", "beat", "broker", "cache", "postgres"}
     assert SERVICES.keys() == parts
     assert SERVICES["postgres"]["image"].startswith("pgvector/pgvector:")
     for name in ("web", "worker", "beat"):
         needs = SERVICES[name]["depends_on"]
         assert needs["migrate"]["condition"] == "service_completed_successfully"
-        assert {"postgres", "redis"} <= needs.keys()
+        assert {"postgres", "broker", "cache"} <= needs.keys()
     assert {name for name in parts if "ports" in SERVICES[name]} == {"nginx"}
+
+
+def test_compose_bounds_the_cache_and_keeps_it_apart_from_the_broker() -> None:
+    environment = SERVICES["web"]["environment"]
+    hosts = [re.sub(r"\w+://(\w+).*", r"\1", environment[f"{name}_URL"]) for name in REDIS]
+    assert hosts == ["broker", "cache"]
+    (megabytes,) = re.findall(r"--maxmemory (\d+)mb", SERVICES["cache"]["command"])
+    assert int(megabytes) >= shop.KEPT_PHOTOS_MB + 100
+    assert "command" not in SERVICES["broker"], "a broker must not evict"
 
 
 def test_compose_names_only_settings_and_hosts_that_there_are() -> None:

@@ -51,12 +51,9 @@ def check(modules: set[str], *, most: int) -> None:
 
 
 def test_photo_to_json(
-    client: Client, make_product: MakeProduct, picture: Picture, settings: Any, tmp_path: Path
+    client: Client, make_product: MakeProduct, picture: Picture, settings: Any
 ) -> None:
     """A photo that was never sent before, in a process that has already served a search."""
-    settings.CACHES = shop.CACHES | {
-        "pictures": shop.CACHES["pictures"] | {"LOCATION": tmp_path / "photos"}
-    }
     settings.SEARCH_RATE = shop.SEARCH_RATE
     settings.INDEX_REFRESH_SECONDS = 600  # between two looks at the database
     make_product(image=picture(1))
@@ -66,7 +63,7 @@ def test_photo_to_json(
         assert client.post("/api/search/", {"file": photo}).status_code == 200
 
     search(2)
-    check(modules_of(lambda: search(3)), most=31)
+    check(modules_of(lambda: search(3)), most=32)
 
 
 def test_saved_product_to_findable(make_product: MakeProduct, picture: Picture) -> None:

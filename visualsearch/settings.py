@@ -148,33 +148,6 @@ if DATABASES["default"].get("ENGINE") == "django.db.backends.sqlite3":
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# On disk by default, so that all processes of one machine share it.
-CACHE_URL = env.redis_url("CACHE_URL", "")
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": CACHE_URL,
-        # A search works without the cache, so it must not wait for one that hangs.
-        "OPTIONS": {"socket_connect_timeout": 0.4, "socket_timeout": 0.5},
-    }
-    if CACHE_URL
-    else {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-        "LOCATION": VAR_DIR / "cache",
-        "OPTIONS": {"MAX_ENTRIES": 2000},
-    }
-}
-# Shoppers' photos and their vectors, for as long as a search can be repeated.
-CACHES["pictures"] = (
-    CACHES["default"]
-    if CACHE_URL
-    else {
-        "BACKEND": "search.queries.photo_cache.PhotoFiles",
-        "LOCATION": VAR_DIR / "photos",
-        "OPTIONS": {"MAX_ENTRIES": 2000},
-    }
-)
-
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -362,7 +335,13 @@ INDEX_REFRESH_SECONDS = env.float("INDEX_REFRESH_SECONDS", 0.25, validate=valida
 SEARCH_RATE = env.str("SEARCH_RATE", "600/min")
 FETCH_RATE = env.str("FETCH_RATE", "60/min")
 DEMAND_DAYS = env.int("DEMAND_DAYS", 0, validate=validate.Range(0, 3650))
+# A Redis server for kept photos and counted searches, which are on disk without one.
+CACHE_URL = env.redis_url("CACHE_URL", "")
 COUNTERS_DIR = VAR_DIR / "counters"
+PHOTOS_DIR = VAR_DIR / "photos"
+KEPT_PHOTOS_MB = env.float("KEPT_PHOTOS_MB", 500, validate=validate.Range(5, 10**6))
+KEPT_PHOTOS_CLIENT_MB = env.float("KEPT_PHOTOS_CLIENT_MB", 100, validate=validate.Range(1, 10**6))
+DISK_RESERVE_MB = env.float("DISK_RESERVE_MB", 200, validate=validate.Range(0, 10**6))
 MAX_BODY_MB = env.float("MAX_BODY_MB", 32, validate=validate.Range(1, 10_000))
 MAX_IMAGE_MB = env.float("MAX_IMAGE_MB", 10)
 MAX_IMAGE_MEGAPIXELS = env.float("MAX_IMAGE_MEGAPIXELS", 50)

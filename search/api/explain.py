@@ -100,7 +100,7 @@ def _explained(request: Request, query: Query, match: Match) -> dict[str, object
     client = client_of(request)
     with http_errors():
         embedder = serving_embedder()
-        photo = kept_photo(query.id) if own is None else _stored(own)
+        photo = kept_photo(query.id).data if own is None else _stored(own)
         with DECODING.one(client):
             one = see(photo, embedder, query.crop)
             other = see(_stored(match.image), embedder)

@@ -120,10 +120,10 @@ def _query_by_address(asked: SearchRequest, embedder: Embedder) -> Query:
     """The query of the photo at an address, which is not fetched again within minutes."""
     url, crop, client = asked.image_url, asked.crop, asked.client
     try:
-        query = query_by_id(kept_address(url), embedder, crop=crop, client=client)
+        query = query_by_id(kept_address(url, client=client), embedder, crop=crop, client=client)
     except UnknownQuery:  # it was not fetched lately
         with count_fetch(), FETCHING.one(client, host_of(url)):
             photo = fetch_picture(url)
         query = query_by_photo(photo, embedder, crop=crop, client=client)
-    keep_address(url, query.id)
+    keep_address(url, query.id, client=client)
     return query

@@ -4,21 +4,24 @@ DRF's own throttles are not exact: they read and then write their counts, so tha
 once may count as one, and a file cache evicts counts at random.
 """
 
+import fcntl
 import logging
+import os
 import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from ipaddress import IPv6Address, IPv6Network, ip_address
+from itertools import chain
 from math import ceil
 from pathlib import Path
+from struct import pack, unpack
 from time import time
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy, ngettext
 from rest_framework import status
 from rest_framework.exceptions import APIException
@@ -26,9 +29,12 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from search.queries.photo_cache import CACHE_ERRORS
+from search.queries.photo_cache.redis import connect
 
 logger = logging.getLogger(__name__)
 
+SKETCH_SALT = "search.api.throttles"
+ROW_SLOTS = 2**16  # of each of four rows; together 1 MB for each period
 PERIODS = {"second": 1, "min": 60, "hour": 60 * 60, "day": 24 * 60 * 60}
 
 
@@ -90,8 +96,8 @@ class SearchThrottle(BaseThrottle):
         until = (int(now) // rate.seconds + 1) * rate.seconds
         try:
             times = count(f"{self.setting}:{client_of(request)}", until)
-        except (*CACHE_ERRORS, ValueError):  # a shop that can't count goes on serving
-            logger.exception("A request could not be counted.")
+        except CACHE_ERRORS as error:  # a shop that can't count goes on serving
+            logger.warning("A request could not be counted: %s", error)
             return True
         if times > rate.times:
             raise TooOften(str(self.sentence), until - now)
@@ -138,20 +144,51 @@ def count(name: str, until: int) -> int:
 
     `until` is in seconds since 1970. The count is exact among threads, processes and, in Redis,
     machines; it is kept on disk unless the cache is in Redis. Raises what either raises.
+
+    Strangers choose the number of names, so the counts are a count-min sketch of fixed size
+    (Cormode and Muthukrishnan, "An Improved Data Stream Summary", 2005): a name counts in one slot
+    of each row, and the smallest counts. It is too high only if other names share all four slots.
+    Which names do is a secret.
     """
-    if settings.CACHE_URL:
-        key = f"count:{until}:{name}"
-        try:
-            return int(cache.incr(key))
-        except ValueError:  # there is none yet
-            return 1 if cache.add(key, 1, until - time() + 1) else int(cache.incr(key))
-    folder = Path(settings.COUNTERS_DIR) / str(until)
-    if not folder.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.parent.iterdir():
-            if int(old.name) < time():
-                shutil.rmtree(old, ignore_errors=True)  # another process may do the same
-    # POSIX makes appending a byte and moving to the new end one step for a file opened to append.
-    with (folder / sha256(name.encode()).hexdigest()).open("ab", buffering=0) as file:
-        file.write(b".")
-        return file.tell()
+    digest = salted_hmac(SKETCH_SALT, name, algorithm="sha256").digest()
+    slots = [
+        row * ROW_SLOTS + slot % ROW_SLOTS for row, slot in enumerate(unpack("!4I", digest[:16]))
+    ]
+    return (_count_in_redis if settings.CACHE_URL else _count_on_disk)(slots, until)
+
+
+def _count_in_redis(slots: list[int], until: int) -> int:
+    key, increments = f"counts:{until}", (("INCRBY", "u32", f"#{slot}", 1) for slot in slots)
+    with connect(settings.CACHE_URL).pipeline() as pipeline:
+        pipeline.execute_command("BITFIELD", key, *chain.from_iterable(increments))  # type: ignore[no-untyped-call]
+        pipeline.expireat(key, until + 1)
+        counts: list[int] = pipeline.execute()[0]
+    return min(counts)
+
+
+def _count_on_disk(slots: list[int], until: int) -> int:
+    path = Path(settings.COUNTERS_DIR) / f"{until}.counts"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for old in path.parent.iterdir():
+            if old.stem.isdecimal() and int(old.stem) < time():
+                _remove(old)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # until it is closed
+        counts: list[int] = []
+        for slot in slots:
+            (before,) = unpack("!I", os.pread(descriptor, 4, 4 * slot).ljust(4, b"\0"))
+            counts.append(before + 1)
+            os.pwrite(descriptor, pack("!I", before + 1), 4 * slot)
+        return min(counts)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Remove counts of the past; another process may do the same."""
+    if path.is_dir():  # earlier releases kept a file for each name
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -25,8 +25,8 @@ Crop = tuple[float, float, float, float]  # x, y, width, height as fractions of 
 
 WHOLE: Crop = (0.0, 0.0, 1.0, 1.0)
 MIN_CROP = 0.01  # share of a side; a smaller part is not decoded in more detail
-KEPT_BYTES = 1_000_000  # a photo of more bytes is kept as a smaller copy
-KEPT_SIDE = 1600  # pixels of that copy's longer side; a quarter of it is still sharp when cropped
+KEPT_BYTES = 500_000  # of a kept photo
+KEPT_SIDE = 1600  # pixels of its longer side; a quarter of it is still sharp when cropped
 PREVIEW_SIDE = 400  # pixels of the longer side of the copy shown beside the results
 
 PHOTO_ID = re.compile(r"[\w-]{16}\Z", re.ASCII)
@@ -75,23 +75,26 @@ class Query:
 def query_by_photo(
     data: bytes, embedder: Embedder, *, crop: Crop | None = None, client: str = ""
 ) -> Query:
-    """The query of a photo's bytes; photo and vector are kept for an hour.
+    """The query of a photo's bytes; a copy of the photo and the vector are kept for an hour.
 
-    A photo that was searched with before, with the same crop, is not embedded again. Raises
-    InvalidImage, Busy.
+    A photo that this client searched with before, with the same crop, is not embedded again. For
+    another client it is, and gets another id: otherwise a quick answer would tell anybody who has
+    the photo that somebody else searched with it. Raises InvalidImage, Busy.
     """
-    digest = sha256(data).hexdigest()  # not the id itself: whoever knows an id may see the photo
+    # Not the digest itself: whoever knows an id may see the photo.
+    digest = sha256(data).hexdigest()
     query_id = urlsafe_b64encode(
-        salted_hmac(PHOTO_ID_SALT, digest, algorithm="sha256").digest()[:12]
+        salted_hmac(PHOTO_ID_SALT, f"{client} {digest}", algorithm="sha256").digest()[:12]
     ).decode()
     query = _kept_query(query_id, embedder, crop)
-    copy = data if len(data) <= KEPT_BYTES else photo_cache.kept(f"picture:{query_id}")
+    before = photo_cache.kept(f"picture:{query_id}")
+    copy = before.data if before else b""
     if query is None or not copy:
         with DECODING.one(client):
             query = query or look(query_id, data, embedder, crop)
-            copy = copy or _smaller_copy(data)
-    photo_cache.keep(f"picture:{query_id}", copy)
-    return _kept(query)
+            copy = copy or _copy_to_keep(data)
+    expires = photo_cache.keep(f"picture:{query_id}", copy, client=client)
+    return _keep_query(query, client, expires)
 
 
 def query_by_id(
@@ -109,7 +112,8 @@ def query_by_id(
         return query
     photo = kept_photo(query_id)
     with DECODING.one(client):
-        return _kept(look(query_id, photo, embedder, crop))
+        query = look(query_id, photo.data, embedder, crop)
+    return _keep_query(query, client, photo.expires)
 
 
 def query_by_product(pk: int, embedder: Embedder) -> Query:
@@ -170,39 +174,43 @@ def see(data: bytes, embedder: Embedder, crop: Crop | None = None) -> Seen:
     return Seen(to_pixels(picture.crop(box), embedder.input_size), frame, size)
 
 
-def kept_photo(query_id: str) -> bytes:
-    """The photo of a query, or the smaller copy of a large one. Raises UnknownQuery."""
-    data = photo_cache.kept(f"picture:{query_id}") if PHOTO_ID.match(query_id) else b""
-    if not data:
+def kept_photo(query_id: str) -> photo_cache.Kept:
+    """The copy of a query's photo, which is quick to decode. Raises UnknownQuery."""
+    photo = photo_cache.kept(f"picture:{query_id}") if PHOTO_ID.match(query_id) else None
+    if photo is None:
         raise UnknownQuery("This search is too long ago. Please give the picture again.")
-    return data
+    return photo
 
 
 def preview_of(query_id: str, *, client: str = "") -> bytes:
     """A photo as a small JPEG without metadata, b"" once it is no longer kept. Raises Busy."""
     key = f"picture:{query_id}:preview"
-    preview = photo_cache.kept(key)
-    if preview:
-        return preview
+    if before := photo_cache.kept(key):
+        return before.data
     try:
-        data = kept_photo(query_id)
+        photo = kept_photo(query_id)
     except UnknownQuery:
         return b""
     with DECODING.one(client):
-        picture = open_image(data, limits=image_limits(), at_least=PREVIEW_SIDE)
+        picture = open_image(photo.data, limits=image_limits(), at_least=PREVIEW_SIDE)
         preview = encode_image(picture, longest_side=PREVIEW_SIDE)
-    photo_cache.keep(key, preview)
+    photo_cache.keep(key, preview, client=client, expires=photo.expires)
     return preview
 
 
-def _smaller_copy(data: bytes) -> bytes:
-    """A large photo without metadata, small enough to keep.
+def _copy_to_keep(data: bytes) -> bytes:
+    """A copy of a photo without metadata, bounded in pixels and bytes.
 
     It is decoded apart from what is embedded: halving this decoded copy again moves the vector so
     far (cosine 0.9988) that a product's own picture would no longer score 100%.
     """
     picture = open_image(data, limits=image_limits(), at_least=KEPT_SIDE // 2)
-    return encode_image(picture, longest_side=KEPT_SIDE, quality=90)
+    if max(picture.size) <= KEPT_SIDE and len(data) <= KEPT_BYTES:
+        return data
+    side = KEPT_SIDE
+    while len(copy := encode_image(picture, longest_side=side, quality=90)) > KEPT_BYTES:
+        side = side * 7 // 10  # half the pixels
+    return copy
 
 
 def _vector_key(query_id: str, identity: str, crop: Crop | None) -> str:
@@ -210,16 +218,18 @@ def _vector_key(query_id: str, identity: str, crop: Crop | None) -> str:
     return f"vector:{query_id}:{identity}:{part}"
 
 
-def _kept(query: Query) -> Query:
+def _keep_query(query: Query, client: str, expires: float) -> Query:
+    key = _vector_key(query.id, query.embedder, query.crop)
     data = np.array(query.frame).tobytes() + query.vector.tobytes()
-    photo_cache.keep(_vector_key(query.id, query.embedder, query.crop), data)
+    photo_cache.keep(key, data, client=client, expires=expires)
     return query
 
 
 def _kept_query(query_id: str, embedder: Embedder, crop: Crop | None) -> Query | None:
-    data = photo_cache.kept(_vector_key(query_id, embedder.identity, crop))
-    if not data:
+    before = photo_cache.kept(_vector_key(query_id, embedder.identity, crop))
+    if before is None:
         return None
+    data = before.data
     try:
         vector = from_bytes(data[FRAME_BYTES:], embedder.dim)
     except InvalidVector:

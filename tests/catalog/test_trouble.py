@@ -64,13 +64,13 @@ def test_import_says_by_row_that_the_picture_cannot_be_stored(
     assert Product.objects.get().sku == "m2"
 
 
-def test_search_goes_on_where_the_cache_folder_cannot_be_written(
+def test_search_goes_on_where_its_folders_cannot_be_written(
     settings: Any, tmp_path: Path, make_product: MakeProduct, picture: Picture, client: Client
 ) -> None:
     (tmp_path / "in-the-way").write_text("")
-    backend = "django.core.cache.backends.filebased.FileBasedCache"
-    in_the_way = {"BACKEND": backend, "LOCATION": tmp_path / "in-the-way/cache"}
-    settings.CACHES = {"default": in_the_way, "pictures": in_the_way}
+    settings.PHOTOS_DIR = tmp_path / "in-the-way/photos"
+    settings.COUNTERS_DIR = tmp_path / "in-the-way/counters"
+    settings.SEARCH_RATE = "1/min"
     mug = make_product(image=picture(1))
     response = client.post("/api/search/", {"file": SimpleUploadedFile("a.jpg", picture(1))})
     assert response.status_code == 200

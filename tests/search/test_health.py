@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,17 @@ def test_readyz_says_that_the_database_is_away(client: Client) -> None:
     assert response.status_code == 503
     assert response.json()["reasons"].keys() == {"database"}
     assert response.json()["queue"] is None
+
+
+def test_readyz_tells_of_a_nearly_full_disk_and_stays_ready(
+    mug: Product, client: Client, settings: Any
+) -> None:
+    settings.DISK_RESERVE_MB = 2**40
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    reason = response.json()["reasons"]["disk"]
+    assert re.match(r"Only \d+ MB are free on the disk of VAR_DIR, fewer than ", reason)
+    assert str(settings.VAR_DIR) not in reason
 
 
 def test_readyz_tells_of_a_queue_that_stands_still_and_stays_ready(

@@ -1,11 +1,11 @@
 from dataclasses import replace
 from io import BytesIO
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from django.core.cache import caches
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
@@ -13,6 +13,7 @@ from PIL import Image
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
 from search.explain import explain, laid, likeness_of_colours
+from search.queries import photo_cache
 from search.queries.query import WHOLE, Seen
 from tests.conftest import MakeProduct, Picture
 
@@ -165,7 +166,7 @@ def test_what_can_not_be_explained_gets_a_sentence(
     assert why(client, query, mugs[0].pk)[0] == 404
     Path(mugs[1].image.path).unlink()
     assert why(client, query, mugs[1].pk) == (404, {"detail": "The product's picture is gone."})
-    caches["pictures"].clear()
+    photo_cache.store().sweep(inf)
     assert "too long ago" in why(client, query, mugs[2].pk)[1]["query"][0]
 
 

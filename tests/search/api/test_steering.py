@@ -1,13 +1,14 @@
+from math import inf
 from typing import Any
 
 import numpy as np
 import pytest
-from django.core.cache import caches
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from catalog.models import Product
 from catalog.vectors import from_bytes
+from search.queries import photo_cache
 from search.queries.steering import moved
 from tests.catalog.local_servers import hosts, http, running_servers
 from tests.conftest import MakeProduct, Picture
@@ -124,7 +125,7 @@ def test_crop_gets_a_sentence_once_the_photo_is_gone(
     mugs: list[Product], client: Client, picture: Picture
 ) -> None:
     query = post(client, picture(0))["query"]["id"]
-    caches["pictures"].delete(f"picture:{query}")
+    photo_cache.keep(f"picture:{query}", b"", client="", expires=0)
     assert get(client, query=query)["count"] == 6, "its vector is still there"
     errors = get(client, query=query, crop=HALF)
     assert errors == {"query": ["This search is too long ago. Please give the picture again."]}
@@ -146,8 +147,7 @@ def test_address_is_fetched_once_in_a_while(
         again = client.post("/api/search/", asked).json()
         part = client.post("/api/search/", asked | {"crop": HALF}).json()
         once = server.connections
-        caches["default"].clear()
-        caches["pictures"].clear()
+        photo_cache.store().sweep(inf)
         client.post("/api/search/", asked)
     assert (once, server.connections) == (1, 2)
     assert again["query"] == first["query"]

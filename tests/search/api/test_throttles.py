@@ -36,23 +36,15 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def in_redis(redis: Broker, settings: Any) -> Broker:
     """The Redis server that caches and counts."""
     redis.clear()
-    use_redis(settings, redis.url, socket_timeout=PATIENCE)
+    settings.CACHE_URL = f"{redis.url}?socket_timeout={PATIENCE}"
     return redis
-
-
-def use_redis(settings: Any, url: str, *, socket_timeout: float) -> None:
-    settings.CACHE_URL = url
-    backend = "django.core.cache.backends.redis.RedisCache"
-    options = {"socket_timeout": socket_timeout}
-    in_redis = {"BACKEND": backend, "LOCATION": url, "OPTIONS": options}
-    settings.CACHES = {"default": in_redis, "pictures": in_redis}
 
 
 @pytest.fixture(params=["on disk", "in Redis"])
 def shared(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """The environment of processes that share their counts."""
-    url = "" if request.param == "on disk" else request.getfixturevalue("in_redis").url
-    ours = {"VAR_DIR": str(tmp_path), "CACHE_URL": url}
+    url = "" if request.param == "on disk" else request.getfixturevalue("redis").url
+    ours = {"VAR_DIR": str(tmp_path), "CACHE_URL": url, "SECRET_KEY": "theirs"}
     return os.environ | ours | {"DJANGO_SETTINGS_MODULE": "visualsearch.settings"}
 
 
@@ -117,7 +109,8 @@ def test_counts_of_the_past_are_removed(settings: Any, clock: list[float]) -> No
         count(name, int(clock[0]) + 60)
     clock[0] += 61
     count("one", int(clock[0]) + 60)
-    assert [folder.name for folder in settings.COUNTERS_DIR.iterdir()] == [f"{clock[0] + 59.5:.0f}"]
+    names = [path.name for path in settings.COUNTERS_DIR.iterdir()]
+    assert names == [f"{int(clock[0]) + 60}.counts"]
 
 
 @pytest.mark.parametrize("forwarded", ["10.9.8.{}", "203.0.113.7, 10.9.8.{}", "nonsense-{}"])
@@ -247,7 +240,7 @@ def test_search_works_without_redis(
 ) -> None:
     settings.SEARCH_RATE = "1/min"
     assert [ask(client, mug).status_code for _ in range(2)] == [200, 429]
-    use_redis(settings, in_redis.url, socket_timeout=0.3)
+    settings.CACHE_URL = in_redis.url
     in_redis.freeze()
     try:
         assert ask(client, mug).status_code == 200

@@ -1,12 +1,13 @@
 from io import BytesIO
+from math import inf
 from typing import Any
 
 import numpy as np
 import pytest
-from django.core.cache import caches
 from PIL import Image
 
 from catalog.embedders.runtime import Embedder
+from search.queries import photo_cache
 from search.queries.query import (
     KEPT_SIDE,
     Query,
@@ -73,7 +74,7 @@ def test_large_photo_is_kept_smaller_and_without_metadata(embedder: Embedder) ->
     exif[0x010E] = "Where I live"
     Image.fromarray(noise).save(photo, "JPEG", quality=90, exif=exif)
     assert len(photo.getvalue()) > 1_000_000
-    kept = kept_photo(query_by_photo(photo.getvalue(), embedder).id)
+    kept = kept_photo(query_by_photo(photo.getvalue(), embedder).id).data
     assert max(Image.open(BytesIO(kept)).size) <= KEPT_SIDE
     assert b"Where I live" in photo.getvalue()
     assert b"Where I live" not in kept
@@ -82,9 +83,9 @@ def test_large_photo_is_kept_smaller_and_without_metadata(embedder: Embedder) ->
 def test_preview_is_small_and_made_once(first: Query) -> None:
     preview = preview_of(first.id)
     assert Image.open(BytesIO(preview)).size == (320, 280)
-    caches["pictures"].delete(f"picture:{first.id}")
+    photo_cache.keep(f"picture:{first.id}", b"", client="", expires=0)
     assert preview_of(first.id) == preview
-    caches["pictures"].clear()
+    photo_cache.store().sweep(inf)
     assert preview_of(first.id) == b""
 
 
@@ -92,7 +93,7 @@ def test_preview_is_small_and_made_once(first: Query) -> None:
 def test_photo_that_is_no_longer_kept_can_not_be_looked_at(
     first: Query, embedder: Embedder, crop: Any
 ) -> None:
-    caches["pictures"].clear()
+    photo_cache.store().sweep(inf)
     with pytest.raises(UnknownQuery, match="give the picture again"):
         query_by_id(first.id, embedder, crop=crop)
 
@@ -100,7 +101,7 @@ def test_photo_that_is_no_longer_kept_can_not_be_looked_at(
 def test_vector_that_was_dropped_is_computed_from_the_photo(
     first: Query, embedder: Embedder
 ) -> None:
-    caches["pictures"].delete(f"vector:{first.id}:{embedder.identity}:whole")
+    photo_cache.keep(f"vector:{first.id}:{embedder.identity}:whole", b"", client="", expires=0)
     again = query_by_id(first.id, embedder)
     assert again.embed_ms > 0
     assert np.array_equal(again.vector, first.vector)
