@@ -121,27 +121,31 @@ def without_metadata(data: bytes, *, limits: ImageLimits = ImageLimits()) -> byt
     """Return the picture of `data` with no metadata but orientation and profile.
 
     The pixels stay as they are coded. None for a format, or a damaged file, that this module does
-    not write.
+    not write, and for a picture beyond the limits.
     """
     try:
         container = _container(data, limits)
+        _check_size(container, limits, time=container.time)
     except InvalidImage:
         return None
     write = WRITERS.get(container.format)
     if not write or not container.complete:
         return None
-    container = replace(container, profile=bounded(container.profile))
+    container = replace(container, profile=container.profile and bounded(container.profile))
     orientation = _orientation(container.exif)
     entry = struct.pack(">HHIHxx", ORIENTATION_TAG, 3, 1, orientation)
     exif = b"MM\0*\0\0\0\x08\0\x01" + entry + bytes(4)
     return write(container, exif if orientation in TRANSPOSE else b"")
 
 
-def encode_image(picture: Image.Image, *, longest_side: int, quality: int = 95) -> bytes:
+def encode_image(
+    picture: Image.Image, *, longest_side: int | None = None, quality: int = 95
+) -> bytes:
     """Return `picture` (mode "RGB") as a JPEG without metadata, scaled down if it is larger."""
     copy = picture.copy()
     copy.info.clear()  # otherwise Pillow writes its comment and its profile
-    copy.thumbnail((longest_side, longest_side), reducing_gap=3.0)
+    if longest_side is not None:
+        copy.thumbnail((longest_side, longest_side), reducing_gap=3.0)
     output = BytesIO()
     # At quality 90 with chroma subsampling, searching with the same photo scored 0.9992 instead of
     # 0.9998. Not optimised: that needs a buffer for the whole file, which Pillow makes too small

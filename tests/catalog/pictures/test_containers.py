@@ -8,7 +8,7 @@ from time import process_time
 import pytest
 from PIL import ExifTags, Image
 
-from catalog.pictures.gate import InvalidImage, open_image, without_metadata
+from catalog.pictures.gate import ImageLimits, InvalidImage, open_image, without_metadata
 from catalog.pictures.profiles import bounded
 from tests.catalog.samples import SRGB, chunk, difference, encoded, photo, profile_of, table
 
@@ -207,6 +207,12 @@ def test_takes_the_metadata_from_a_file(name: str, orientation: int) -> None:
 def test_takes_the_metadata_only_from_formats_it_writes() -> None:
     for name in ("GIF", "AVIF", "BMP"):
         assert without_metadata(encoded(photo(), name)) is None
+
+
+def test_takes_the_metadata_only_from_pictures_within_the_limits() -> None:
+    data = encoded(photo(200, 131), "JPEG")
+    for limits in (ImageLimits(side=199), ImageLimits(pixels=26_000), ImageLimits(bytes=100)):
+        assert without_metadata(data, limits=limits) is None
 
 
 def test_keeps_a_large_profile_of_a_jpeg_in_pieces() -> None:

@@ -1,23 +1,27 @@
 from io import BytesIO
 from math import inf
+from time import time
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from catalog.embedders.runtime import Embedder
+from catalog.pictures.gate import encode_image, open_image
 from search.queries import photo_cache
 from search.queries.query import (
-    KEPT_SIDE,
+    KEPT_BYTES,
+    KEPT_PIXELS,
     Query,
     UnknownQuery,
     kept_photo,
+    look,
     preview_of,
     query_by_id,
     query_by_photo,
 )
-from tests.conftest import Picture
+from tests.conftest import Picture, jpeg
 
 HALF = (0.0, 0.0, 0.5, 1.0)
 
@@ -68,16 +72,51 @@ def test_crop_looks_as_closely_as_the_photo_allows(embedder: Embedder) -> None:
     assert crop.vector @ query_by_photo(part.getvalue(), embedder).vector > 0.9999
 
 
-def test_large_photo_is_kept_smaller_and_without_metadata(embedder: Embedder) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (1500, 2400, 3), dtype=np.uint8)
+def test_photo_is_kept_as_it_is_coded_but_without_metadata(embedder: Embedder) -> None:
     exif, photo = Image.Exif(), BytesIO()
-    exif[0x010E] = "Where I live"
-    Image.fromarray(noise).save(photo, "JPEG", quality=90, exif=exif)
-    assert len(photo.getvalue()) > 1_000_000
+    exif[ExifTags.Base.ImageDescription] = "Where I live"
+    exif[ExifTags.Base.Orientation] = 6
+    noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(photo, "JPEG", exif=exif, comment="Where I live")
     kept = kept_photo(query_by_photo(photo.getvalue(), embedder).id).data
-    assert max(Image.open(BytesIO(kept)).size) <= KEPT_SIDE
-    assert b"Where I live" in photo.getvalue()
+    assert photo.getvalue().count(b"Where I live") == 2
     assert b"Where I live" not in kept
+    assert np.array_equal(open_image(kept), open_image(photo.getvalue()))
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "AVIF", "GIF"])
+def test_large_photo_is_kept_smaller_and_without_metadata(embedder: Embedder, name: str) -> None:
+    """A flat one has few bytes and many pixels, which would be decoded again for each crop."""
+    exif, photo = Image.Exif(), BytesIO()
+    exif[ExifTags.Base.ImageDescription] = "Where I live"
+    flat = Image.new("RGB", (2100, 2000), "teal")
+    noisy = Image.effect_noise((2400, 2000), 50).convert("RGB")
+    picture = noisy if name == "JPEG" else flat
+    picture.save(photo, name, exif=exif, speed=10)
+    kept = kept_photo(query_by_photo(photo.getvalue(), embedder).id).data
+    assert len(kept) <= KEPT_BYTES
+    assert np.prod(Image.open(BytesIO(kept)).size) <= KEPT_PIXELS
+    assert b"Where I live" not in kept
+
+
+def test_small_photo_of_many_scans_is_kept_as_one_that_decodes_quickly(embedder: Embedder) -> None:
+    photo = BytesIO()
+    Image.effect_noise((1000, 1000), 50).save(photo, "JPEG", progressive=True)
+    scans = photo.getvalue().split(b"\xff\xda")
+    data = b"\xff\xda".join([*scans[:-1], *scans[-1:] * 30])
+    kept = kept_photo(query_by_photo(data, embedder).id).data
+    assert kept.count(b"\xff\xda") == 1
+
+
+def test_crop_of_a_large_photo_is_nearly_the_crop_of_its_copy(embedder: Embedder) -> None:
+    photo = np.asarray(Image.open(BytesIO(jpeg(3, (600, 800)))))
+    large = Image.fromarray(np.tile(photo, (4, 4, 1)))
+    data = encode_image(large)
+    assert np.prod(large.size) > KEPT_PIXELS
+    query = query_by_photo(data, embedder)
+    for crop in ((0.0, 0.0, 0.25, 0.25), (0.3, 0.4, 0.5, 0.5)):
+        exact = look("", data, embedder, crop)
+        assert query_by_id(query.id, embedder, crop=crop).vector @ exact.vector > 0.995
 
 
 def test_preview_is_small_and_made_once(first: Query) -> None:
@@ -87,6 +126,30 @@ def test_preview_is_small_and_made_once(first: Query) -> None:
     assert preview_of(first.id) == preview
     photo_cache.store().sweep(inf)
     assert preview_of(first.id) == b""
+
+
+def test_preview_and_crops_do_not_outlive_the_photo(
+    first: Query, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time()
+    monkeypatch.setattr(photo_cache, "time", lambda: now + photo_cache.QUERY_SECONDS - 60)
+    assert preview_of(first.id)
+    assert query_by_id(first.id, embedder, crop=HALF)
+    monkeypatch.setattr(photo_cache, "time", lambda: now + photo_cache.QUERY_SECONDS + 60)
+    assert preview_of(first.id) == b""
+    for crop in (None, HALF):
+        with pytest.raises(UnknownQuery):
+            query_by_id(first.id, embedder, crop=crop)
+
+
+def test_nobody_can_tell_that_somebody_else_searched_with_the_same_photo(
+    first: Query, embedder: Embedder, picture: Picture
+) -> None:
+    other = query_by_photo(picture(1), embedder, client="203.0.113.7")
+    assert other.id != first.id
+    assert other.decode_ms > 0
+    assert other.embed_ms > 0
+    assert np.array_equal(other.vector, first.vector)
 
 
 @pytest.mark.parametrize("crop", [None, HALF])
