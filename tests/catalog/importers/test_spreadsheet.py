@@ -3,12 +3,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime
 from io import BytesIO
+from pathlib import Path
 from random import Random
 from time import process_time
 
 import openpyxl
 import pytest
 
+from catalog.importers import import_products, summarize
 from catalog.importers.spreadsheet import DAMAGED, MAX_SPARE_ELEMENTS, Fault, open_sheet
 from catalog.importers.tables import InvalidCatalogFile
 from tests.catalog.importers.workbooks import HEADER, products, row, whole_sheet, workbook
@@ -232,3 +234,15 @@ def test_no_damage_raises_anything_else() -> None:
         cut = random.randrange(len(data)) if random.random() < 0.2 else len(data)
         with suppress(InvalidCatalogFile):
             read(bytes(data[:cut]))
+
+
+@pytest.mark.django_db
+def test_command_imports_a_spreadsheet_and_names_what_it_cannot_read(tmp_path: Path) -> None:
+    broken = '<row r="9"><c t="str"><v>b</v></c><c t="str"><v>Cup</v></c><c t="str"><v>Home</v></c>'
+    broken += '<c/><c t="e"><v>#DIV/0!</v></c></row>'
+    (tmp_path / "products.xlsx").write_bytes(workbook(products(2) + broken))
+    report = summarize(import_products(tmp_path / "products.xlsx"))
+    assert report.counts == {"created": 2, "failed": 1}
+    (failure,) = report.failures
+    assert (failure.line, failure.sku) == (9, "b")
+    assert failure.reason == "Cell E9 has the error #DIV/0!."
