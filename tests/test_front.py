@@ -65,6 +65,12 @@ def test_refuses_one_byte_too_many(send: Ask) -> None:
     assert json.loads(text) == {"detail": "The request is too large; the maximum is 2 MB."}
 
 
+def test_refuses_the_form_of_a_page_with_a_page() -> None:
+    status, text = announced(bytes(MOST + 1), HTTP_ACCEPT="text/html,*/*;q=0.8")
+    assert status == 413
+    assert b"<p>The request is too large; the maximum is " in text
+
+
 def test_answers_first_and_then_reads_on() -> None:
     body = BytesIO(bytes(MOST + 1))
     environ = {"wsgi.input": body, "CONTENT_LENGTH": str(MOST + 1)}

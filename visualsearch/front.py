@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from html import escape
 from http import HTTPStatus
 from math import inf
 from tempfile import SpooledTemporaryFile
@@ -26,6 +27,10 @@ SILENCE = 10  # seconds without a byte, after which an upload is given up
 LINGER = 5  # seconds to keep reading a refused body: many clients send all of it before they listen
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 BROKEN_OFF = "The upload broke off."
+PAGE = (
+    '<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width">'
+    "<title>This did not work</title><h1>This did not work</h1><p>{} Go back and try again.</p>"
+)
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -158,9 +163,12 @@ def _timeout(environ: Environ, seconds: float) -> Iterator[None]:
 def _answer(refused: Refused, environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
     """Answer a refused request at once, then keep reading what its client still sends."""
     count_request("front", environ.get("REQUEST_METHOD"), refused.status)
-    body = json.dumps({"detail": str(refused)}).encode()
+    kind, text = "application/json", json.dumps({"detail": str(refused)})
+    if "text/html" in environ.get("HTTP_ACCEPT", ""):  # the answer takes the place of a page
+        kind, text = "text/html; charset=utf-8", PAGE.format(escape(str(refused)))
+    body = text.encode()
     headers = [
-        ("Content-Type", "application/json"),
+        ("Content-Type", kind),
         ("Content-Length", str(len(body))),
         ("Content-Security-Policy", "default-src 'none'"),
         ("X-Content-Type-Options", "nosniff"),

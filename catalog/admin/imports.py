@@ -123,9 +123,10 @@ class ImportsProducts(admin.ModelAdmin):
         _log(request.user.pk, results, file.name)
         counts = summarize(results).counts
         done = ", ".join(f"{counts[status]:,} {status}" for status in SHOWN)
-        messages.success(request, f"Import finished: {done}.")
         if not counts[FAILED]:
+            messages.success(request, f"Import finished: {done}.")
             return redirect("admin:catalog_product_changelist")
+        messages.warning(request, f"Import finished: {done}.")
         return self._page(request, form=UploadForm(), results=results, file=file.name, is_done=True)
 
     def _import(self, request: HttpRequest, data: bytes, *, dry_run: bool) -> list[RowResult]:
