@@ -41,7 +41,7 @@ from catalog.pictures.stored import NewPicture, StoredPicture, sha256
 
 FETCHERS = 8  # threads, which only wait for servers
 HOST_FETCHES = 2  # at a time from one host, whose shoppers come first
-RUN_PICTURES = 100  # of one model in one run
+RUN_PICTURES = 100  # of one model and one kind in one run
 LEASE = timedelta(minutes=10)  # for which a worker has a picture
 RETRY = timedelta(days=1)  # after a failure
 STOPPED = "Fetching this picture again stopped the worker twice. The stored one is kept."
@@ -83,26 +83,25 @@ class Check:
 def due_now(model: type[EmbeddedPicture], run: timedelta) -> list[EmbeddedPicture]:
     """The rows whose turn it is in a run that takes place every `run`.
 
-    All that were asked for come first, then those that have waited longest. The scheduled ones are
-    spread over the period: a run takes twice its share, which makes up for runs that are left out.
+    Those that were asked for come first. The scheduled ones, the oldest first, are spread over the
+    period: a run takes twice its share, which makes up for runs that are left out.
     """
     due = model.objects.refetch_due().order_by("refetch_at", "pk")
     runs = max(1, int(refetch_period() / run))
-    share = ceil(2 * model.objects.count() / runs)
-    rows: list[EmbeddedPicture] = []
-    for row in due[:RUN_PICTURES]:
-        is_scheduled = row.refetch_at != ALWAYS_DUE and row.refetch_error != IN_WORK
-        share -= is_scheduled
-        if not is_scheduled or share >= 0:
-            rows.append(row)
-    # Pictures that are older than the schedule have their turn by id, once in a period, and no
-    # column needs to be written for all of them at once.
-    last = model.objects.order_by("pk").values_list("pk", flat=True).last() or 0
-    width = ceil(last / runs)
-    begin = int(timezone.now().timestamp() / run.total_seconds()) % runs * width
-    old = model.objects.unscheduled().filter(pk__gt=begin, pk__lte=begin + width).order_by("pk")
-    room = RUN_PICTURES - len(rows) if settings.REFETCH_DAYS else 0
-    return [*rows, *old[:room]]
+    share = min(RUN_PICTURES, ceil(2 * model.objects.count() / runs))
+    rows = [
+        *due.filter(refetch_at=ALWAYS_DUE)[:RUN_PICTURES],
+        *due.filter(refetch_at__gt=ALWAYS_DUE)[:share],
+    ]
+    if settings.REFETCH_DAYS:
+        # Pictures that are older than the schedule have their turn by id, once in a period, and no
+        # column needs to be written for all of them at once.
+        last = model.objects.order_by("pk").values_list("pk", flat=True).last() or 0
+        width = ceil(last / runs)
+        begin = int(timezone.now().timestamp() / run.total_seconds()) % runs * width
+        turn = model.objects.unscheduled().filter(pk__gt=begin, pk__lte=begin + width)
+        rows += turn.order_by("pk")[:RUN_PICTURES]
+    return rows
 
 
 def refetch_pictures(

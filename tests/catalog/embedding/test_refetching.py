@@ -465,9 +465,11 @@ def test_run_takes_its_share_and_all_that_was_asked_for(settings: Any) -> None:
 @pytest.mark.django_db
 def test_run_is_bounded_whatever_is_due() -> None:
     crowd(150, ALWAYS_DUE)
+    crowd(1, timezone.now())
     with CaptureQueriesContext(connection) as queries:
-        assert len(due_now(Product, RUN)) == 100
-    assert len(queries) == 3
+        rows = due_now(Product, RUN)
+    assert Counter(row.refetch_at == ALWAYS_DUE for row in rows) == {True: 100, False: 1}
+    assert len(queries) == 5
 
 
 @pytest.mark.django_db
