@@ -13,6 +13,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from catalog.embedders import EMBEDDERS
 from catalog.fetching.hosts import HEADER_VALUE, HOST
 from catalog.pictures.gate import ImageLimits
+from catalog.values import currencies
 
 # The lowest limits let a stored picture pass the gate again. Above the highest one, Pillow takes
 # a picture for a decompression bomb.
@@ -39,7 +40,7 @@ def faults() -> Iterator[tuple[str, str]]:
         )
 
     currency = settings.DEFAULT_CURRENCY
-    if not re.fullmatch(r"[A-Z]{3}", currency):
+    if currency not in currencies():
         yield "catalog.E003", f"DEFAULT_CURRENCY is {currency!r}. Use three capitals, such as EUR."
 
     if (folder := Path(settings.MODEL_DIR)).exists() and not folder.is_dir():

@@ -1,11 +1,12 @@
 """The catalog: categories, products and their photos, and what saving a picture does."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models, router, transaction
 from django.db.models import Count, Exists, OuterRef, Q
@@ -25,6 +26,16 @@ from catalog.embedding.columns import (
 from catalog.embedding.progress import STATES
 from catalog.pictures.references import discard_after_commit
 from catalog.tasks import fetch_again, hand_to_workers
+from catalog.values import (
+    MAX_CATEGORY,
+    InvalidValue,
+    address,
+    category_key,
+    currency_code,
+    identifier,
+    line,
+    picture_source,
+)
 
 __all__ = [
     "MAX_ID",
@@ -37,6 +48,7 @@ __all__ = [
     "ProductPhoto",
     "UnconfirmedImport",
     "count_invisible",
+    "currency_of",
     "fetch_products_again",
     "findable",
     "invisible",
@@ -46,8 +58,31 @@ MAX_ID = 2**63 - 1  # of a BigAutoField
 SCHEDULED = Q(refetch_at__isnull=False)
 
 
-class CatalogPicture(EmbeddedPicture):
+class Ruled:
+    """Lets the forms of a model bring texts into the form that files and the API give them."""
+
+    RULES: ClassVar[Mapping[str, Callable[[str], str]]] = {}  # by field
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        errors: dict[str, Any] = {}
+        for name in self.RULES.keys() - set(exclude or ()):
+            try:
+                setattr(self, name, self.RULES[name](getattr(self, name)))
+            except InvalidValue as error:
+                if getattr(self, name):  # otherwise the field itself says whether it may be empty
+                    errors[name] = [str(error)]
+        try:
+            super().clean_fields({*(exclude or ()), *errors})  # type: ignore[misc]  # of Model
+        except ValidationError as error:
+            errors = error.update_error_dict(errors)
+        if errors:
+            raise ValidationError(errors)
+
+
+class CatalogPicture(Ruled, EmbeddedPicture):
     """An embedded picture whose file, vector and row are kept in step when it is saved."""
+
+    RULES: ClassVar = {"image_url": picture_source}
 
     # The picture's name when the row was last read or saved: "" if it was neither, None if the
     # picture was deferred. It tells a new picture from an old one in a stale instance.
@@ -143,8 +178,22 @@ class CatalogPicture(EmbeddedPicture):
                     hand_to_workers(self, using=using)
 
 
-class Category(models.Model):
-    name = models.CharField(max_length=100, unique=True)
+class KeyField(models.CharField):
+    """The `category_key` of a category's name; saving the category brings it up to date."""
+
+    def pre_save(self, model_instance: Any, add: bool) -> str:
+        key = category_key(model_instance.name)
+        setattr(model_instance, self.attname, key)
+        return key
+
+
+class Category(Ruled, models.Model):
+    """A category. Names with the same key, such as Kitchen and kitchen, are one category."""
+
+    RULES: ClassVar = {"name": line}
+
+    name = models.CharField(max_length=MAX_CATEGORY)
+    key = KeyField(max_length=MAX_CATEGORY, unique=True, editable=False)
 
     class Meta:
         ordering = ("name",)
@@ -153,13 +202,30 @@ class Category(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        twin = Category.objects.filter(key=category_key(self.name)).exclude(pk=self.pk).first()
+        if twin:
+            raise ValidationError({"name": f"There is this category already: {twin.name}."})
+
 
 def default_currency() -> str:
     currency: str = settings.DEFAULT_CURRENCY
     return currency
 
 
+def currency_of(text: str) -> str:
+    """The code of a currency by its code or sign; the shop's own one for a sign of several."""
+    return currency_code(text, default=default_currency())
+
+
 class Product(CatalogPicture):
+    RULES: ClassVar = CatalogPicture.RULES | {
+        "sku": identifier,
+        "name": line,
+        "currency": currency_of,
+        "link": address,
+    }
+
     sku = models.CharField("SKU", max_length=64, unique=True)
     name = models.CharField(max_length=200)
     category = models.ForeignKey(Category, models.PROTECT, related_name="products")

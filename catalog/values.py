@@ -6,6 +6,7 @@ Files, the admin and the API share these rules. They know nothing of Django.
 import html
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
@@ -131,6 +132,8 @@ def address(text: str) -> str:
     found = REMOTE.fullmatch(text)
     if not found:
         raise InvalidValue("Give an http(s) address.")
+    if BETWEEN_ADDRESSES.search(text):
+        raise InvalidValue("Give one address. Further photos have rows of their own.")
     scheme, host, rest = found.groups()
     if not host or re.search(r"\s", host):
         raise InvalidValue(f"{text[:80]!r} is not an address: its host is missing.")
@@ -142,8 +145,6 @@ def picture_source(text: str) -> str:
     """Where a picture is: an http(s) address, or the path of a file. Raises InvalidValue."""
     text = line(text)
     if REMOTE.fullmatch(text):
-        if len(BETWEEN_ADDRESSES.split(text)) > 1:
-            raise InvalidValue("Give one address. Further photos have rows of their own.")
         return address(text)
     if OTHER_SCHEME.match(text):
         raise InvalidValue("Give an http(s) address, or the path of a file.")
@@ -221,13 +222,12 @@ def price(
 
 
 def decimal_mark(cells: Iterable[object]) -> str:
-    """The decimal mark that all prices agree on, "" where they do not or where none shows it."""
+    """The decimal mark that all texts agree on, "" where they do not or where none shows it."""
     marks = set()
     for cell in cells:
-        try:
-            marks.add(_mark_of(_split_price(str(cell))[0]))
-        except InvalidValue:
-            continue
+        if isinstance(cell, str):  # the numbers of a spreadsheet have no mark
+            with suppress(InvalidValue):
+                marks.add(_mark_of(_split_price(cell)[0]))
     marks.discard("")
     return marks.pop() if len(marks) == 1 else ""
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures.stored import StoredPicture
+from catalog.values import category_key
 from search.bands import Bands, bands_of
 from search.engines import Corpus, Scan, Scope, get_engine
 from search.index.corpus import Vector, image_key
@@ -93,16 +94,22 @@ class Answer:
 
 
 def search(query: Query, options: Options) -> Answer:
-    """The products most like the query. Raises NothingToSearch."""
+    """The products most like the query. Raises NothingToSearch.
+
+    Categories match however their names are written; the answer's options have the catalog's names.
+    """
     started = perf_counter()
+    keys = {category_key(name): name for name in options.categories}
+    wanted = Category.objects.in_bulk(list(keys), field_name="key")
+    names = (wanted[key].name if key in wanted else name for key, name in keys.items())
+    options = replace(options, categories=tuple(names))
     scope = Scope(options.threshold, options.categories, options.min_price, options.max_price)
     corpus = _candidates(query.embedder, query.vector, scope)
 
     others = corpus.products != (query.product or 0)  # without the product that is searched with
     in_category = in_price = np.ones(len(corpus.products), bool)
     if options.categories:
-        wanted = Category.objects.filter(name__in=options.categories).values_list("pk", flat=True)
-        in_category = np.isin(corpus.categories, list(wanted))
+        in_category = np.isin(corpus.categories, [category.pk for category in wanted.values()])
     if options.min_price is not None:
         in_price = in_price & (corpus.prices >= float(options.min_price))
     if options.max_price is not None:

@@ -1,5 +1,7 @@
 """Products and categories in JSON: fields and serializers for what is shown and what is sent."""
 
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.core.validators import RegexValidator, URLValidator
@@ -9,10 +11,11 @@ from rest_framework.fields import empty
 
 from catalog.api.exceptions import TooBusy, TooLarge
 from catalog.importers.writer import REQUIRED, STATUSES, WriteResult
-from catalog.models import Category, Product
+from catalog.models import Category, Product, currency_of
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.slots import DECODING, STAFF, Busy
 from catalog.pictures.stored import NewPicture, image_limits
+from catalog.values import MAX_CATEGORY, InvalidValue, address, identifier, line, price
 
 BATCH_SIZE = 500
 # The example in the API's documentation.
@@ -28,29 +31,56 @@ MUG = {
 }
 
 # DRF itself refuses only NUL and lone surrogates.
-printable = RegexValidator(r"^[^\x00-\x1f\x7f-\x9f]*\Z", "Control characters are not allowed.")
-currency_code = RegexValidator(r"^[A-Z]{3}\Z", "Give three capital letters, such as EUR.")
-http_url = URLValidator(schemes=("http", "https"))
-# Looser than URLValidator, because the name of a shop's own image server may have no dot. The
-# fetcher decides which hosts it may reach.
-http_address = RegexValidator(
-    r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\x00-\x1f\x7f-\x9f]+\Z", "Give an http(s) address."
+printable = RegexValidator(
+    "^[^\x00-\x1f\x7f-\x9f\ufffe\uffff]*\\Z", "Control characters are not allowed."
 )
+http_url = URLValidator(schemes=("http", "https"))
 
 
 class LineField(serializers.CharField):
-    """One line of text, checked by a validator."""
+    """One line of text."""
 
-    def __init__(self, validator: RegexValidator = printable, **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.validators.append(validator)
+        self.validators.append(printable)
 
 
-class SKUField(LineField):
+class RuledField(LineField):
+    """Text in the form that a rule of `catalog.values` gives it, as in files."""
+
+    def __init__(self, rule: Callable[[str], str] = line, **options: Any) -> None:
+        super().__init__(**options)
+        self.rule = rule
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            text = self.rule(super().to_internal_value(data))
+        except InvalidValue as error:
+            raise serializers.ValidationError(str(error)) from error
+        if not text:
+            self.fail("blank")
+        return text
+
+
+class SKUField(RuledField):
     """The shop's own key of a product."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"max_length": 64} | options)
+        super().__init__(identifier, **{"max_length": 64} | options)
+
+
+class PriceField(serializers.DecimalField):
+    """A price by the rule for files, without a currency."""
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        try:
+            amount, currency = price(data)
+        except InvalidValue as error:
+            raise serializers.ValidationError(str(error)) from error
+        if currency:
+            raise serializers.ValidationError("Give the currency in its own field.")
+        value: Decimal = super().to_internal_value(str(amount))
+        return value
 
 
 class FlagField(serializers.BooleanField):
@@ -173,16 +203,17 @@ class ProductDraftSerializer(serializers.Serializer[Any]):
     """A product as staff send it. A category that does not exist yet is created."""
 
     sku = SKUField(help_text="The shop's own key, unique among products.")
-    name = LineField(max_length=200, help_text="What shoppers read, such as Stoneware Mug.")
-    category = LineField(
-        max_length=100,
+    name = RuledField(max_length=200, help_text="What shoppers read, such as Stoneware Mug.")
+    category = RuledField(
+        max_length=MAX_CATEGORY,
         help_text="By name. A new one is created if you may add categories.",
     )
-    price = serializers.DecimalField(
-        10, 2, min_value=0, help_text="A number with at most two decimals, such as 12.90."
+    price = PriceField(
+        10, 2, min_value=0, help_text="A number, such as 12.90, which is rounded to cents."
     )
-    currency = LineField(currency_code, required=False, help_text="ISO 4217, such as EUR.")
-    link = LineField(
+    currency = RuledField(currency_of, required=False, help_text="ISO 4217, such as EUR.")
+    link = RuledField(
+        address,
         validators=[http_url],
         max_length=2000,
         required=False,
@@ -195,8 +226,10 @@ class ProductDraftSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="The picture as an upload: multipart/form-data. null removes it.",
     )
-    image_url = LineField(
-        http_address,
+    # URLValidator is stricter: the name of a shop's own image server may have no dot. The fetcher
+    # decides which hosts it may reach.
+    image_url = RuledField(
+        address,
         max_length=2000,
         required=False,
         allow_blank=True,

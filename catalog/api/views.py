@@ -33,6 +33,7 @@ from catalog.api.serializers import (
 from catalog.importers.writer import CREATED, FAILED, ProductWriter, Values, WriteResult
 from catalog.models import MAX_ID, Category, Product, fetch_products_again
 from catalog.tasks import batched_messages
+from catalog.values import MAX_CATEGORY, category_key
 
 ADD, CHANGE, DELETE = (f"catalog.{verb}_product" for verb in ("add", "change", "delete"))
 WRITE_ERRORS = errors(400, 401, 403, 409, 413, 415, 503)
@@ -133,7 +134,7 @@ class ListSerializer(serializers.Serializer[Any]):
         help_text="The number of products on a page.",
     )
     category = serializers.ListField(
-        child=LineField(max_length=100),
+        child=LineField(max_length=MAX_CATEGORY),
         max_length=100,
         default=list,
         help_text="Only products of this category, by name; repeat it for more.",
@@ -160,7 +161,7 @@ class ListFilter(filters.BaseFilterBackend):
         options = ListSerializer(data=request.query_params)
         options.is_valid(raise_exception=True)
         if categories := options.validated_data["category"]:
-            queryset = queryset.filter(category__name__in=categories)
+            queryset = queryset.filter(category__key__in=map(category_key, categories))
         if ids := options.validated_data["id"]:
             queryset = queryset.filter(pk__in=ids)
         return queryset

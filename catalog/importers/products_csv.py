@@ -8,20 +8,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from catalog.embedding.columns import is_remote
 from catalog.importers.spreadsheet import Fault
 from catalog.importers.tables import InvalidCatalogFile, Record, Table
 from catalog.importers.writer import Values
-from catalog.models import Product
+from catalog.models import Product, currency_of, default_currency
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.stored import NewPicture, image_limits, sha256
 from catalog.values import (
+    BLANK,
     InvalidValue,
     address,
-    currency_code,
     decimal_mark,
     flag,
     identifier,
@@ -70,7 +69,7 @@ def read_rows(table: Table) -> Iterator[Row]:
                 values = read_values(cells, mark=mark)
             except ValidationError as problem:
                 error = sentence(problem)
-        yield Row(record.line, text_of(cells.get("id"))[:MAX_SKU], values, error)
+        yield Row(record.line, values.get("sku", text_of(cells.get("id"))[:MAX_SKU]), values, error)
 
 
 def check_header(cells: Sequence[object], place: str = "") -> list[str]:
@@ -97,7 +96,6 @@ def read_values(cells: Mapping[str, object], *, mark: str = "") -> dict[str, Any
     empty = [name for name in NEVER_EMPTY if not texts[name]]
     if empty:
         raise ValidationError(f"{', '.join(empty)} must not be empty.")
-    default = settings.DEFAULT_CURRENCY
     values: dict[str, Any] = {}
     errors: dict[str, str] = {}
 
@@ -112,12 +110,12 @@ def read_values(cells: Mapping[str, object], *, mark: str = "") -> dict[str, Any
     read("name", line)
     read("category", line)
     read("image_url", picture_sources)
-    read("currency", lambda text: currency_code(text, default=default))
+    read("currency", currency_of)
     read("link", address)
     read("active", flag)
     known = str(values.get("currency", ""))
     cell = cells["price"] if isinstance(cells["price"], int | float) else texts["price"]
-    read("price", lambda _: price(cell, mark=mark, currency=known, default=default))
+    read("price", lambda _: price(cell, mark=mark, currency=known, default=default_currency()))
     if "image_url" in values:
         values["image_url"], *photos = values["image_url"]
         if len(photos) >= MAX_PICTURES:
@@ -181,7 +179,7 @@ def text_of(cell: object) -> str:
         return ""
     if isinstance(cell, float) and cell.is_integer():  # 17 may arrive as 17.0
         cell = int(cell)
-    text = LINE_BREAK.sub(" ", str(cell)).strip()
+    text = LINE_BREAK.sub(" ", str(cell)).strip(BLANK)
     return text[1:] if ESCAPED_FORMULA.match(text) else text
 
 
@@ -199,12 +197,11 @@ def _find_swallowed_rows(table: Table, names: Sequence[str], record: Record) -> 
     if record.line == record.end:
         return ""
     for place, (name, cell) in enumerate(zip(names, record.cells, strict=False)):
-        if name in COLUMNS + OPTIONAL:
-            parts = str(cell).splitlines()[:-1] or [""]
-            first, *inner = (part.count(table.delimiter) for part in parts)
-            if place + first >= len(names) - 1 or max(inner, default=0) >= len(COLUMNS) - 1:
-                lost = f"lines {record.line} to {record.end} ({record.end - record.line + 1} lines)"
-                return f"{name}: A quote in line {record.line} is not closed; {lost} are lost."
+        first, *inner = (part.count(table.delimiter) for part in [*str(cell).splitlines()[:-1], ""])
+        holds_rows = place + first >= len(names) - 1 or max(inner, default=0) >= len(COLUMNS) - 1
+        if inner and holds_rows and name in COLUMNS + OPTIONAL:
+            lost = f"lines {record.line} to {record.end} ({record.end - record.line + 1} lines)"
+            return f"{name}: A quote in line {record.line} is not closed; {lost} are lost."
     return ""
 
 

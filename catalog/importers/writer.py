@@ -10,6 +10,7 @@ from django.db import IntegrityError
 from catalog.embedding.columns import is_remote
 from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures.stored import NewPicture
+from catalog.values import category_key
 
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 DELETED, FAILED = "deleted", "failed"
@@ -56,7 +57,7 @@ class ProductWriter:
     ) -> None:
         self.may_add_categories, self.dry_run = may_add_categories, dry_run
         self.products: dict[str, Product] = self._lock(skus)
-        self._categories: dict[str, Category] = {}
+        self._categories: dict[str, Category] = {}  # by key
 
     def upsert(self, values: Values) -> WriteResult:
         """Change the product with `values["sku"]`, or create it. Raises NotStored."""
@@ -162,24 +163,26 @@ class ProductWriter:
 
     def _category(self, name: str) -> Category:
         """The category of this name, created where it may be. Raises ValidationError."""
-        if name in self._categories:
-            return self._categories[name]
+        key = category_key(name)
+        if key in self._categories:
+            return self._categories[key]
         if self.may_add_categories:
             try:
                 Category._meta.get_field("name").clean(name, None)
             except ValidationError as error:
                 raise ValidationError({"category": error.messages}) from error
+            tidy = {"name": " ".join(name.split())}
             if self.dry_run:
-                category = Category(name=name)
+                category = Category(**tidy)
             else:
-                category = Category.objects.get_or_create(name=name)[0]
+                category = Category.objects.get_or_create(key=key, defaults=tidy)[0]
         else:
-            found = Category.objects.filter(name=name).first()
+            found = Category.objects.filter(key=key).first()
             if found is None:
                 sentence = "There is no such category, and you may not add categories."
                 raise ValidationError({"category": sentence})
             category = found
-        self._categories[name] = category
+        self._categories[key] = category
         return category
 
 
@@ -188,7 +191,7 @@ def differing(product: Product, values: Values) -> dict[str, Any]:
     changes = {}
     for name, value in values.items():
         if name == "category":
-            is_same = product.category.name == value
+            is_same = product.category.key == category_key(value)
         elif name == "photos":
             is_same = [photo.image_url for photo in _addressed_photos(product)] == value
         elif name != "image":

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from catalog.models import MAX_ID
+from catalog.values import MAX_CATEGORY
 from search.api.intake import SearchRequest
 from search.bands import WORDS, Band
 from search.queries.query import Crop, Query
@@ -108,7 +109,7 @@ class OptionsSerializer(serializers.Serializer[Options]):
         help_text="The number of the page, from 1; pages beyond the last one are empty.",
     )
     category = serializers.ListField(
-        child=serializers.CharField(max_length=100),
+        child=serializers.CharField(max_length=MAX_CATEGORY),
         max_length=100,
         default=list,
         help_text="Only products of the category with this name; repeat it for several.",

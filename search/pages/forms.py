@@ -8,13 +8,14 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from catalog.models import Product
+from catalog.values import MAX_CATEGORY, category_key
 
 
 class ProductsForm(forms.Form):
     """Part of a name, and a category by name."""
 
     q = forms.CharField(max_length=200, required=False)
-    category = forms.CharField(max_length=100, required=False)
+    category = forms.CharField(max_length=MAX_CATEGORY, required=False)
 
 
 def filtered_products(parameters: QueryDict) -> tuple[QuerySet[Product], dict[str, Any]]:
@@ -27,5 +28,5 @@ def filtered_products(parameters: QueryDict) -> tuple[QuerySet[Product], dict[st
     if name:
         products = products.filter(name__icontains=name)
     if category:
-        products = products.filter(category__name=category)
+        products = products.filter(category__key=category_key(category))
     return products, form.cleaned_data

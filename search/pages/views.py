@@ -17,6 +17,7 @@ from django.views.decorators.vary import vary_on_headers
 from rest_framework.exceptions import APIException
 
 from catalog.models import Category, Product
+from catalog.values import category_key
 from search.api.intake import SearchRequest, Unavailable, answer_to, query_of, record
 from search.api.serializers import QuerySerializer, SearchSerializer
 from search.api.throttles import (
@@ -92,7 +93,10 @@ def _listed(request: HttpRequest, per_page: int, *order: str) -> dict[str, Any]:
     products, filters = filtered_products(request.GET)
     page = Paginator(products.order_by(*order, "pk"), per_page).get_page(request.GET.get("page"))
     active = Product.objects.filter(active=True, category=OuterRef("pk"))
-    return filters | {"page": page, "categories": Category.objects.filter(Exists(active))}
+    categories = {each.key: each for each in Category.objects.filter(Exists(active))}
+    chosen = categories.get(category_key(filters["category"]))
+    name = chosen.name if chosen else filters["category"]
+    return filters | {"page": page, "category": name, "categories": categories.values()}
 
 
 def _results_url(request: HttpRequest) -> str:

@@ -119,6 +119,66 @@ def test_category_names_are_unique() -> None:
         Category.objects.create(name="Home")
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["home", "HOME ", "\uff28ome", "Home\u200b"])
+def test_category_is_the_same_however_its_name_is_written(name: str) -> None:
+    Category.objects.create(name="Home")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Category.objects.create(name=name)
+    with pytest.raises(ValidationError, match="There is this category already: Home"):
+        Category(name=name).full_clean()
+
+
+@pytest.mark.django_db
+def test_category_may_be_renamed_in_case_only() -> None:
+    category = Category.objects.create(name="Home")
+    category.name = "HOME"
+    category.full_clean()
+    category.save()
+    assert (category.name, category.key) == ("HOME", "home")
+    Category.objects.bulk_create([Category(name="Küche")])
+    assert Category.objects.get(key="küche").name == "Küche"
+
+
+def test_forms_bring_values_into_the_form_that_files_give_them(make_product: MakeProduct) -> None:
+    product = make_product(currency="€", link="//shop.example/a b", image_url="//a.example/b c.jpg")
+    product.name = "Salt &amp; Pepper\u200b"
+    product.full_clean()
+    assert (product.name, product.currency) == ("Salt & Pepper", "EUR")
+    assert product.link == "https://shop.example/a%20b"
+    assert product.image_url == "https://a.example/b%20c.jpg"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "Mug\x07"),
+        ("sku", "m\x00"),
+        ("currency", "XXX"),
+        ("currency", ""),
+        ("link", "javascript:alert(1)"),
+        ("image_url", "ftp://a.example/b.jpg"),
+        ("image_url", "http://a.example/1.jpg, http://a.example/2.jpg"),
+    ],
+)
+def test_forms_refuse_what_files_refuse(make_product: MakeProduct, field: str, value: str) -> None:
+    product = make_product()
+    setattr(product, field, value)
+    with pytest.raises(ValidationError) as raised:
+        product.full_clean()
+    assert raised.value.message_dict.keys() == {field}
+
+
+def test_row_with_a_value_of_old_is_untouched_until_a_form_edits_it(
+    make_product: MakeProduct,
+) -> None:
+    product = make_product(currency="zzz")
+    product.price = 5
+    product.save()
+    product.refresh_from_db()
+    assert product.currency == "zzz"
+
+
 def test_saving_something_else_does_not_revive_a_failed_picture(
     make_product: MakeProduct, django_capture_on_commit_callbacks: Any
 ) -> None:

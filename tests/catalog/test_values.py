@@ -100,7 +100,8 @@ def test_decimal_mark_of_the_file_tells_what_three_digits_are() -> None:
         (["1'234.5"], "."),
         (["1.234", "cheap", ""], ""),
         (["12,90", "12.90"], ""),
-        ([17.5, None], "."),
+        ([17.5, "12,90", None], ","),
+        ([17.5], ""),
     ],
 )
 def test_finds_the_decimal_mark_on_which_prices_agree(prices: list[object], mark: str) -> None:
