@@ -123,6 +123,19 @@ def test_old_failures_and_old_logins_are_deleted() -> None:
     assert [log.ip_address for log in AccessLog.objects.all()] == [HOME]
 
 
+@pytest.mark.parametrize("name", ["x" * 10_000, "\N{GRINNING FACE}" * 300, "\0", "a\0b", ""])
+def test_odd_names_fail_like_others(name: str) -> None:
+    assert [log_in(name).status_code for _ in range(2)] == [200, 200]
+
+
+@pytest.mark.parametrize("address", ["", "unix:", "203.0.113.7:80", "fe80::1%eth0"])
+def test_odd_addresses_are_counted_too(address: str) -> None:
+    for _ in range(MAX_BY_NAME_AND_ADDRESS):
+        log_in(at=address)
+    assert not succeeds(at=address)
+    assert succeeds(at=HOME)
+
+
 def test_passwords_are_not_kept() -> None:
     log_in(password="nearly right")
     assert "nearly right" not in str(AccessAttempt.objects.values().get())

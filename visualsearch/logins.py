@@ -5,12 +5,12 @@ time would leave no core and no thread to shoppers.
 """
 
 from datetime import timedelta
+from ipaddress import ip_address
 from threading import BoundedSemaphore
 from typing import Any
 
 from axes.attempts import get_cool_off_threshold
 from axes.handlers.database import AxesDatabaseHandler
-from axes.helpers import get_client_username
 from axes.models import AccessAttempt, AccessLog
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -27,6 +27,7 @@ from search.api.throttles import client_of
 MAX_BY_NAME_AND_ADDRESS = 5
 MAX_BY_ADDRESS = 20  # an office shares one
 MAX_BY_NAME = 50  # from any addresses
+MAX_NAME = 255  # letters; Django's form lets longer names pass
 KNOWN_FOR = timedelta(days=30)  # an address from which a user has logged in
 
 WAITING = 4  # threads that may wait for a check, of gunicorn's 32
@@ -91,7 +92,7 @@ class LoginLimits(AxesDatabaseHandler):  # type: ignore[misc]
 
     def get_failures(self, request: Any, credentials: dict[str, Any] | None = None) -> int:
         """How many of the limits are reached; AXES_FAILURE_LIMIT is 1."""
-        name, address = get_client_username(request, credentials), request.axes_ip_address
+        name, address = name_of(request, credentials), request.axes_ip_address
         recent = AccessAttempt.objects.filter(attempt_time__gte=get_cool_off_threshold(request))
         limits = {
             "both": (MAX_BY_NAME_AND_ADDRESS, Q(username=name, ip_address=address)),
@@ -116,7 +117,7 @@ class LoginLimits(AxesDatabaseHandler):  # type: ignore[misc]
 
         Those of others stay, so that nobody can guess their passwords between logins of their own.
         """
-        name, address = get_client_username(request, credentials), request.axes_ip_address
+        name, address = name_of(request, credentials), request.axes_ip_address
         rows = AccessAttempt.objects.filter(username=name, ip_address=address)
         return int(rows.delete()[0])
 
@@ -143,4 +144,12 @@ class LoginMiddleware(MiddlewareMixin):
 
 def address_of(request: HttpRequest) -> str | None:
     """The client's address; in IPv6 that of its network. None if it has no address."""
-    return client_of(request).partition("/")[0] or None
+    try:
+        return str(ip_address(client_of(request).partition("/")[0]))
+    except ValueError:  # a client of a Unix socket
+        return None
+
+
+def name_of(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
+    """The user name that was given, as much of it as the table of failures can hold."""
+    return str((credentials or {}).get("username"))[:MAX_NAME]

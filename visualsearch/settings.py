@@ -165,6 +165,7 @@ AUTHENTICATION_BACKENDS = [
 ]
 PASSWORD_HASHERS = ["visualsearch.logins.OneAtATime"]
 AXES_HANDLER = "visualsearch.logins.LoginLimits"
+AXES_USERNAME_CALLABLE = "visualsearch.logins.name_of"
 AXES_LOCKOUT_PARAMETERS = ["ip_address"]  # the handler has limits of its own
 AXES_FAILURE_LIMIT = 1
 AXES_COOLOFF_TIME = timedelta(minutes=15)
