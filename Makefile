@@ -55,6 +55,8 @@ bench: .venv/test network
 	@$(BIN)/python benchmarks/ranking.py $(PHOTOS)
 	@$(BIN)/python benchmarks/serving.py $(PHOTOS)
 	@$(BIN)/python benchmarks/pages.py
+	@$(BIN)/python benchmarks/hostile.py 20 1
+	@$(BIN)/python benchmarks/hostile.py 20 2
 	@$(BIN)/python tests/postgres.py $(BIN)/python benchmarks/engines.py $(PHOTOS)
 
 load: .venv/test network

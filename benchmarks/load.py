@@ -90,6 +90,7 @@ def _new_shop(folder: Path, broker: str) -> dict[str, str]:
         CACHE_URL=broker.removesuffix("0") + "1",
         FETCH_ALLOWED_HOSTS=pictures,
         WEB_CONCURRENCY="2",
+        NUM_PROXIES="1",
         LOG_LEVEL="WARNING",
         PICTURES=pictures,
         GONE=str(gone),

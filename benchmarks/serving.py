@@ -56,10 +56,10 @@ def _fill(photos: Path) -> None:
 
 
 class Client:
-    """One connection to the server."""
+    """One connection to the server, from an address of this machine."""
 
-    def __init__(self, port: int) -> None:
-        self._connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        self._connection = HTTPConnection("127.0.0.1", port, 60, (source, 0))
 
     def upload(self, photo: bytes) -> Any:
         head = (
@@ -117,12 +117,13 @@ def _latency(port: int, photos: list[bytes]) -> Rows:
 
 def _throughput(port: int, photos: list[bytes], seconds: float = 8) -> Rows:
     with ProcessPoolExecutor(4, get_context("spawn")) as clients:
-        counts = clients.map(_upload_for, [port] * 4, [photos] * 4, [seconds] * 4)
+        sources = [f"127.0.0.{number}" for number in range(1, 5)]
+        counts = clients.map(_upload_for, [port] * 4, sources, [photos] * 4, [seconds] * 4)
         yield "answers a second to four clients", f"{sum(counts) / seconds:.0f}"
 
 
-def _upload_for(port: int, photos: list[bytes], seconds: float) -> int:
-    client = Client(port)
+def _upload_for(port: int, source: str, photos: list[bytes], seconds: float) -> int:
+    client = Client(port, source)
     client.upload(photos[0])
     end, count = perf_counter() + seconds, 0
     while perf_counter() < end:

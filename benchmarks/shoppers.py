@@ -20,6 +20,8 @@ class Shopper(HttpUser):
     wait_time = between(0.1, 0.5)  # seconds
 
     def on_start(self) -> None:
+        # As a proxy names them: each shopper has an address of its own.
+        self.client.headers["X-Forwarded-For"] = f"198.51.100.{randbelow(250)}"
         self.queries: list[tuple[str, int]] = [("", 0)]  # and the products they must find first
         self.pictures: list[str] = []
         self.upload()

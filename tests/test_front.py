@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from catalog.pictures.slots import Slots
+from tests.crowds import crowd
 from visualsearch.front import IN_MEMORY, Front
 
 MOST = 100
@@ -15,20 +17,32 @@ MOST = 100
 Ask = Callable[..., tuple[int, bytes]]
 
 
-def shop(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+class Parts(list[bytes]):
+    """An answer that can be given a `close`, as Django's can."""
+
+
+def shop(environ: dict[str, Any], start_response: Callable[..., Any]) -> Parts:
     """Returns the body of the request."""
     start_response("200 OK", [])
     length = int(environ.get("CONTENT_LENGTH") or 0)
-    return [environ["wsgi.input"].read(length)]
+    return Parts([environ["wsgi.input"].read(length)])
 
 
-def ask(body: bytes | BytesIO = b"", *, most: int = MOST, **environ: Any) -> tuple[int, bytes]:
+def front(most: int = MOST) -> Front:
+    return Front(shop, max_bytes=most, client_of=lambda environ: environ.get("REMOTE_ADDR", ""))
+
+
+def ask(
+    body: bytes | BytesIO = b"", *, most: int = MOST, through: Front | None = None, **environ: Any
+) -> tuple[int, bytes]:
     """Status and body of the answer; `environ` is what a server adds to the request."""
     heads: list[str] = []
     source = body if isinstance(body, BytesIO) else BytesIO(body)
     environ = {"PATH_INFO": "/", "wsgi.input": source} | environ
-    answer = Front(shop, max_bytes=most)(environ, lambda status, headers: heads.append(status))
+    whole = through or front(most)
+    answer = whole(environ, lambda status, headers: heads.append(status))
     text = b"".join(answer)
+    answer.close()  # type: ignore[attr-defined]
     return int(heads[0].split()[0]), text
 
 
@@ -74,7 +88,7 @@ def test_refuses_the_form_of_a_page_with_a_page() -> None:
 def test_answers_first_and_then_reads_on() -> None:
     body = BytesIO(bytes(MOST + 1))
     environ = {"wsgi.input": body, "CONTENT_LENGTH": str(MOST + 1)}
-    answer = iter(Front(shop, max_bytes=MOST)(environ, lambda *_: None))
+    answer = iter(front()(environ, lambda *_: None))
     assert b"too large" in next(answer)
     assert body.tell() == 0
     assert list(answer) == []
@@ -165,6 +179,58 @@ def test_says_when_there_is_no_room(
     assert (status, b"no room for uploads" in text) == (503, True)
     assert caplog.messages == ["An upload can't be stored: No such file or directory."]
     assert announced(b"abc") == (200, b"abc"), "what fits into memory needs no disk"
+
+
+OWN = {
+    "detail": "Your earlier requests are still being worked on. Please try again in a few seconds."
+}
+
+
+@pytest.mark.parametrize("name", ["threads", "working"])
+def test_leaves_threads_to_others_however_much_one_client_asks(name: str) -> None:
+    busy = front()
+    slots: Slots = getattr(busy, name)
+    slots.patience = 0.1
+    assert slots.per_client <= slots.number // 2
+    with crowd(slots, *["a"] * slots.per_client):
+        status, text = ask(b"abc", through=busy, REMOTE_ADDR="a", CONTENT_LENGTH="3")
+        assert (status, json.loads(text)) == (429, OWN)
+        assert ask(through=busy, REMOTE_ADDR="b") == (200, b"")
+    assert ask(through=busy, REMOTE_ADDR="a") == (200, b"")
+
+
+def test_says_when_to_come_back() -> None:
+    busy, told = front(), {}
+    busy.threads.patience = 0.1
+    with crowd(busy.threads, *["a"] * busy.threads.per_client):
+        environ = {"PATH_INFO": "/", "REMOTE_ADDR": "a"}
+        list(busy(environ, lambda _, headers: told.update(headers)))
+    assert told["Retry-After"] == "5"
+
+
+def test_holds_a_thread_until_the_answer_is_sent() -> None:
+    busy = front()
+    answer = busy({"PATH_INFO": "/", "REMOTE_ADDR": "a", "wsgi.input": BytesIO()}, lambda *_: None)
+    assert [claim.client for claim in (*busy.threads.held, *busy.working.held)] == ["a", "a"]
+    answer.close()  # type: ignore[attr-defined]
+    assert [*busy.threads.held, *busy.working.held] == []
+
+
+@pytest.mark.parametrize("environ", [{"PATH_INFO": "/a\0b"}, {"CONTENT_LENGTH": "many"}])
+def test_holds_nothing_for_requests_that_were_refused(environ: dict[str, str]) -> None:
+    busy = front()
+    assert ask(through=busy, **environ)[0] == 400
+    assert not busy.threads.held
+
+
+def test_holds_nothing_after_an_error() -> None:
+    def broken(environ: dict[str, Any], start_response: Callable[..., Any]) -> Parts:
+        raise ZeroDivisionError
+
+    busy = Front(broken, max_bytes=MOST, client_of=lambda _: "a")
+    with pytest.raises(ZeroDivisionError):
+        busy({"PATH_INFO": "/"}, lambda *_: None)
+    assert [*busy.threads.held, *busy.working.held] == []
 
 
 @pytest.mark.django_db

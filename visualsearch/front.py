@@ -1,22 +1,26 @@
 """Stands before Django: receives a body whole and within a size limit, or refuses the request.
 
 Django takes a body without Content-Length for an empty one, stores files of any size, and fails on
-unknown character sets. Thus no view sees an incomplete upload.
+unknown character sets. Thus no view sees an incomplete upload. The front also keeps one client from
+using all threads: by connections that are slow, and by requests that take long.
 """
 
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from html import escape
 from http import HTTPStatus
 from math import inf
+from socket import SHUT_RD
 from tempfile import SpooledTemporaryFile
 from time import monotonic
 from typing import IO, Any
 
 from django.utils.http import parse_header_parameters
 
+from catalog.pictures.slots import Busy, Slots
+from visualsearch.gunicorn import threads
 from visualsearch.observing import count_request
 
 logger = logging.getLogger(__name__)
@@ -31,6 +35,7 @@ PAGE = (
     '<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width">'
     "<title>This did not work</title><h1>This did not work</h1><p>{} Go back and try again.</p>"
 )
+TRY_AGAIN = "5"  # seconds, as Retry-After
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -46,22 +51,45 @@ class Refused(Exception):
 
 
 class Front:
-    """A WSGI application that hands requests to another one, with bodies of up to `max_bytes`."""
+    """A WSGI application that hands requests to another one, with bodies of up to `max_bytes`.
 
-    def __init__(self, application: Application, *, max_bytes: int) -> None:
+    `client_of` names who sends a request. A client may use half of the threads, and while it asks
+    for more, a further quarter for a second. Three of its requests are worked on at once.
+    """
+
+    def __init__(
+        self, application: Application, *, max_bytes: int, client_of: Callable[[Environ], str]
+    ) -> None:
         self._application = application
         self._max_bytes = max_bytes
+        self._client_of = client_of
+        self.threads = Slots(threads, per_client=threads // 2, waiting=threads // 4, patience=1)
+        # More would only compete for the cores with others. Two may be fetching from a slow server.
+        self.working = Slots(threads, per_client=3, waiting=threads, patience=10)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        try:
-            _check_head(environ)
-            announced = _announced(environ)
-            body = self._received(environ, announced) if announced else None
-        except Refused as refused:
-            return _answer(refused, environ, start_response)
-        if body is None:
-            return self._application(environ, start_response)
-        return self._hand_on(body, environ, start_response)
+        """The answer. What the request holds is given back when the server closes the answer."""
+        client = self._client_of(environ)
+        with ExitStack() as held:
+            try:
+                held.enter_context(self.threads.one(client))
+                _check_head(environ)
+                if announced := _announced(environ):
+                    body = held.enter_context(self._received(environ, announced))
+                    environ = environ | {"wsgi.input": body, "CONTENT_LENGTH": str(body.tell())}
+                    body.seek(0)
+                held.enter_context(self.working.one(client))
+            except Refused as refused:
+                return _answer(refused, environ, start_response, held.pop_all())
+            except Busy as busy:
+                too_many = Refused(HTTPStatus.TOO_MANY_REQUESTS, str(busy))
+                return _answer(too_many, environ, start_response, held.pop_all())
+            answer = self._application(environ, start_response)
+            if hasattr(answer, "close"):
+                held.callback(answer.close)
+            # Not wrapped: only in its own wrapper gunicorn leaves sending a file to the kernel.
+            answer.close = held.pop_all().close  # type: ignore[attr-defined]
+            return answer
 
     def _received(self, environ: Environ, announced: float) -> IO[bytes]:
         """The whole body. Raises Refused."""
@@ -82,19 +110,6 @@ class Front:
                 body.close()
             raise
         return body
-
-    def _hand_on(
-        self, body: IO[bytes], environ: Environ, start_response: StartResponse
-    ) -> Iterator[bytes]:
-        with body:
-            received = {"wsgi.input": body, "CONTENT_LENGTH": str(body.tell())}
-            body.seek(0)
-            answer = self._application(environ | received, start_response)
-            try:
-                yield from answer
-            finally:
-                if hasattr(answer, "close"):
-                    answer.close()
 
 
 def _check_head(environ: Environ) -> None:
@@ -160,7 +175,9 @@ def _timeout(environ: Environ, seconds: float) -> Iterator[None]:
         connection.settimeout(None)
 
 
-def _answer(refused: Refused, environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+def _answer(
+    refused: Refused, environ: Environ, start_response: StartResponse, held: ExitStack
+) -> Iterator[bytes]:
     """Answer a refused request at once, then keep reading what its client still sends."""
     count_request("front", environ.get("REQUEST_METHOD"), refused.status)
     kind, text = "application/json", json.dumps({"detail": str(refused)})
@@ -173,12 +190,18 @@ def _answer(refused: Refused, environ: Environ, start_response: StartResponse) -
         ("Content-Security-Policy", "default-src 'none'"),
         ("X-Content-Type-Options", "nosniff"),
     ]
+    is_busy = refused.status == HTTPStatus.TOO_MANY_REQUESTS
+    if is_busy:
+        headers.append(("Retry-After", TRY_AGAIN))
     start_response(f"{refused.status.value} {refused.status.phrase}", headers)
-    yield body
-    if refused.status == HTTPStatus.REQUEST_TIMEOUT:
-        return
-    end = monotonic() + LINGER
-    with suppress(Refused), _timeout(environ, LINGER):
-        for _ in _blocks(environ["wsgi.input"], _announced(environ)):
-            if monotonic() > end:
-                break
+    with held:
+        yield body
+        if is_busy and (connection := environ.get("gunicorn.socket")):
+            connection.shutdown(SHUT_RD)  # gunicorn would read on for five seconds
+        if is_busy or refused.status == HTTPStatus.REQUEST_TIMEOUT:
+            return
+        end = monotonic() + LINGER
+        with suppress(Refused), _timeout(environ, LINGER):
+            for _ in _blocks(environ["wsgi.input"], _announced(environ)):
+                if monotonic() > end:
+                    break

@@ -6,6 +6,7 @@ processes with the current code, and lets the old ones finish their requests.
 
 import os
 import shutil
+import sys
 from tempfile import mkdtemp
 from typing import Any
 
@@ -13,6 +14,10 @@ from typing import Any
 # network: with one thread for each request, `benchmarks/serving.py` counted 36 answers a second
 # instead of 26.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# A thread that wants the interpreter's lock waits for each other one for so many seconds, five
+# milliseconds by default: beside three threads of somebody else, one that searches lost a second.
+sys.setswitchinterval(0.001)
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"  # the folder where the processes keep their metrics
 

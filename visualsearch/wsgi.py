@@ -10,6 +10,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http.multipartparser import MultiPartParserError
 from gunicorn.errors import AppImportError
 
+from search.api.throttles import client_at
 from search.queries.photo_cache import start_sweeping
 from visualsearch.front import Front
 from visualsearch.startup import check_settings
@@ -42,4 +43,4 @@ except ImproperlyConfigured as error:
     raise AppImportError(error) from error  # gunicorn prints its sentence, and no traceback
 start_sweeping()  # what expired before a restart is removed although nobody searches
 handler.request_class = Request
-application = Front(handler, max_bytes=int(settings.MAX_BODY_MB * 2**20))
+application = Front(handler, max_bytes=int(settings.MAX_BODY_MB * 2**20), client_of=client_at)

@@ -17,10 +17,12 @@ from math import ceil
 from pathlib import Path
 from struct import pack, unpack
 from time import time
+from types import SimpleNamespace
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.http.request import HttpHeaders
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy, ngettext
 from rest_framework import status
@@ -126,14 +128,20 @@ def check_throttles(request: HttpRequest, *throttles: type[SearchThrottle]) -> N
 
 
 def client_of(request: HttpRequest | Request) -> str:
+    """The client that sends a request, as `client_at` names it."""
+    return client_at(request.META)
+
+
+def client_at(environ: Mapping[str, Any]) -> str:
     """The client's address; in IPv6 its network, as each client has 2**64 addresses.
 
     X-Forwarded-For counts only as far as NUM_PROXIES proxies of ours have written it.
     """
+    request = SimpleNamespace(META=environ, headers=HttpHeaders(environ))
     try:
         address = ip_address(BaseThrottle().get_ident(request))  # type: ignore[arg-type]
     except ValueError:  # no proxy of ours wrote that
-        return str(request.META.get("REMOTE_ADDR", ""))
+        return str(environ.get("REMOTE_ADDR", ""))
     if not isinstance(address, IPv6Address):
         return str(address)
     return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
