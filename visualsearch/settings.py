@@ -277,6 +277,9 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 # The number of our proxies that append to X-Forwarded-For; the rest of it can be forged.
 NUM_PROXIES = env.int("NUM_PROXIES", 0, validate=validate.Range(0))
 
+# Four fields for each photo of a product in the admin: 250 photos may come from a file.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1200
+
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [

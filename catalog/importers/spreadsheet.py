@@ -35,7 +35,7 @@ MAX_ROW_LETTERS = 100_000
 MAX_DEPTH = 64
 MAX_CELL_LETTERS = 32_767  # the maximum of spreadsheet programs as well
 MAX_PART_BYTES = 16 * 2**20  # of the workbook and its styles
-MAX_TOKEN_BYTES = 2**20  # a tag with its attributes, or a comment: expat keeps it in memory
+MAX_TOKEN_BYTES = 128 * 2**10  # a tag with attributes, or a comment: expat scans it repeatedly
 # Elements of XML that hold no value: enough for an empty one in each row that a sheet can have.
 MAX_SPARE_ELEMENTS = 1_200_000
 ELEMENTS_OF_VALUE = 4  # what each value adds to them
@@ -263,7 +263,7 @@ class _Handler:
         """A parser for this handler. It refuses a document type, so no entity is ever expanded."""
 
         def start(tag: str, attributes: Attributes) -> None:
-            budget.elements -= 1
+            budget.elements -= 1 + len(attributes) // 4  # hardly any has as many
             self._depth += 1
             if budget.elements < 0 or self._depth > MAX_DEPTH:
                 raise InvalidCatalogFile(BLOATED)

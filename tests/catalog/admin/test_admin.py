@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.embedding.columns import NEVER
+from catalog.importers.products_csv import MAX_PICTURES
 from catalog.models import Category, EmbeddingStatus, Product, ProductPhoto
 from tests.conftest import MakeProduct, Picture
 
@@ -152,6 +153,20 @@ def test_photo_is_added_through_the_gate(
     added = mug.photos.get()
     assert added.embedding_status == EmbeddingStatus.READY
     assert added.image.thumbnail_url in admin_client.get(address).content.decode()
+
+
+def test_product_with_as_many_photos_as_a_file_can_give_is_saved(
+    admin_client: Client, make_product: MakeProduct
+) -> None:
+    mug = make_product()
+    ProductPhoto.objects.bulk_create(ProductPhoto(product=mug) for _ in range(MAX_PICTURES - 1))
+    data = form(mug.category, sku=mug.sku, name="Beaker")
+    data |= dict.fromkeys(("photos-TOTAL_FORMS", "photos-INITIAL_FORMS"), MAX_PICTURES - 1)
+    for place, photo in enumerate(mug.photos.all()):
+        fields = {"id": photo.pk, "product": mug.pk, "image_url": "", "position": 0}
+        data |= {f"photos-{place}-{name}": value for name, value in fields.items()}
+    assert admin_client.post(f"{LIST}{mug.pk}/change/", data).status_code == 302
+    assert Product.objects.get().name == "Beaker"
 
 
 def test_saving_the_form_keeps_the_picture(

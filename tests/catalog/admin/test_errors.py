@@ -10,7 +10,7 @@ from django.test import Client
 from catalog.models import Product
 
 LIST = "/admin/catalog/product/"
-FIELDS = {f"field{n}": "" for n in range(1001)}
+FIELDS = {f"field{n}": "" for n in range(1201)}
 
 
 def looks_like_the_admin(response: Any) -> bool:

@@ -144,6 +144,7 @@ def test_hidden_rows_are_read() -> None:
 EMPTY_CELLS = "".join(f'<c r="{letter}9" s="1"/>' for letter in "ABCDEFGH")
 STRING = "<si><t>a</t></si>"
 LONG = "<si><t>" + 32_000 * "a" + "</t></si>"
+ATTRIBUTES = " ".join(f'a{number}=""' for number in range(10_000))
 DOCTYPE = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
 
 HOSTILE: dict[str, Callable[[], bytes]] = {
@@ -163,6 +164,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     ),
     "nothing but spaces": lambda: workbook(products() + " " * 70 * MB),
     "a long attribute": lambda: workbook(products() + f'<x a="{"a" * 5 * MB}"/>'),
+    "many attributes": lambda: workbook(products() + f"<x {ATTRIBUTES}/>" * 100),
     "a long comment": lambda: workbook(products() + f"<!--{'a' * 5 * MB}-->"),
     "deep nesting": lambda: workbook(products() + "<x>" * 10**6),
     "many styles": lambda: workbook(products(), styles=f"<cellXfs>{'<xf/>' * 10**5}</cellXfs>"),
