@@ -50,6 +50,7 @@ format: .venv/test
 	@$(BIN)/ruff format .
 
 bench: .venv/test network
+	@$(BIN)/python benchmarks/request_costs.py
 	@EMBEDDER=efficientnet_lite0 $(BIN)/python benchmarks/pipeline.py
 	@$(BIN)/python benchmarks/embedding.py
 	@$(BIN)/python benchmarks/ranking.py $(PHOTOS)

@@ -6,7 +6,7 @@ from catalog.pictures.containers.bits import Bits
 from catalog.pictures.containers.contract import Malformed
 
 SEQUENCE, HEADER, FRAME = 1, 3, 6  # kinds of units
-MAX_UNITS = 10_000
+MAX_UNITS = 1_000
 HEAD = 64  # bytes; the fields of interest are at the start of a unit
 SELECT = 2  # seq_force_screen_content_tools and seq_force_integer_mv: the frame says it
 

@@ -6,7 +6,7 @@ from catalog.pictures.containers.contract import Malformed
 SLICES = range(32)  # kinds of units
 SEQUENCE = 33
 HARMLESS = {35, 39, 40}  # delimiters and supplemental information
-MAX_UNITS = 10_000
+MAX_UNITS = 1_000
 HEAD = 128  # bytes; the fields of interest are at the start of a unit
 
 
