@@ -57,6 +57,19 @@ def test_upload_that_is_no_picture_is_refused_with_a_sentence(
     assert not Product.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["name", "sku", "image_url"])
+def test_control_characters_are_refused(admin_client: Client, home: Category, name: str) -> None:
+    response = admin_client.post(f"{LIST}add/", form(home, **{name: "https://a.example/M\x0bug"}))
+    (error,) = response.context["adminform"].form.errors[name]
+    assert "control characters" in error
+    assert not Product.objects.exists()
+
+
+def test_control_characters_in_a_category_are_refused(admin_client: Client, db: None) -> None:
+    admin_client.post("/admin/catalog/category/add/", {"name": "Ho\x0bme"})
+    assert not Category.objects.exists()
+
+
 def test_negative_price_is_refused(admin_client: Client, home: Category) -> None:
     response = admin_client.post(f"{LIST}add/", form(home, price="-1"))
     assert response.context["adminform"].form.errors["price"]
