@@ -30,7 +30,7 @@ test: .venv/test
 WITHOUT_DATABASE := browser catalog/embedders catalog/fetching fixtures search/ranking \
 	catalog/pictures/test_colours.py catalog/pictures/test_containers.py catalog/pictures/test_gate.py \
 	catalog/pictures/test_gate_refused.py catalog/pictures/test_orientation.py \
-	catalog/pictures/test_profiles.py \
+	catalog/pictures/test_heif.py catalog/pictures/test_profiles.py \
 	search/catalog_map/test_projection.py
 
 test-postgres: .venv/test network

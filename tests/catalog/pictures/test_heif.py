@@ -59,11 +59,8 @@ def test_opens_24_megapixels_in_tiles_as_phones_write_them(name: str) -> None:
     assert difference(picture, Image.new("RGB", picture.size, "teal")) < 3
 
 
-@pytest.mark.parametrize("name", ["WEBP", "AVIF"])
-def test_opens_24_megapixels(name: str) -> None:
-    data = encoded(
-        Image.new("RGB", PHONE), name, **({"method": 0} if name == "WEBP" else {"speed": 10})
-    )
+def test_opens_24_megapixels_of_a_webp() -> None:
+    data = encoded(Image.new("RGB", PHONE), "WEBP", lossless=True, method=0)
     assert open_image(data, at_least=448).size == (714, 536)
 
 
