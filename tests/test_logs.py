@@ -8,7 +8,7 @@ import pytest
 from django.test import RequestFactory
 from django.urls import resolve
 
-from visualsearch.logs import REQUEST_ID, JSONLines
+from visualsearch.logs import REQUEST_ID, ClientErrors, JSONLines
 
 SECRET = "/api/search/7bOonluHzj9n-FQd/explain/3/"
 
@@ -65,3 +65,10 @@ def test_path_of_a_request_gives_way_to_its_view() -> None:
 )
 def test_client_that_gunicorn_names_is_left_out(said: str, kept: str) -> None:
     assert line(said)["message"] == kept
+
+
+@pytest.mark.parametrize(("status", "is_kept"), [(400, False), (413, False), (500, True)])
+def test_only_our_own_errors_have_a_traceback(status: int, *, is_kept: bool) -> None:
+    record = logging.makeLogRecord({"status_code": status, "exc_info": (ValueError, None, None)})
+    assert ClientErrors().filter(record)
+    assert bool(record.exc_info) is is_kept

@@ -54,7 +54,7 @@ class Front:
     """A WSGI application that hands requests to another one, with bodies of up to `max_bytes`.
 
     `client_of` names who sends a request. A client may use half of the threads, and while it asks
-    for more, a further quarter for a second. Three of its requests are worked on at once.
+    for more, a further quarter for a second. Two of its requests are worked on at once.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class Front:
         self._max_bytes = max_bytes
         self._client_of = client_of
         self.threads = Slots(threads, per_client=threads // 2, waiting=threads // 4, patience=1)
-        # More would only compete for the cores with others. Two may be fetching from a slow server.
-        self.working = Slots(threads, per_client=3, waiting=threads, patience=10)
+        # More would only compete for the cores with others. One may be fetching from a slow server.
+        self.working = Slots(threads, per_client=2, waiting=threads, patience=10)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """The answer. What the request holds is given back when the server closes the answer."""

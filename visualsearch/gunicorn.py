@@ -16,7 +16,7 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # A thread that wants the interpreter's lock waits for each other one for so many seconds, five
-# milliseconds by default: beside three threads of somebody else, one that searches lost a second.
+# milliseconds by default. A search asks for it many times, and would wait as often.
 sys.setswitchinterval(0.001)
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"  # the folder where the processes keep their metrics

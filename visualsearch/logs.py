@@ -15,6 +15,15 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 REVEALING = re.compile(r"(Invalid request|Error handling request)\b.*", re.DOTALL)
 
 
+class ClientErrors(logging.Filter):
+    """Takes the traceback from Django's lines about requests that were the client's error."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if getattr(record, "status_code", 500) < 500:
+            record.exc_info = None
+        return True
+
+
 class JSONLines(logging.Formatter):
     """Formats a record as a JSON object: time, level, logger and message.
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
 from django.utils.crypto import constant_time_compare
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -41,6 +42,7 @@ class Shop(Collector):
             yield _gauge("queue_oldest_seconds", "How long the oldest picture has waited.", seconds)
 
 
+@csrf_exempt  # so that other methods get 405
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Counts of all processes since the start, and gauges as they are now."""

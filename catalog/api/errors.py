@@ -12,7 +12,13 @@ from django.core.exceptions import (
     TooManyFilesSent,
 )
 from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    JsonResponse,
+    UnreadablePostError,
+)
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views import csrf, defaults
@@ -39,7 +45,10 @@ BROKEN = "Something broke on our side. It has been noted."
 
 def answer_to(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler, which also answers the errors of Django and the database."""
-    return exception_handler(_as_api_error(error) or error, context)
+    response = exception_handler(_as_api_error(error) or error, context)
+    if response is not None and isinstance(response.data, dict):
+        response.data = {name: _sentences(detail) for name, detail in response.data.items()}
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -64,7 +73,9 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """The answer to a form without its token."""
+    """The answer to a form without its token, and to methods that no page has."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(("GET", "HEAD", "POST"))
     if is_admin(request):
         sentence = "This form has expired. Go back, reload the page and send it again."
         return admin_page(sentence, status=status.HTTP_403_FORBIDDEN)
@@ -103,6 +114,13 @@ def is_admin(request: HttpRequest) -> bool:
 def is_api(request: HttpRequest) -> bool:
     """Whether the client expects JSON; `/search` is the API of photo-analyzer's clients."""
     return request.path_info.startswith("/api/") or request.path_info == "/search"
+
+
+def _sentences(detail: Any) -> Any:
+    """The sentences about a field; those about items of a list name the item, from 1."""
+    if not (isinstance(detail, dict) and all(isinstance(place, int) for place in detail)):
+        return detail
+    return [f"Item {place + 1}: {each}" for place in detail for each in detail[place]]
 
 
 def _as_api_error(error: Exception) -> APIException | None:

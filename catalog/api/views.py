@@ -302,7 +302,11 @@ class ProductBatch(ProductView):
             self.permission_denied(request)
         # Validated before the transaction, which holds locks.
         upserts = [_validate(item) for item in batch.validated_data.get("products", ())]
-        deletions = [_validate({"sku": sku}) for sku in batch.validated_data.get("delete", ())]
+        deletions = [
+            # A number, though it could be read as a SKU, is more likely an id.
+            _validate({"sku": sku}) if isinstance(sku, str) else _no_sku()
+            for sku in batch.validated_data.get("delete", ())
+        ]
         skus = {item["sku"] for item in upserts + deletions if not isinstance(item, WriteResult)}
         with batched_messages(), transaction.atomic():
             writer = self.writer(*skus)
@@ -360,6 +364,10 @@ def _successful(result: WriteResult) -> WriteResult:
     if result.status == FAILED:
         raise ValidationError(result.errors)
     return result
+
+
+def _no_sku() -> WriteResult:
+    return WriteResult(FAILED, None, errors={"sku": ['Give the SKU as text, such as "mug-42".']})
 
 
 def _validate(item: object) -> Values | WriteResult:

@@ -35,7 +35,7 @@ from search.queries.steering import product_vectors, steered
 from search.service import Answer, NothingToSearch, Options, search
 
 # Another server may take ten seconds, so at most a quarter of gunicorn's threads may be fetching.
-FETCHING = Slots(8, per_client=2, per_target=4, waiting=4, patience=2)
+FETCHING = Slots(8, per_client=1, per_target=4, waiting=4, patience=2)
 
 
 class Unavailable(APIException):

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 from rest_framework.exceptions import APIException
@@ -56,12 +57,14 @@ def search_page(request: HttpRequest) -> HttpResponse:
     return render(request, template, context)
 
 
+@csrf_exempt  # so that other methods get 405
 @require_safe
 def products_page(request: HttpRequest) -> HttpResponse:
     """The active products by name and category."""
     return render(request, "products.html", _listed(request, PRODUCTS_PER_PAGE, "name"))
 
 
+@csrf_exempt  # so that other methods get 405
 @require_safe
 def product_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A product and those that look like it."""
@@ -79,6 +82,7 @@ def product_page(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "product.html", context)
 
 
+@csrf_exempt  # so that other methods get 405
 @require_safe
 def map_page(request: HttpRequest) -> HttpResponse:
     """All products as dots, which a script draws; with `?list=1` the same as a plain list."""

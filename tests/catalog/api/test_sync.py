@@ -171,6 +171,14 @@ def test_item_that_is_no_product_fails_alone(send: Send, item: Any) -> None:
     assert deletions == (["deleted", "failed"] if item == "m1" else ["failed", "deleted"])
 
 
+def test_number_deletes_no_product(send: Send, make_product: MakeProduct) -> None:
+    make_product(sku="1")
+    _, answer = send("POST", BATCH, {"delete": [1]})
+    errors = {"sku": ['Give the SKU as text, such as "mug-42".']}
+    assert answer["results"] == [{"sku": None, "status": "failed", "id": None, "errors": errors}]
+    assert Product.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     ("batch", "field"),
     [

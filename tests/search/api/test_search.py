@@ -496,3 +496,10 @@ def test_name_of_an_upload_means_nothing(
     assert response.status_code == 200
     assert response.json()["results"][0]["id"] == products[2].pk
     assert "evil" not in response.content.decode()
+
+
+def test_names_the_item_of_a_list_that_is_wrong(client: Client, db: None) -> None:
+    answer = client.get("/api/search/?query=product-1&category=Home&category=%00")
+    assert answer.status_code == 400
+    (sentence,) = answer.json()["category"]
+    assert sentence.startswith("Item 2: ")

@@ -267,3 +267,28 @@ def test_asks_to_try_again_without_a_token() -> None:
     response = Client(enforce_csrf_checks=True).post("/", {"image_url": "https://shop.example/"})
     assert response.status_code == 403
     assert "Please try once more" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(
+            ("POST", path)
+            for path in ("/products/", "/products/1/", "/map/", "/healthz", "/metrics")
+        ),
+        ("POST", "/media/pictures/a.jpg"),
+        ("PUT", "/"),
+        ("DELETE", "/products/"),
+    ],
+)
+def test_method_that_a_page_does_not_have_is_no_matter_of_tokens(method: str, path: str) -> None:
+    assert Client(enforce_csrf_checks=True).generic(method, path).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"path": "/products/?q=%00"}, {"path": "/", "SERVER_NAME": "elsewhere.example"}],
+    ids=repr,
+)
+def test_refuses_odd_requests(odd: dict[str, str], client: Client, db: None) -> None:
+    assert client.get(**odd).status_code == 400
