@@ -35,8 +35,13 @@ if os.environ.get("LOG_FORMAT") == "json":
 
 
 def on_starting(server: Any) -> None:
-    """Make the folder before a process imports prometheus_client, which reads where it is."""
-    os.environ[METRICS] = mkdtemp(prefix="visualsearch-metrics-")
+    """Make the folder before a process imports prometheus_client, which reads where it is.
+
+    Its files are mapped into memory, and writing to one on a full disk kills the process (SIGBUS).
+    So they are in memory where the system has a place for that.
+    """
+    folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+    os.environ[METRICS] = mkdtemp(prefix="visualsearch-metrics-", dir=folder)
 
 
 def on_exit(server: Any) -> None:

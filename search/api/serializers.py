@@ -283,8 +283,12 @@ class IndexFactsSerializer(serializers.Serializer[Answer]):
 class TimingsSerializer(serializers.Serializer[Answer]):
     """Times in milliseconds."""
 
-    decode = serializers.FloatField(source="query.decode_ms", help_text="Decoding the photo.")
-    embed = serializers.FloatField(source="query.embed_ms", help_text="Computing its vector.")
+    decode = serializers.FloatField(
+        source="query.decode_ms", help_text="Decoding the photo; 0 if this client gave it before."
+    )
+    embed = serializers.FloatField(
+        source="query.embed_ms", help_text="Computing its vector; 0 likewise."
+    )
     rank = serializers.FloatField(source="rank_ms", help_text="Finding the nearest products.")
     total = serializers.FloatField(read_only=True, default=0.0, help_text="The whole request.")
 

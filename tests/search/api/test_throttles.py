@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, RequestFactory
+from redis import Redis
 
 from catalog.models import Product
 from search.api import throttles
@@ -111,6 +112,26 @@ def test_counts_of_the_past_are_removed(settings: Any, clock: list[float]) -> No
     count("one", int(clock[0]) + 60)
     names = [path.name for path in settings.COUNTERS_DIR.iterdir()]
     assert names == [f"{int(clock[0]) + 60}.counts"]
+
+
+@pytest.mark.parametrize("in_memory", [False, True], ids=["on disk", "in Redis"])
+def test_counts_of_many_clients_take_up_little_and_stay_right(
+    request: pytest.FixtureRequest, settings: Any, in_memory: bool
+) -> None:
+    redis = request.getfixturevalue("in_redis") if in_memory else None
+    until = int(time()) + 3600
+    known = {f"known {number}": number for number in range(1, 40)}
+    for name, times in known.items():
+        assert [count(name, until) for _ in range(times)] == list(range(1, times + 1))
+    for number in range(10_000):
+        count(f"stranger {number}", until)
+    counted = [count(name, until) - times - 1 for name, times in known.items()]
+    assert max(counted) <= 1, "hardly a stranger shares all four slots"
+    if redis:
+        with Redis.from_url(redis.url) as client:
+            assert [client.memory_usage(key) < 3 * 2**20 for key in client.scan_iter()] == [True]
+    else:
+        assert [path.stat().st_size <= 2**20 for path in settings.COUNTERS_DIR.iterdir()] == [True]
 
 
 @pytest.mark.parametrize("forwarded", ["10.9.8.{}", "203.0.113.7, 10.9.8.{}", "nonsense-{}"])

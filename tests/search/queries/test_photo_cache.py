@@ -17,11 +17,13 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from catalog.pictures.gate import open_image
 from search.queries import photo_cache
 from search.queries.photo_cache import Store, keep, kept, kept_address, store, sweep
 from search.queries.photo_cache.files import BLOCK, INDEX, PhotoFiles
 from search.queries.photo_cache.redis import PhotosInRedis
-from tests.pipeline.processes import Broker
+from tests.conftest import Picture
+from tests.pipeline.processes import Broker, enter
 from tests.tools import REDIS
 from tests.waiting import PATIENCE, until
 
@@ -119,7 +121,7 @@ def test_oldest_make_room_for_new_ones(make_store: MakeStore, place: str) -> Non
 
 def test_small_entries_do_not_exceed_the_budget_either(make_store: MakeStore, place: str) -> None:
     ours = make_store(budget=MEGABYTE)
-    for number in range(800):
+    for number in range(300):
         put(ours, f"{number:040}", b"vector", client=f"client {number % 50}")
     assert MEGABYTE / 10 < used(place) <= MEGABYTE
 
@@ -167,12 +169,13 @@ def test_what_exceeds_a_share_is_not_kept(make_store: MakeStore, place: str) -> 
 
 def test_processes_stay_within_the_budget_together(place: str) -> None:
     budget, spawn = 4 * MEGABYTE, get_context("spawn")
-    with ProcessPoolExecutor(2, spawn) as processes:
-        ways = (repeat(place), repeat(budget), ["one", "two"], repeat(range(60)), repeat(50_000))
+    ours = {"DJANGO_SETTINGS_MODULE": "visualsearch.settings"}
+    with ProcessPoolExecutor(2, spawn, initializer=enter, initargs=(ours,)) as processes:
+        ways = (repeat(place), repeat(budget), ["one", "two"], repeat(range(40)), repeat(75_000))
         list(processes.map(fill, *ways))
     assert budget / 2 < used(place) <= budget
-    ours = opened(place, budget)
-    left = [client for client in ("one", "two") for n in range(60) if ours.get(f"{client}-{n}")]
+    both = opened(place, budget)
+    left = [client for client in ("one", "two") for n in range(40) if both.get(f"{client}-{n}")]
     assert abs(left.count("one") - left.count("two")) < 10
 
 
@@ -385,3 +388,29 @@ def test_index_stays_small(folder: Path) -> None:
         put(ours, f"{number:040}", client=f"{number:016}")
     assert store()
     assert (folder / INDEX).stat().st_size < 200_000
+
+
+@pytest.mark.usefixtures("configured")
+def test_flood_of_one_client_costs_the_others_nothing_and_all_are_gone_after_an_hour(
+    place: str, settings: Any, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tenth of 5,000 searches by one client and 500 by others, in a fiftieth of the space."""
+    settings.KEPT_PHOTOS_MB, settings.KEPT_PHOTOS_CLIENT_MB = 10, 2
+    monkeypatch.setattr(photo_cache, "time", lambda: now[0])
+    now, photo = [time()], picture(1)
+    for number in range(50):
+        keep(f"picture:other {number}", photo, client=f"other {number % 10}")
+        for more in range(10):
+            keep(f"picture:flood {number}-{more}", photo + bytes(20_000), client="flood")
+        now[0] += 1
+        if number % 10 == 0:
+            sweep()
+            assert used(place) <= 10 * MEGABYTE
+    photos = [kept(f"picture:other {number}") for number in range(50)]
+    assert all(photo and open_image(photo.data).width == 320 for photo in photos)
+    assert used(place) <= 10 * MEGABYTE
+    now[0] += HOUR
+    assert kept("picture:other 49") is None
+    sweep()
+    assert entries(place) == 0
+    assert used(place) < MEGABYTE / 4, "what is left is an index"
