@@ -96,14 +96,14 @@ class Answer:
 def search(query: Query, options: Options) -> Answer:
     """The products most like the query. Raises NothingToSearch.
 
-    Categories match however their names are written; the answer's options have the catalog's names.
+    Categories match however their names are written; in the answer's options, those that were found
+    have the names of the catalog.
     """
     started = perf_counter()
-    keys = {category_key(name): name for name in options.categories}
-    wanted = Category.objects.in_bulk(list(keys), field_name="key")
-    names = (wanted[key].name if key in wanted else name for key, name in keys.items())
-    options = replace(options, categories=tuple(names))
-    scope = Scope(options.threshold, options.categories, options.min_price, options.max_price)
+    asked_for = {category_key(name): name for name in options.categories}
+    wanted = Category.objects.in_bulk(list(asked_for), field_name="key")
+    names = tuple(wanted[key].name if key in wanted else asked_for[key] for key in asked_for)
+    scope = Scope(options.threshold, names, options.min_price, options.max_price)
     corpus = _candidates(query.embedder, query.vector, scope)
 
     others = corpus.products != (query.product or 0)  # without the product that is searched with
@@ -131,13 +131,18 @@ def search(query: Query, options: Options) -> Answer:
         scores, rows = corpus.score_items(query.vector, items)
 
     in_facets = ranking.matched & others
+    facets = _facets(corpus, in_facets & in_price, in_facets & in_category)
+    if asked_for:  # by the names that the catalog has for them, as far as they are visible
+        visible = {category_key(each.name): each.name for each in facets.categories}
+        names = tuple(visible.get(key, name) for key, name in asked_for.items())
+        options = replace(options, categories=names)
     return Answer(
         query=query,
         options=options,
         matches=_matches(corpus, items, rows, scores),
         nearest=[] if count else _nearest(corpus, scan, mask),
         count=count,
-        facets=_facets(corpus, in_facets & in_price, in_facets & in_category),
+        facets=facets,
         products=len(corpus),
         generation=corpus.generation,
         bands=bands_of(corpus.identity),

@@ -19,6 +19,7 @@ from catalog.pictures.gate import InvalidImage
 from catalog.pictures.stored import NewPicture, image_limits, sha256
 from catalog.values import (
     BLANK,
+    ENTITY,
     InvalidValue,
     address,
     decimal_mark,
@@ -190,6 +191,11 @@ def escape_formula(text: str) -> str:
     gets one more, so that `text_of` restores every text.
     """
     return f"'{text}" if FORMULA.match(text) else text
+
+
+def escape_entities(text: str) -> str:
+    """The text, written so that `catalog.values.line` restores it: `&amp;` as `&amp;amp;`."""
+    return ENTITY.sub(lambda entity: f"&amp;{entity[0][1:]}", text)
 
 
 def _find_swallowed_rows(table: Table, names: Sequence[str], record: Record) -> str:

@@ -7,21 +7,28 @@ from import_export.fields import Field  # type: ignore[import-untyped]
 from import_export.resources import ModelResource  # type: ignore[import-untyped]
 from import_export.widgets import BooleanWidget, Widget  # type: ignore[import-untyped]
 
-from catalog.importers.products_csv import escape_formula
+from catalog.importers.products_csv import escape_entities, escape_formula
 from catalog.models import EmbeddedQuerySet, Product
 from catalog.values import FORBIDDEN
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
-class TextWidget(Widget):  # type: ignore[misc]
-    """Text, escaped so that no spreadsheet runs it as a formula.
+class KeyWidget(Widget):  # type: ignore[misc]
+    """A key, escaped so that no spreadsheet runs it as a formula.
 
     Control characters, which older releases accepted and no spreadsheet can hold, are replaced.
     """
 
     def render(self, value: str | None, obj: Any = None, **_: Any) -> str:
         return escape_formula(FORBIDDEN.sub(REPLACEMENT, value or ""))
+
+
+class TextWidget(KeyWidget):
+    """Text in which an import would decode entities."""
+
+    def render(self, value: str | None, obj: Any = None, **options: Any) -> str:
+        return super().render(escape_entities(value or ""), obj, **options)
 
 
 class PriceWidget(Widget):  # type: ignore[misc]
@@ -34,7 +41,7 @@ class PriceWidget(Widget):  # type: ignore[misc]
 class ProductResource(ModelResource):  # type: ignore[misc]
     """Exports rows that `import_products` can import."""
 
-    sku = Field("sku", "id", TextWidget())
+    sku = Field("sku", "id", KeyWidget())
     name = Field("name", "name", TextWidget())
     category = Field("category__name", "category", TextWidget())
     image_url = Field("image_url", "image_url", TextWidget())

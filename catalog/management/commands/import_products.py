@@ -47,9 +47,10 @@ class Command(BaseCommand):
         }
         self.stdout.write(", ".join(f"{count} {name}" for name, count in counts.items()))
         if waiting := sum(model.objects.unfetched().count() for model in embedded_models()):
+            pictures = "1 picture is" if waiting == 1 else f"{waiting} pictures are"
             self.stdout.write(
-                f"{waiting} pictures of the catalog are not fetched yet. Import the file again "
-                "later to see which of them could not be, by line and id; the admin shows it, too."
+                f"In the catalog, {pictures} not fetched yet. Import the file again later to see "
+                "by line and id which could not be; the admin shows it, too."
             )
         if report.failures:
             raise CommandError(f"{len(report.failures)} rows were not imported.")

@@ -234,3 +234,24 @@ def test_banner_is_for_those_who_may_see_products(
     make_product("Bare")
     client.force_login(User.objects.create_user("ada", is_staff=True))
     assert 'class="invisible' not in client.get("/admin/").content.decode()
+
+
+def test_form_keeps_a_currency_as_files_do(admin_client: Client, home: Category) -> None:
+    admin_client.post(f"{LIST}add/", form(home, currency="usd"))
+    assert Product.objects.get().currency == "USD"
+    response = admin_client.post(f"{LIST}add/", form(home, sku="m2", currency="XXX"))
+    assert "ISO 4217" in response.context["adminform"].form.errors["currency"][0]
+
+
+def test_form_refuses_control_characters(admin_client: Client, home: Category) -> None:
+    response = admin_client.post(f"{LIST}add/", form(home, name="Mug\x07"))
+    assert "control characters" in response.context["adminform"].form.errors["name"][0]
+
+
+def test_category_that_differs_in_case_only_is_refused(
+    admin_client: Client, home: Category
+) -> None:
+    response = admin_client.post("/admin/catalog/category/add/", {"name": "HOME"})
+    reason = response.context["adminform"].form.errors["name"][0]
+    assert reason == "There is this category already: Home."
+    assert admin_client.get("/admin/catalog/category/?q=home").status_code == 200

@@ -35,6 +35,44 @@ def test_creates_a_product_and_says_where_it_is(staff: Client, client: Client) -
     assert client.get(response["Location"]).json()["name"] == "Mug"
 
 
+def test_values_are_read_by_the_rules_for_files(send: Send) -> None:
+    fields = {
+        "name": "Salt &amp; Pepper\u200b",
+        "category": "HOME",
+        "price": "1.234,56",
+        "currency": "€",
+        "link": "https://shop.example/a b",
+        "image_url": "//pictures.example/blue dress.jpg",
+    }
+    assert send("POST", LIST, MUG | {"sku": "m2"})[0] == 201
+    status, product = send("POST", LIST, MUG | fields)
+    assert status == 201
+    assert (product["name"], product["category"]) == ("Salt & Pepper", "Home")
+    assert (product["price"], product["currency"]) == (1234.56, "EUR")
+    assert product["link"] == "https://shop.example/a%20b"
+    assert product["image_url"] == "https://pictures.example/blue%20dress.jpg"
+    path = f"{LIST}by-sku/m1/"
+    before = Product.objects.get(sku="m1").revision
+    assert send("PUT", path, MUG | fields | {"category": "home", "currency": "eur"})[0] == 200
+    assert Product.objects.get(sku="m1").revision == before, "nothing differs"
+    assert Product.objects.values("category").distinct().count() == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"), [(17.939999999999998, 17.94), ("34.0000", 34), ("12,90", 12.9), (7, 7)]
+)
+def test_prices_are_rounded_to_cents(send: Send, sent: Any, kept: float) -> None:
+    assert send("POST", LIST, MUG | {"price": sent})[1]["price"] == kept
+
+
+def test_list_filters_by_category_however_it_is_written(
+    client: Client, make_product: MakeProduct
+) -> None:
+    make_product(category="Küche")
+    make_product(category="Home")
+    assert client.get(f"{LIST}?category=KU\u0308CHE").json()["count"] == 1
+
+
 def test_uploaded_picture_is_searchable_after_the_commit(
     send: Send, client: Client, picture: Picture
 ) -> None:

@@ -187,7 +187,7 @@ def test_names_pictures_that_failed_by_line_and_id(run: Any, settings: Any) -> N
         server = serve(http(status="404 Not Found"))
         settings.FETCH_ALLOWED_HOSTS = hosts([server])
         rows = [f"m1,Mug,Home,{server.url}/1.jpg|{server.url}/2.jpg,5", "m2,Cup,Home,gone.jpg,5"]
-        assert "2 pictures of the catalog are not fetched yet" in run(HEADER, *rows)
+        assert "2 pictures are not fetched yet" in run(HEADER, *rows)
         said = run(HEADER, *rows)
     assert f"line 2: The picture {server.url}/1.jpg is tried again" in said
     assert f"The picture {server.url}/2.jpg is tried again" in said

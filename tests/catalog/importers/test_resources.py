@@ -16,6 +16,7 @@ from tests.conftest import MakeProduct, Picture
 
 FULL = ["id", "name", "category", "image_url", "price", "currency", "link", "active"]
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "'=1+1", "''-1", "'quoted'", "plain", "a=b"]
+FORMULAS += ["R&amp;D", "&amp;amp;", "=&lt;", "a & b"]
 
 pytestmark = pytest.mark.django_db
 

@@ -126,6 +126,8 @@ def test_filters_by_category_and_price_and_keeps_the_facets_to_choose_from(
     assert [facet["name"] for facet in cups["facets"]["category"]] == ["Cups", "Mugs"]
     _, both = post(file=picture(0), threshold=0, category=["Cups", "Mugs"])
     assert both["count"] == 6
+    _, same = post(file=picture(0), threshold=0, category=[" cups", "CUPS", "\uff2dugs"])
+    assert (same["results"], same["facets"]) == (both["results"], both["facets"])
     _, none = post(file=picture(0), threshold=0, category="Spoons")
     assert none["count"] == 0
     _, dear = post(file=picture(0), threshold=0, min_price="12", max_price="14")

@@ -292,3 +292,24 @@ def test_method_that_a_page_does_not_have_is_no_matter_of_tokens(method: str, pa
 )
 def test_refuses_odd_requests(odd: dict[str, str], client: Client, db: None) -> None:
     assert client.get(**odd).status_code == 400
+
+
+def test_filters_by_category_however_its_name_is_written(
+    client: Client, mugs: list[Product]
+) -> None:
+    page = client.get("/products/?category=MUGS")
+    assert [product.category.name for product in page.context["page"]] == ["Mugs"] * 3
+    assert "<option selected>Mugs</option>" in page.content.decode()
+    found = client.get(
+        f"/?query=product-{mugs[0].pk}&threshold=0&category=%20mugs"
+    ).content.decode()
+    assert 'value="Mugs" checked' in found
+    assert 'value=" mugs"' not in found
+
+
+def test_names_no_category_that_only_hidden_products_have(
+    client: Client, mugs: list[Product], make_product: MakeProduct
+) -> None:
+    make_product(category="Secret", active=False)
+    for page in ("/products/?category=secret", f"/?query=product-{mugs[0].pk}&category=secret"):
+        assert "Secret" not in client.get(page).content.decode()
