@@ -90,7 +90,7 @@ def read(data: bytes) -> Container:
             time = 60.0 + 12 * has_alpha
         else:
             memory = decoded + 10
-            time = 18 * decoded + 130 * len(data) / prod(size)
+            time = 18 * decoded + 110 * len(data) / prod(size)
         return Container(
             format=FORMATS[coded.kind],
             data=_file(kept, BRANDS[coded.kind]),

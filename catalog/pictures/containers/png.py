@@ -63,7 +63,7 @@ def read(data: bytes) -> Container:
         data=SIGNATURE + b"".join(_chunk(name, body) for name, body in order),
         size=(width, height),
         memory=5,  # and one, to which a large picture is halved
-        time=6.5 * CHANNELS[kind] * depth / 8 + (10 if is_clear else 4),  # with the Paeth filter
+        time=8.5 * CHANNELS[kind] * depth / 8 + (14 if is_clear else 4),  # with the Paeth filter
         exif=chunks.get(EXIF, b""),
         profile=_profile(chunks.get(PROFILE, b"")),
     )
