@@ -250,6 +250,7 @@ PROGRAMS = {
     [
         *((program, WRONG) for program in PROGRAMS),
         *((program, {"EMBEDDER": "resnet"}) for program in ("gunicorn", "worker")),
+        ("manage.py", {"WEB_CONCURRENCY": "auto"}),
     ],
 )
 def test_every_program_stops_with_sentences(

@@ -281,6 +281,9 @@ LOGGING = {
 # Gives access to /metrics. Without one, only local, unproxied requests are answered.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
+# gunicorn reads this by itself, and would meet a wrong number with a traceback.
+env.int("WEB_CONCURRENCY", 1, validate=validate.Range(1, 1000))
+
 # The number of our proxies that append to X-Forwarded-For; the rest of it can be forged.
 NUM_PROXIES = env.int("NUM_PROXIES", 0, validate=validate.Range(0))
 

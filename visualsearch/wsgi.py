@@ -10,9 +10,6 @@ from django.core.wsgi import get_wsgi_application
 from django.http.multipartparser import MultiPartParserError
 from gunicorn.errors import AppImportError
 
-from search.api.throttles import client_at
-from search.queries.photo_cache import start_sweeping
-from visualsearch.front import Front
 from visualsearch.startup import check_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visualsearch.settings")
@@ -41,6 +38,12 @@ try:
     check_settings()
 except ImproperlyConfigured as error:
     raise AppImportError(error) from error  # gunicorn prints its sentence, and no traceback
+
+# Importing these reads the settings, so they come after the check.
+from search.api.throttles import client_at  # noqa: E402
+from search.queries.photo_cache import start_sweeping  # noqa: E402
+from visualsearch.front import Front  # noqa: E402
+
 start_sweeping()  # what expired before a restart is removed although nobody searches
 handler.request_class = Request
 application = Front(handler, max_bytes=int(settings.MAX_BODY_MB * 2**20), client_of=client_at)

@@ -108,8 +108,8 @@ def test_admin_exports_and_imports_under_the_policy(
     file.write_text(Path(download.value.path()).read_text("utf-8-sig").replace("Mug", "Big Mug"))
     admin_page.goto(f"{LIST}import/")
     admin_page.set_input_files("[name=import_file]", file)
-    admin_page.get_by_role("button", name="Submit").click()
-    expect(admin_page.locator(".import-preview ins")).to_have_text("Big ")
-    admin_page.get_by_role("button", name="Confirm import").click()
+    admin_page.get_by_role("button", name="Show what would change").click()
+    expect(admin_page.locator(".import-rows ins")).to_have_text("Big Mug")
+    admin_page.get_by_role("button", name="Import these products").click()
     expect(admin_page.locator(".success")).to_be_visible()
     assert Product.objects.get(pk=mug.pk).name == "Big Mug"
