@@ -71,6 +71,7 @@ PLAIN = (
     "catalog/fetching/fetcher.py",
     "catalog/fetching/hosts.py",
     "catalog/files.py",
+    "catalog/importers/spreadsheet.py",
     "catalog/importers/tables.py",
     "catalog/pictures/colours.py",
     "catalog/pictures/containers",
@@ -79,6 +80,8 @@ PLAIN = (
     "catalog/pictures/slots.py",
     "catalog/values.py",
     "catalog/vectors.py",
+    "search/queries/photo_cache/files.py",
+    "search/queries/photo_cache/redis.py",
     "search/ranking",
 )
 

@@ -61,10 +61,11 @@ def test_https_redirects_below_the_prefix_but_for_probes() -> None:
     ]
 
 
-def test_every_setting_is_explained_in_the_example() -> None:
+def test_every_setting_is_explained_in_the_example_and_listed_in_the_docs() -> None:
     read = set(re.findall(r"env\.\w+\(\s*\"(\w+)\"", SETTINGS))
     explained = set(re.findall(r"^#([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.M))
-    assert read == explained
+    tables = re.findall(r"^\| (`.*?) \|", (ROOT / "docs" / "settings.md").read_text(), re.M)
+    assert read == explained == set(re.findall(r"[A-Z][A-Z0-9_]+", " ".join(tables)))
 
 
 def test_empty_setting_is_as_good_as_none(tmp_path: Path) -> None:
