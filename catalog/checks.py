@@ -15,14 +15,6 @@ from catalog.fetching.hosts import HEADER_VALUE, HOST
 from catalog.pictures.gate import ImageLimits
 from catalog.values import currencies
 
-# The lowest limits let a stored picture pass the gate again. Above the highest one, Pillow takes
-# a picture for a decompression bomb.
-IMAGE_BOUNDS = (
-    ("catalog.E005", "MAX_IMAGE_MB", 5, 100),
-    ("catalog.E006", "MAX_IMAGE_MEGAPIXELS", 2, 89),
-)
-MAX_REFETCH_DAYS = 3650
-
 
 def faults() -> Iterator[tuple[str, str]]:
     """For each setting that can't be used, the id of its check and what to correct."""
@@ -54,11 +46,6 @@ def faults() -> Iterator[tuple[str, str]]:
             yield "catalog.E004", sentence
             break  # the second folder is usually inside the first
 
-    for check, name, lowest, highest in IMAGE_BOUNDS:
-        value = getattr(settings, name)
-        if not lowest <= value <= highest:
-            yield check, f"{name} is {value:g}. Use {lowest} to {highest}."
-
     try:
         ImageLimits(formats=("HEIF",) if settings.HEIF else ())
     except ModuleNotFoundError as error:
@@ -67,10 +54,6 @@ def faults() -> Iterator[tuple[str, str]]:
     if not HEADER_VALUE.fullmatch(settings.FETCH_USER_AGENT):
         sentence = "FETCH_USER_AGENT and FETCH_CONTACT must be printable ASCII, on one line."
         yield "catalog.E009", sentence
-
-    if not 0 <= settings.REFETCH_DAYS <= MAX_REFETCH_DAYS:
-        sentence = f"REFETCH_DAYS is {settings.REFETCH_DAYS:g}. Use 0 to {MAX_REFETCH_DAYS}."
-        yield "catalog.E010", sentence
 
     bucket = settings.MEDIA_STORAGE
     if bucket and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
@@ -98,5 +81,5 @@ def check_weights(**_: Any) -> list[CheckMessage]:
 
 @register()
 def check_dotenv(**_: Any) -> list[CheckMessage]:
-    """catalog.W002: the file .env has a name that no setting has."""
+    """catalog.W002: a line of the file .env has no effect."""
     return [Warning(sentence, id="catalog.W002") for sentence in settings.DOTENV_WARNINGS]

@@ -3,12 +3,11 @@
 import logging
 
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.template.loader import render_to_string
+from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 from rest_framework import status
 
-from catalog.api.errors import admin_page, is_admin, is_api
+from catalog.api.errors import trouble
 from catalog.pictures.slots import Busy
 from catalog.pictures.storage import NotStored
 
@@ -31,9 +30,4 @@ class TroubleMiddleware(MiddlewareMixin):
         if not isinstance(error, Busy):
             logger.exception("A request could not be answered.", exc_info=error)
         sentence = str(error) if isinstance(error, NotStored | Busy) else OUT_OF_ORDER
-        if is_api(request):
-            return JsonResponse({"detail": sentence}, status=status.HTTP_503_SERVICE_UNAVAILABLE)
-        if is_admin(request):
-            return admin_page(sentence, status=status.HTTP_503_SERVICE_UNAVAILABLE)
-        page = render_to_string("trouble.html", {"sentence": sentence})
-        return HttpResponse(page, status=status.HTTP_503_SERVICE_UNAVAILABLE)
+        return trouble(request, sentence, status=status.HTTP_503_SERVICE_UNAVAILABLE)

@@ -13,6 +13,7 @@ from environs import ValidationError
 from visualsearch.environment import (
     BASE_DIR,
     Environment,
+    between,
     broker_url,
     database,
     folder,
@@ -219,6 +220,15 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     first, *faults = str(refused.value).splitlines()
     assert first.startswith("These settings can't be used")
     assert [fault.split(":")[0].strip() for fault in faults] == ["A_NUMBER", "A_HOST"]
+
+
+@pytest.mark.parametrize("text", ["4.9", "100.1", "-5", "1e9", "nan", "inf", "-inf", "5 MB"])
+def test_number_beyond_its_range_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"A_SIZE={text}\n")
+    env = Environment(tmp_path / ".env")
+    env.float("A_SIZE", 10, validate=between(5, 100))
+    with pytest.raises(ImproperlyConfigured, match=r"A_SIZE: (Use 5 to 100|Special|Not a valid)"):
+        env.seal()
 
 
 WRONG = {

@@ -84,9 +84,7 @@ def test_public_host_needs_a_secret_key() -> None:
 def test_headers_that_can_not_be_sent_are_named_without_their_values() -> None:
     refused = value("FETCH_HEADERS", FETCH_HEADERS='{"cdn.shop.example": {"Cookie": "s3cret"}}')
     assert refused.returncode != 0
-    assert (
-        "FETCH_HEADERS: This setting can't send the header 'Cookie'. Remove it." in refused.stderr
-    )
+    assert "FETCH_HEADERS: The header 'Cookie' can't be sent. Remove it." in refused.stderr
     assert "s3cret" not in refused.stderr
     headers = '{"cdn.shop.example": {"Referer": "https://shop.example/"}}'
     read = value("FETCH_HEADERS", FETCH_HEADERS=headers)
@@ -187,15 +185,10 @@ NO_FILE = Path("/nowhere/weights.h5")
         ),
         ("catalog.E011", "MODEL_DIR", ROOT / "README.md", ROOT, "which is not a folder"),
         ("catalog.E004", "VAR_DIR", SETTINGS_FILE, ROOT, "VAR_DIR is "),
-        ("catalog.E005", "MAX_IMAGE_MB", 1.0, 5.0, "MAX_IMAGE_MB is 1. Use 5 to 100."),
-        ("catalog.E005", "MAX_IMAGE_MB", float("nan"), 100.0, "MAX_IMAGE_MB is nan."),
-        ("catalog.E006", "MAX_IMAGE_MEGAPIXELS", 500.0, 89.0, "Use 2 to 89."),
         ("catalog.E007", "HEIF", True, False, "Run: pip install pillow-heif"),
         ("catalog.E008", "MEDIA_STORAGE", "shop", "s3://shop-pictures", "Use s3://bucket"),
         ("catalog.E009", "FETCH_USER_AGENT", "Shop\r\nX: y", "Shop/1", "must be printable ASCII"),
         ("catalog.E009", "FETCH_USER_AGENT", "Bücher", "Shop/1 (+mail@shop)", "FETCH_CONTACT must"),
-        ("catalog.E010", "REFETCH_DAYS", -1.0, 0.0, "REFETCH_DAYS is -1. Use 0 to 3650."),
-        ("catalog.E010", "REFETCH_DAYS", float("nan"), 0.5, "REFETCH_DAYS is nan."),
         ("catalog.W001", "MOBILENET_V2_WEIGHTS", NO_FILE, None, "there is no file. Correct or"),
         ("search.E001", "SEARCH_RATE", "often", "600/min", "SEARCH_RATE is 'often'. A rate is"),
         ("search.E002", "FETCH_RATE", "1/week", "", "FETCH_RATE is '1/week'. A rate is"),

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import dotenv_values
-from environs import Env, EnvValidationError, ValidationError
+from environs import Env, EnvValidationError, ValidationError, validate
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.utils.url import url_to_parts
 
@@ -26,12 +26,11 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # As Django reads the header Host; a dot in front stands for all subdomains.
 HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE)
 PREFIX = re.compile(r"(/(?!\.\.?(/|$))[\w.~-]+)*", re.ASCII)  # nothing that a path would encode
-DATABASE = (
-    "Use sqlite:///path or postgres://user:password@host/name. In the password, write special"
-    " characters percent-encoded: %40 for @, %23 for #, %2F for /."
+ENCODING = (
+    "In a password, write special characters percent-encoded: %40 for @, %23 for #, %2F for /."
 )
-REDIS = "Use redis://host:6379/1, where 1 is the number of a database. In a password, write special"
-REDIS += " characters percent-encoded: %40 for @, %23 for #, %2F for /."
+DATABASE = f"Use sqlite:///path or postgres://user:password@host/name. {ENCODING}"
+REDIS = f"Use redis://host:6379/1, where 1 is the number of a database. {ENCODING}"
 
 
 class Environment(Env):
@@ -91,6 +90,11 @@ class Environment(Env):
         return value.strip()  # "" as a rate means that there is no limit
 
 
+def between(lowest: float, highest: float) -> validate.Range:
+    """A validator of numbers; infinity and NaN are refused in any case."""
+    return validate.Range(lowest, highest, error="Use {min} to {max}.")
+
+
 def names(value: str) -> list[str]:
     """A list separated by commas, with or without spaces."""
     return [name.strip() for name in value.split(",") if name.strip()]
@@ -142,7 +146,7 @@ def headers(value: str) -> HostHeaders:
     try:
         return read_headers(value)
     except InvalidHeaders as error:
-        raise ValidationError(str(error).replace("FETCH_HEADERS", "This setting")) from error
+        raise ValidationError(str(error)) from error
 
 
 def folder(value: str | Path | None) -> Path | None:

@@ -16,11 +16,11 @@ from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db.models import Q, Sum
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 from rest_framework import status
 
+from catalog.api.errors import trouble
 from search.api.throttles import client_of
 
 # Failed logins within AXES_COOLOFF_TIME, after which further ones are refused for that time.
@@ -136,8 +136,7 @@ class LoginMiddleware(MiddlewareMixin):
         """The answer to LoginRefused; Django handles all other errors."""
         if not isinstance(error, LoginRefused):
             return None
-        code = status.HTTP_429_TOO_MANY_REQUESTS
-        response = render(request, "trouble.html", {"sentence": error}, status=code)
+        response = trouble(request, str(error), status=status.HTTP_429_TOO_MANY_REQUESTS)
         response["Retry-After"] = str(error.seconds)
         return response
 

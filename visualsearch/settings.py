@@ -16,7 +16,7 @@ from django.core.management.utils import get_random_secret_key
 from django.urls import reverse
 from environs import validate
 
-from visualsearch.environment import BASE_DIR, Environment
+from visualsearch.environment import BASE_DIR, Environment, between
 
 VERSION = "0.1.0"
 
@@ -50,7 +50,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 # These bypass the proxy.
 SECURE_REDIRECT_EXEMPT = [f"^{re.escape(f'{URL_PREFIX}/'[1:])}(healthz|readyz|metrics)$"]
-SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0, validate=validate.Range(0, 10**9))
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0, validate=between(0, 10**9))
 # Both affect every host of the domain, for years. This is the owner's decision, so the checks that
 # recommend them are silenced.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool("HSTS_WHOLE_DOMAIN", False)
@@ -282,10 +282,10 @@ LOGGING = {
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
 # gunicorn reads this by itself, and would meet a wrong number with a traceback.
-env.int("WEB_CONCURRENCY", 1, validate=validate.Range(1, 1000))
+env.int("WEB_CONCURRENCY", 1, validate=between(1, 1000))
 
 # The number of our proxies that append to X-Forwarded-For; the rest of it can be forged.
-NUM_PROXIES = env.int("NUM_PROXIES", 0, validate=validate.Range(0))
+NUM_PROXIES = env.int("NUM_PROXIES", 0, validate=between(0, 100))
 
 # Four fields for each photo of a product in the admin: 250 photos may come from a file.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1200
@@ -341,24 +341,26 @@ FETCH_USER_AGENT = env.str(
     f"Mozilla/5.0 (compatible; visualsearch/{VERSION}{FETCH_CONTACT and f'; +{FETCH_CONTACT}'})",
 )
 FETCH_HEADERS = env.headers("FETCH_HEADERS", "")
-REFETCH_DAYS = env.float("REFETCH_DAYS", 30)
+REFETCH_DAYS = env.float("REFETCH_DAYS", 30, validate=between(0, 3650))
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "USD")
 SEARCH_ENGINE = env.str("SEARCH_ENGINE", "numpy")
 INDEX_DIR = VAR_DIR / "index"
-INDEX_REFRESH_SECONDS = env.float("INDEX_REFRESH_SECONDS", 0.25, validate=validate.Range(0, 3600))
+INDEX_REFRESH_SECONDS = env.float("INDEX_REFRESH_SECONDS", 0.25, validate=between(0, 3600))
 SEARCH_RATE = env.str("SEARCH_RATE", "600/min")
 FETCH_RATE = env.str("FETCH_RATE", "60/min")
-DEMAND_DAYS = env.int("DEMAND_DAYS", 0, validate=validate.Range(0, 3650))
+DEMAND_DAYS = env.int("DEMAND_DAYS", 0, validate=between(0, 3650))
 # A Redis server for kept photos and counted searches, which are on disk without one.
 CACHE_URL = env.redis_url("CACHE_URL", "")
 COUNTERS_DIR = VAR_DIR / "counters"
 PHOTOS_DIR = VAR_DIR / "photos"
-KEPT_PHOTOS_MB = env.float("KEPT_PHOTOS_MB", 500, validate=validate.Range(5, 10**6))
-KEPT_PHOTOS_CLIENT_MB = env.float("KEPT_PHOTOS_CLIENT_MB", 100, validate=validate.Range(1, 10**6))
-DISK_RESERVE_MB = env.float("DISK_RESERVE_MB", 200, validate=validate.Range(0, 10**6))
-MAX_BODY_MB = env.float("MAX_BODY_MB", 32, validate=validate.Range(1, 10_000))
-MAX_IMAGE_MB = env.float("MAX_IMAGE_MB", 10)
-MAX_IMAGE_MEGAPIXELS = env.float("MAX_IMAGE_MEGAPIXELS", 50)
+KEPT_PHOTOS_MB = env.float("KEPT_PHOTOS_MB", 500, validate=between(5, 10**6))
+KEPT_PHOTOS_CLIENT_MB = env.float("KEPT_PHOTOS_CLIENT_MB", 100, validate=between(1, 10**6))
+DISK_RESERVE_MB = env.float("DISK_RESERVE_MB", 200, validate=between(0, 10**6))
+MAX_BODY_MB = env.float("MAX_BODY_MB", 32, validate=between(1, 10_000))
+# The lowest limits let a stored picture pass the gate again. Above the highest one, Pillow takes a
+# picture for a decompression bomb.
+MAX_IMAGE_MB = env.float("MAX_IMAGE_MB", 10, validate=between(5, 100))
+MAX_IMAGE_MEGAPIXELS = env.float("MAX_IMAGE_MEGAPIXELS", 50, validate=between(2, 89))
 HEIF = env.bool("HEIF", find_spec("pillow_heif") is not None)
 
 DOTENV_WARNINGS = env.unknown()  # `catalog.checks` reports them

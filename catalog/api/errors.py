@@ -40,8 +40,6 @@ ANSWERS: tuple[tuple[type[Exception], APIException], ...] = (
     (IntegrityError, Conflict()),
 )
 
-BROKEN = "Something broke on our side. It has been noted."
-
 
 def answer_to(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler, which also answers the errors of Django and the database."""
@@ -52,58 +50,56 @@ def answer_to(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The answer to a request that Django refuses: a page, or JSON for the API."""
-    answer = _as_api_error(exception)
-    if is_api(request) and answer is not None:
-        return JsonResponse({"detail": answer.detail}, status=answer.status_code)
-    if is_admin(request):
-        sentence = str(answer.detail) if answer is not None else "The request can't be read."
-        return admin_page(sentence, status=status.HTTP_400_BAD_REQUEST)
-    return defaults.bad_request(request, exception)
+    """The answer to a request that Django refuses."""
+    if not (is_api(request) or is_admin(request)):
+        return defaults.bad_request(request, exception)
+    answer = _as_api_error(exception) or ParseError("The request can't be read.")
+    return trouble(request, str(answer.detail), status=answer.status_code)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The answer to somebody without permission: a page, or JSON for the API."""
-    if is_api(request):
-        return JsonResponse({"detail": "You may not do this."}, status=status.HTTP_403_FORBIDDEN)
-    if is_admin(request):
-        sentence = "You may not do this. Somebody who manages the users can allow it."
-        return admin_page(sentence, status=status.HTTP_403_FORBIDDEN)
-    return defaults.permission_denied(request, PermissionDenied())
+    """The answer to somebody without permission."""
+    if not (is_api(request) or is_admin(request)):
+        return defaults.permission_denied(request, PermissionDenied())
+    sentence = "You may not do this. Somebody who manages the users can allow it."
+    return trouble(request, sentence, status=status.HTTP_403_FORBIDDEN)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The answer to a form without its token, and to methods that no page has."""
     if request.method != "POST":
         return HttpResponseNotAllowed(("GET", "HEAD", "POST"))
-    if is_admin(request):
-        sentence = "This form has expired. Go back, reload the page and send it again."
-        return admin_page(sentence, status=status.HTTP_403_FORBIDDEN)
-    return csrf.csrf_failure(request, reason)
+    if not is_admin(request):
+        return csrf.csrf_failure(request, reason)
+    sentence = "This form has expired. Go back, reload the page and send it again."
+    return trouble(request, sentence, status=status.HTTP_403_FORBIDDEN)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The answer for an unknown address: a page, or JSON for the API."""
-    if is_api(request):
-        return JsonResponse({"detail": "Not found."}, status=status.HTTP_404_NOT_FOUND)
-    if is_admin(request):
-        return admin_page("There is no such page.", status=status.HTTP_404_NOT_FOUND)
-    return defaults.page_not_found(request, exception)
+    """The answer for an unknown address."""
+    if not (is_api(request) or is_admin(request)):
+        return defaults.page_not_found(request, exception)
+    return trouble(request, "Not found.", status=status.HTTP_404_NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The answer to an unexpected error: a page, or JSON for the API."""
+    """The answer to an unexpected error."""
+    if not (is_api(request) or is_admin(request)):
+        return defaults.server_error(request)
+    sentence = "Something broke on our side. It has been noted."
+    return trouble(request, sentence, status=status.HTTP_500_INTERNAL_SERVER_ERROR)
+
+
+def trouble(request: HttpRequest, sentence: str, *, status: int) -> HttpResponse:
+    """JSON for the API, else a page in the look of the admin or of the shop.
+
+    The pages ask nothing of the database, which may be down.
+    """
     if is_api(request):
-        return JsonResponse({"detail": BROKEN}, status=status.HTTP_500_INTERNAL_SERVER_ERROR)
-    if is_admin(request):
-        return admin_page(BROKEN, status=status.HTTP_500_INTERNAL_SERVER_ERROR)
-    return defaults.server_error(request)
-
-
-def admin_page(sentence: str, *, status: int) -> HttpResponse:
-    """An error in the look of the admin. It asks nothing of the database, which may be down."""
+        return JsonResponse({"detail": sentence}, status=status)
     context = {"site_header": admin.site.site_header, "sentence": sentence}
-    return HttpResponse(render_to_string("admin/trouble.html", context), status=status)
+    template = "admin/trouble.html" if is_admin(request) else "trouble.html"
+    return HttpResponse(render_to_string(template, context), status=status)
 
 
 def is_admin(request: HttpRequest) -> bool:

@@ -30,7 +30,7 @@ MUG = {
     "image_url": "https://shop.example/pictures/mug-42.jpg",
 }
 
-# DRF itself refuses only NUL and lone surrogates.
+# What `catalog.values` refuses, too: as a pattern, because the schema shows it to clients.
 printable = RegexValidator(
     "^[^\x00-\x1f\x7f-\x9f\ufffe\uffff]*\\Z", "Control characters are not allowed."
 )

@@ -33,24 +33,22 @@ def read_headers(text: str) -> HostHeaders:
     try:
         hosts = json.loads(text, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError):
-        raise InvalidHeaders(f"FETCH_HEADERS must be JSON without repeats: {EXAMPLE}") from None
+        raise InvalidHeaders(f"Write JSON without repeats: {EXAMPLE}") from None
     if not isinstance(hosts, dict) or not all(isinstance(it, dict) for it in hosts.values()):
-        raise InvalidHeaders(f"FETCH_HEADERS must have headers by host: {EXAMPLE}")
+        raise InvalidHeaders(f"Write headers by host: {EXAMPLE}")
     for host, headers in hosts.items():
         if not HOST.fullmatch(host):
             raise InvalidHeaders(
-                f"FETCH_HEADERS names the host {host[:100]!r}. Write a host alone, by its own name,"
-                " without scheme, path or wildcard: cdn.shop.example, xn--bcher-kva.example or"
-                " 10.0.0.7:8080."
+                f"{host[:100]!r} is not the name of a host. Write it alone, without scheme, path or"
+                " wildcard: cdn.shop.example, xn--bcher-kva.example or 10.0.0.7:8080."
             )
         for name, value in headers.items():
             if not HEADER_NAME.fullmatch(name) or REFUSED_HEADERS.fullmatch(name):
-                sentence = f"FETCH_HEADERS can't send the header {name[:100]!r}. Remove it."
-                raise InvalidHeaders(sentence)
+                raise InvalidHeaders(f"The header {name[:100]!r} can't be sent. Remove it.")
             if not isinstance(value, str) or not HEADER_VALUE.fullmatch(value):
                 raise InvalidHeaders(
-                    f"FETCH_HEADERS has a value for {name} that can't be sent. Use a text of at"
-                    " most 4000 printable ASCII characters."
+                    f"The value of {name} can't be sent. Use a text of at most 4000 printable ASCII"
+                    " characters."
                 )
     return {host.lower(): headers for host, headers in hosts.items()}
 

@@ -21,7 +21,7 @@ def looks_like_the_admin(response: Any) -> bool:
 @pytest.mark.django_db
 def test_form_with_too_many_fields(admin_client: Client, client: Client) -> None:
     response = admin_client.post(LIST, FIELDS)
-    assert response.status_code == 400
+    assert response.status_code == 413
     assert looks_like_the_admin(response)
     assert "The request has too many fields." in response.content.decode()
     page = client.post("/products/", FIELDS)

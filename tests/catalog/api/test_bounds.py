@@ -22,7 +22,7 @@ MEGABYTE = 2**20
     ("fields", "sentence"),
     [
         ({f"file{n}": SimpleUploadedFile("a.jpg", b"a") for n in range(101)}, "too many files"),
-        ({f"field{n}": "a" for n in range(1001)}, "too many fields"),
+        ({f"field{n}": "a" for n in range(1201)}, "too many fields"),
         ({"name": "a" * 3 * MEGABYTE}, "too large"),
     ],
     ids=["files", "fields", "letters"],
