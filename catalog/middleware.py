@@ -1,4 +1,4 @@
-"""Answers requests that the machine can't serve, for example because its disk is full."""
+"""Answers requests that the machine can't serve: its disk is full, or it is very busy."""
 
 import logging
 
@@ -19,15 +19,18 @@ OUT_OF_ORDER = "The server has a problem at the moment. Please try again later."
 
 
 class TroubleMiddleware(MiddlewareMixin):
-    """Answers with status 503 and a sentence where the disk or the database failed."""
+    """Answers with a sentence where the disk or the database failed, or all slots are taken."""
 
     async_capable = False
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """The answer to errors of the machine; Django handles all other errors."""
-        if not isinstance(error, (*MACHINE_ERRORS, Busy)):
+        if isinstance(error, Busy):
+            response = trouble(request, str(error), status=error.status)
+            response["Retry-After"] = str(error.wait)
+            return response
+        if not isinstance(error, MACHINE_ERRORS):
             return None
-        if not isinstance(error, Busy):
-            logger.exception("A request could not be answered.", exc_info=error)
-        sentence = str(error) if isinstance(error, NotStored | Busy) else OUT_OF_ORDER
+        logger.exception("A request could not be answered.", exc_info=error)
+        sentence = str(error) if isinstance(error, NotStored) else OUT_OF_ORDER
         return trouble(request, sentence, status=status.HTTP_503_SERVICE_UNAVAILABLE)

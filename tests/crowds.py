@@ -26,10 +26,11 @@ class Crowd:
         until(lambda: self._settled() == len(self._claims))
 
     def leave(self, number: int) -> None:
-        """Give up the slot of one of the claims, counted from 0."""
+        """Give up the slot of one of the claims, counted from 0, and wait until it is passed on."""
         leave, done = self._claims[number]
         leave.set()
         done.result(PATIENCE)
+        until(lambda: self._settled() == len(self._claims))
 
     def disperse(self) -> None:
         """Give up all slots, and those that are granted from now on."""

@@ -199,13 +199,18 @@ def test_leaves_threads_to_others_however_much_one_client_asks(name: str) -> Non
     assert ask(through=busy, REMOTE_ADDR="a") == (200, b"")
 
 
-def test_says_when_to_come_back() -> None:
-    busy, told = front(), {}
+@pytest.mark.parametrize(
+    ("others", "status"), [("aa", "429 Too Many Requests"), ("bc", "503 Service Unavailable")]
+)
+def test_says_who_keeps_it_busy_and_when_to_come_back(others: str, status: str) -> None:
+    busy, told = front(), []
     busy.threads.patience = 0.1
-    with crowd(busy.threads, *["a"] * busy.threads.per_client):
+    busy.threads.number, busy.threads.per_client = 2, 1 + (others == "aa")
+    with crowd(busy.threads, *others):
         environ = {"PATH_INFO": "/", "REMOTE_ADDR": "a"}
-        list(busy(environ, lambda _, headers: told.update(headers)))
-    assert told["Retry-After"] == "5"
+        list(busy(environ, lambda *head: told.append(head)))
+    ((line, headers),) = told
+    assert (line, dict(headers)["Retry-After"]) == (status, "5")
 
 
 def test_holds_a_thread_until_the_answer_is_sent() -> None:

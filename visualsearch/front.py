@@ -35,7 +35,6 @@ PAGE = (
     '<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width">'
     "<title>This did not work</title><h1>This did not work</h1><p>{} Go back and try again.</p>"
 )
-TRY_AGAIN = "5"  # seconds, as Retry-After
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -45,9 +44,10 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 class Refused(Exception):
     """The request does not reach Django; the message is a sentence for its sender."""
 
-    def __init__(self, status: HTTPStatus, sentence: str) -> None:
+    def __init__(self, status: HTTPStatus, sentence: str, *, wait: int = 0) -> None:
         super().__init__(sentence)
         self.status = status
+        self.wait = wait  # seconds, for Retry-After, where the shop is only too busy
 
 
 class Front:
@@ -82,8 +82,8 @@ class Front:
             except Refused as refused:
                 return _answer(refused, environ, start_response, held.pop_all())
             except Busy as busy:
-                too_many = Refused(HTTPStatus.TOO_MANY_REQUESTS, str(busy))
-                return _answer(too_many, environ, start_response, held.pop_all())
+                too_busy = Refused(busy.status, str(busy), wait=busy.wait)
+                return _answer(too_busy, environ, start_response, held.pop_all())
             answer = self._application(environ, start_response)
             if hasattr(answer, "close"):
                 held.callback(answer.close)
@@ -190,15 +190,14 @@ def _answer(
         ("Content-Security-Policy", "default-src 'none'"),
         ("X-Content-Type-Options", "nosniff"),
     ]
-    is_busy = refused.status == HTTPStatus.TOO_MANY_REQUESTS
-    if is_busy:
-        headers.append(("Retry-After", TRY_AGAIN))
+    if refused.wait:
+        headers.append(("Retry-After", str(refused.wait)))
     start_response(f"{refused.status.value} {refused.status.phrase}", headers)
     with held:
         yield body
-        if is_busy and (connection := environ.get("gunicorn.socket")):
+        if refused.wait and (connection := environ.get("gunicorn.socket")):
             connection.shutdown(SHUT_RD)  # gunicorn would read on for five seconds
-        if is_busy or refused.status == HTTPStatus.REQUEST_TIMEOUT:
+        if refused.wait or refused.status == HTTPStatus.REQUEST_TIMEOUT:
             return
         end = monotonic() + LINGER
         with suppress(Refused), _timeout(environ, LINGER):

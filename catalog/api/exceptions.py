@@ -23,11 +23,10 @@ class TooLarge(APIException):
 class TooBusy(APIException):
     """All slots are taken: by the client's own requests (429) or by those of others (503)."""
 
-    wait = 5  # seconds, which DRF sends as Retry-After
+    wait = Busy.wait  # which DRF sends as Retry-After
 
     def __init__(self, busy: Busy) -> None:
-        own, others = status.HTTP_429_TOO_MANY_REQUESTS, status.HTTP_503_SERVICE_UNAVAILABLE
-        self.status_code = own if busy.own else others
+        self.status_code = busy.status
         super().__init__(str(busy))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from threading import Event, Lock, get_ident
 
 STAFF = "staff"  # all of them as one client; no address is called that
@@ -14,6 +15,8 @@ class Busy(Exception):
     `own` is True if the client's own requests held all that one client may hold.
     """
 
+    wait = 5  # seconds after which to try again, for Retry-After
+
     def __init__(self, *, own: bool) -> None:
         whose = "Your earlier requests are still being worked on."
         super().__init__(
@@ -21,6 +24,7 @@ class Busy(Exception):
             "Please try again in a few seconds."
         )
         self.own = own
+        self.status = HTTPStatus.TOO_MANY_REQUESTS if own else HTTPStatus.SERVICE_UNAVAILABLE
 
 
 @dataclass(frozen=True, eq=False)

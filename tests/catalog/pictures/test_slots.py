@@ -127,4 +127,5 @@ def test_admin_form_waits_for_a_slot(
     with crowd(DECODING, STAFF):
         assert admin_client.get(path).status_code == 200
         refused = admin_client.post(path, fields)
-    assert (refused.status_code, OWN in refused.content.decode()) == (503, True)
+    assert (refused.status_code, refused["Retry-After"]) == (429, "5")
+    assert OWN in refused.content.decode()
