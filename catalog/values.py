@@ -38,8 +38,8 @@ BARE_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 PRICE = re.compile(
     r"(?P<sign>[-+]?)\s*(?P<before>[^\d+-]{0,8}?)\s*(?P<minus>-?)"
-    r"(?P<number>(?<![^\W\d_])[.,]?\d(?:[\d.,' ]*\d)?)"
-    r"(?:[.,]-{0,2})?\s*(?P<after>[^\d+-]{0,8})"
+    r"(?P<number>(?:(?<![^\W\d_])[.,])?\d(?:[\d.,' ]*\d)?)"
+    r"(?:[.,]-{0,2}|[:/]-)?\s*(?P<after>[^\d+-]{0,8})"
 )
 # In India, groups of two digits precede the last group of three.
 WHOLE = re.compile(r"\d*|\d{1,3}(?P<mark>[.,' ])(?:\d{2,3}(?P=mark))*\d{3}")
@@ -65,6 +65,8 @@ SIGNS = {
     "s$": ("SGD",),
     "nt$": ("TWD",),
     "¥": ("JPY", "CNY"),
+    "円": ("JPY",),
+    "元": ("CNY",),
     "₹": ("INR",),
     "₽": ("RUB",),
     "₩": ("KRW",),
@@ -74,10 +76,12 @@ SIGNS = {
     "₦": ("NGN",),
     "₴": ("UAH",),
     "₺": ("TRY",),
+    "tl": ("TRY",),
     "₸": ("KZT",),
     "₾": ("GEL",),
     "฿": ("THB",),
     "zł": ("PLN",),
+    "zl": ("PLN",),
     "kč": ("CZK",),
     "ft": ("HUF",),
     "lei": ("RON", "MDL"),
@@ -133,7 +137,7 @@ def address(text: str) -> str:
     if not found:
         raise InvalidValue("Give an http(s) address.")
     if BETWEEN_ADDRESSES.search(text):
-        raise InvalidValue("Give one address. Further photos have rows of their own.")
+        raise InvalidValue("Give one address. Add further photos in the admin, or by an import.")
     scheme, host, rest = found.groups()
     if not host or re.search(r"\s", host):
         raise InvalidValue(f"{text[:80]!r} is not an address: its host is missing.")

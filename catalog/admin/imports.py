@@ -27,7 +27,7 @@ from catalog.importers import (
 )
 from catalog.importers.products_csv import COLUMNS, OPTIONAL
 from catalog.importers.writer import CREATED, FAILED, UNCHANGED, UPDATED
-from catalog.models import Product, UnconfirmedImport
+from catalog.models import Product, UnconfirmedImport, default_currency
 
 MAX_ROWS = 2000  # a person waits while a request imports them
 SHOWN_ROWS = 100  # of each table of the page
@@ -123,7 +123,7 @@ class ImportsProducts(admin.ModelAdmin):
         _log(request.user.pk, results, file.name)
         counts = summarize(results).counts
         done = ", ".join(f"{counts[status]:,} {status}" for status in SHOWN)
-        if not counts[FAILED]:
+        if not counts[FAILED] and not any(result.sku and result.reason for result in results):
             messages.success(request, f"Import finished: {done}.")
             return redirect("admin:catalog_product_changelist")
         messages.warning(request, f"Import finished: {done}.")
@@ -158,6 +158,7 @@ class ImportsProducts(admin.ModelAdmin):
             "optional": OPTIONAL,
             "max_rows": MAX_ROWS,
             "shown_rows": SHOWN_ROWS,
+            "default_currency": default_currency(),
             "results": results,
             "report": report,
             "counts": {status: report.counts[status] for status in SHOWN},

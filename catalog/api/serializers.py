@@ -15,7 +15,7 @@ from catalog.models import Category, Product, currency_of
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.slots import DECODING, STAFF, Busy
 from catalog.pictures.stored import NewPicture, image_limits
-from catalog.values import MAX_CATEGORY, InvalidValue, address, identifier, line, price
+from catalog.values import MAX_CATEGORY, InvalidValue, address, flag, identifier, line, price
 
 BATCH_SIZE = 500
 # The example in the API's documentation.
@@ -84,9 +84,15 @@ class PriceField(serializers.DecimalField):
 
 
 class FlagField(serializers.BooleanField):
-    """True or false. Missing from a form means unchanged, where DRF would read false."""
+    """True or false, in the words of files. Missing from a form means unchanged, not false."""
 
     default_empty_html = empty
+
+    def to_internal_value(self, data: Any) -> bool:
+        try:
+            return flag(data) if isinstance(data, str) else super().to_internal_value(data)
+        except InvalidValue as error:
+            raise serializers.ValidationError(str(error)) from error
 
 
 class PictureUploadField(serializers.FileField):

@@ -105,7 +105,14 @@ def import_table(
     if table.place:
         yield RowResult(1, NOTE, f"These are the products{table.place}; others were not read.")
     if table.encoding == WINDOWS:
-        reason = "The file is not UTF-8. It was read as Windows-1252: look at letters like é."
+        reason = (
+            "The file is not UTF-8. It was read as Windows-1252. If letters such as é are wrong, "
+            "save it as CSV (UTF-8) or .xlsx."
+        )
+        yield RowResult(1, NOTE, reason)
+    names = [str(name).strip().lower() for name in table.header]
+    if "sku" in names and "id" in names:
+        reason = "SKUs are read from the column id. To use the column SKU, rename it to id."
         yield RowResult(1, NOTE, reason)
     rows = read_rows(table)
     with ThreadPoolExecutor(DECODER_THREADS) as decoders:
@@ -218,6 +225,7 @@ def _import_chunk(
         waiting += missing
     _fetch_missing(waiting)
     left = [row for row in rows if row.line not in results]
+    lines: dict[int, int] = {}  # of the rows that are written, by the id of their product
     if left:
         with transaction.atomic(), batched_messages():
             skus = (row.sku for row in left)
@@ -230,10 +238,28 @@ def _import_chunk(
                 else:
                     reason = sentence(ValidationError(dict(result.errors)))
                     results[row.line] = RowResult(row.line, result.status, reason, row.sku)
+                    if result.id is not None:
+                        lines[result.id] = row.line
+        for key, reason in _failed_pictures(lines):
+            told = results[lines[key]]
+            results[lines[key]] = replace(told, reason=f"{told.reason} {reason}".strip())
     if refetch:  # a product whose address has changed has no stored picture now
         again = [known[row.sku].pk for row in rows if row.sku in known and not row.error]
         fetch_products_again(again, conditional=True)
     return [results[row.line] for row in rows]
+
+
+def _failed_pictures(product_ids: Iterable[int]) -> Iterator[tuple[int, str]]:
+    """The ids of products of which a picture could not be fetched so far, and why.
+
+    Where there is no worker, new pictures were fetched at the commit.
+    """
+    for model in embedded_models():
+        owner = "pk" if model is Product else "product_id"
+        failed = model.objects.unfetched().filter(embedding_status=EmbeddingStatus.FAILED)
+        failed = failed.filter(**{f"{owner}__in": product_ids})
+        for key, address, error in failed.values_list(owner, "image_url", "embedding_error"):
+            yield key, f"The picture {address} is missing. {error}"
 
 
 def _fetch_missing(pictures: Collection[EmbeddedPicture]) -> None:

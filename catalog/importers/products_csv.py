@@ -20,6 +20,7 @@ from catalog.pictures.stored import NewPicture, image_limits, sha256
 from catalog.values import (
     BLANK,
     ENTITY,
+    FORBIDDEN,
     InvalidValue,
     address,
     decimal_mark,
@@ -36,7 +37,10 @@ NEVER_EMPTY = ("id", "name", "category", "price")
 MAX_PICTURES = 250  # of one product, as shops on the big platforms can have
 MAX_SKU = 64
 SAMPLE_ROWS = 1000  # whose prices show the decimal mark of a file
+SHOWN_COLUMNS = 8  # of a header that can't be used
+HOST_AND_PATH = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}/", re.IGNORECASE)
 LINE_BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
+SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+")
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
 ESCAPED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
 
@@ -54,11 +58,13 @@ class Row:
 def read_rows(table: Table) -> Iterator[Row]:
     """The rows of a table of products.
 
-    Raises InvalidCatalogFile before the first row where the header is wrong.
+    Raises InvalidCatalogFile before the first row where the header is wrong or there are no rows.
     """
     names = check_header(table.header, table.place)
     prices = names.index("price")
-    sample = (record.cells[prices : prices + 1] for record in islice(table, SAMPLE_ROWS))
+    sample = [record.cells[prices : prices + 1] for record in islice(table, SAMPLE_ROWS)]
+    if not sample:
+        raise InvalidCatalogFile(f"There are no products below the header{table.place}.")
     mark = decimal_mark(cell for cells in sample for cell in cells)
     for record in table:
         cells = dict(zip(names, record.cells, strict=False))
@@ -75,11 +81,14 @@ def read_rows(table: Table) -> Iterator[Row]:
 
 def check_header(cells: Sequence[object], place: str = "") -> list[str]:
     """The names of the columns. Raises InvalidCatalogFile where one is missing or repeated."""
-    names = [text_of(cell).lower() for cell in cells]
+    names = [re.sub("[ -]", "_", text_of(cell).lower()) for cell in cells]
     missing = [name for name in COLUMNS if name not in names]
     if missing:
+        found = [FORBIDDEN.sub("", text_of(cell))[:30] for cell in cells if cell]
+        more = f" and {len(found) - SHOWN_COLUMNS} more" if len(found) > SHOWN_COLUMNS else ""
         raise InvalidCatalogFile(
-            f"The header{place} lacks {', '.join(missing)}. Required columns: {','.join(COLUMNS)}"
+            f"The header{place} lacks {', '.join(missing)}. The first row must name the columns "
+            f"{', '.join(COLUMNS)}. It has: {', '.join(found[:SHOWN_COLUMNS])}{more}."
         )
     repeated = sorted(name for name, count in Counter(names).items() if name and count > 1)
     if repeated:
@@ -107,7 +116,7 @@ def read_values(cells: Mapping[str, object], *, mark: str = "") -> dict[str, Any
             except InvalidValue as error:
                 errors[name] = str(error)
 
-    read("id", identifier)
+    read("id", _sku)
     read("name", line)
     read("category", line)
     read("image_url", picture_sources)
@@ -154,6 +163,8 @@ def with_local_picture(
         if product is not None and has_picture and product.image_url == source:
             return values
         problem = f"There is no file {source} {' or '.join(folders)}."
+        if HOST_AND_PATH.match(source):
+            problem += f" If this is an address, write https://{source}"
         raise ValidationError({"image_url": problem})
     if product is not None and has_picture and product.image_source_digest == sha256(data):
         return values
@@ -196,6 +207,16 @@ def escape_formula(text: str) -> str:
 def escape_entities(text: str) -> str:
     """The text, written so that `catalog.values.line` restores it: `&amp;` as `&amp;amp;`."""
     return ENTITY.sub(lambda entity: f"&amp;{entity[0][1:]}", text)
+
+
+def _sku(text: str) -> str:
+    """The SKU. Raises InvalidValue where a spreadsheet has shortened a long number."""
+    if SHORTENED.fullmatch(text):
+        raise InvalidValue(
+            f"{text!r} is a long number that a spreadsheet has shortened. "
+            "Format the column as text, and enter it again."
+        )
+    return identifier(text)
 
 
 def _find_swallowed_rows(table: Table, names: Sequence[str], record: Record) -> str:

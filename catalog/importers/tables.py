@@ -26,6 +26,7 @@ MAX_LINE = 1_000_000  # characters of a line, and of the lines of one row
 MAX_COLUMNS = 5_000
 CHUNK_BYTES = 2**20
 HIGH_BYTES = bytes(range(0x80, 0x100))
+CONTROL_BYTES = bytes({*range(0x20), 0x7F} - {*b"\t\n\v\f\r"})
 SEPARATOR = re.compile(rf'"?sep=([{DELIMITERS}])"?[{DELIMITERS}]*\s*', re.IGNORECASE)
 QUOTED = re.compile(r'"[^"]*"?')
 # The mark of UTF-16 begins that of UTF-32, so the longer ones come first.
@@ -42,6 +43,10 @@ OTHER_FILES = (
     (b"\xd0\xcf\x11\xe0", "a file of an old Excel, or one with a password"),
     (b"\x1f\x8b", "a compressed file"),
     (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"RIFF", "a picture"),
     (b"<", "a web page (HTML) or XML"),
     (b"{", "JSON"),
     (b"[", "JSON"),
@@ -91,7 +96,10 @@ class Table:
                     continue
                 problem = ""
                 if any(map(str.strip, cells[width:])):
-                    problem = f"The row has {len(cells)} values, but the header has {width}."
+                    problem = (
+                        f"The row has {len(cells)} values, but the header has {width}. "
+                        f"A value that contains {self.delimiter!r} must be in quotes."
+                    )
                 yield Record(lines.first, lines.number, tuple(cells[:width]), problem)
 
 
@@ -236,6 +244,11 @@ def _encoding_of(file: BinaryIO) -> str:
     even, odd = start[::2].count(0), start[1::2].count(0)
     if max(even, odd) > len(start) // 4 and not min(even, odd):
         return "UTF-16-LE" if odd else "UTF-16-BE"
+    header = start.lstrip().splitlines()[:1] or [b""]
+    if len(header[0].translate(None, CONTROL_BYTES)) < len(header[0]) * 0.95:
+        raise InvalidCatalogFile(
+            "This is not a table. Save the products as .xlsx or as CSV (UTF-8)."
+        )
     return "UTF-8" if _is_utf8(file) else WINDOWS
 
 

@@ -73,7 +73,7 @@ def test_import_products_reports_and_fails_if_a_row_did(tmp_path: Path, picture:
     file = tmp_path / "products.csv"
     file.write_text("id,name,category,image_url,price\n1,Mug,Home,mug.jpg,5\n2,Cup,Home,no.jpg,5\n")
     output = StringIO()
-    with pytest.raises(CommandError, match="1 rows were not imported"):
+    with pytest.raises(CommandError, match="1 row was not imported"):
         call_command("import_products", file, stdout=output, stderr=output)
     assert "1 created, 0 updated, 0 unchanged, 1 failed" in output.getvalue()
     assert "line 3: image_url: There is no file no.jpg" in output.getvalue()

@@ -118,6 +118,12 @@ CURRENCIES = {
     "12,90 Kč": "CZK",
     "US$ 12.90 USD": "USD",
     "CHF 12.\u2013": "CHF",
+    "USD12.90": "USD",
+    "Kč50": "CZK",
+    "1.234,56 TL": "TRY",
+    "1,200.00円": "JPY",
+    "SEK 299:-": "SEK",
+    "INR 500/-": "INR",
     "Rs. 1,200.00 INR": "INR",
     "12.500 KWD": "KWD",  # which has three decimals
     "$12.90": "CAD",  # the shop's own

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 from tqdm import tqdm
 
-from catalog.embedding.columns import embedded_models
+from catalog.embedding.columns import EmbeddingStatus, embedded_models
 from catalog.importers import InvalidCatalogFile, import_products, summarize
 
 
@@ -46,11 +46,16 @@ class Command(BaseCommand):
             name: report.counts[name] for name in ("created", "updated", "unchanged", "failed")
         }
         self.stdout.write(", ".join(f"{count} {name}" for name, count in counts.items()))
-        if waiting := sum(model.objects.unfetched().count() for model in embedded_models()):
+        if waiting := sum(
+            model.objects.unfetched().filter(embedding_status=EmbeddingStatus.PENDING).count()
+            for model in embedded_models()
+        ):
             pictures = "1 picture is" if waiting == 1 else f"{waiting} pictures are"
             self.stdout.write(
                 f"In the catalog, {pictures} not fetched yet. Import the file again later to see "
                 "by line and id which could not be; the admin shows it, too."
             )
         if report.failures:
-            raise CommandError(f"{len(report.failures)} rows were not imported.")
+            count = len(report.failures)
+            rows = "1 row was" if count == 1 else f"{count} rows were"
+            raise CommandError(f"{rows} not imported.")

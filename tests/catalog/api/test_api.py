@@ -73,6 +73,11 @@ def test_list_filters_by_category_however_it_is_written(
     assert client.get(f"{LIST}?category=KU\u0308CHE").json()["count"] == 1
 
 
+@pytest.mark.parametrize(("word", "active"), [("ja", True), ("FALSCH", False), ("0", False)])
+def test_flag_may_have_the_words_of_files(send: Send, word: str, active: bool) -> None:
+    assert send("POST", LIST, MUG | {"active": word})[1]["active"] is active
+
+
 def test_uploaded_picture_is_searchable_after_the_commit(
     send: Send, client: Client, picture: Picture
 ) -> None:

@@ -186,7 +186,7 @@ def test_byte_order_mark_and_spaces_in_the_header_do_no_harm(write: Any, photo: 
 @pytest.mark.parametrize("header", [["id", "name"], [], ["sku", "title", "kind", "photo", "cost"]])
 def test_wrong_header_is_told_before_anything_is_imported(write: Any, header: list[str]) -> None:
     with pytest.raises(
-        InvalidCatalogFile, match="Required columns: id,name,category,image_url,price"
+        InvalidCatalogFile, match="must name the columns id, name, category, image_url, price"
     ):
         run(write(["m1", "Mug", "Home", "mug.jpg", "9.99"], header=header))
     assert not Category.objects.exists()

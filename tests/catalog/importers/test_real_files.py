@@ -187,8 +187,12 @@ def test_names_pictures_that_failed_by_line_and_id(run: Any, settings: Any) -> N
         server = serve(http(status="404 Not Found"))
         settings.FETCH_ALLOWED_HOSTS = hosts([server])
         rows = [f"m1,Mug,Home,{server.url}/1.jpg|{server.url}/2.jpg,5", "m2,Cup,Home,gone.jpg,5"]
-        assert "2 pictures are not fetched yet" in run(HEADER, *rows)
-        said = run(HEADER, *rows)
+        changed = [f"m1,Cup,Home,{server.url}/1.jpg|{server.url}/2.jpg,5"]
+        run(HEADER, *rows)
+        said, later = run(HEADER, *rows), run(HEADER, *changed)
+    assert f"line 2: The picture {server.url}/1.jpg is missing. The server answered 404" in later
+    assert f"The picture {server.url}/2.jpg is missing. " in later
+    assert "not fetched yet" not in later
     assert f"line 2: The picture {server.url}/1.jpg is tried again" in said
     assert f"The picture {server.url}/2.jpg is tried again" in said
     assert "404" in said
@@ -197,7 +201,25 @@ def test_names_pictures_that_failed_by_line_and_id(run: Any, settings: Any) -> N
     assert "(id m2)" in said
 
 
-HEADERS = ["ID,Name,CATEGORY, image_url ,Price", "\ufeffid,name,category,image_url,price,,"]
+def test_address_without_scheme_is_recognized(run: Any) -> None:
+    said = run(HEADER, "1,Mug,Home,www.shop.example/a.jpg,5", "2,Mug,Home,folder/a.jpg,5")
+    assert said.count("If this is an address, write https://") == 1
+
+
+def test_number_that_a_spreadsheet_has_shortened_is_no_sku(run: Any) -> None:
+    said = run(HEADER, "4.00639E+12,Mug,Home,,5", '"4,01E+12",Cup,Home,,5', "12E4,Pot,Home,,5")
+    assert said.count("a long number that a spreadsheet has shortened") == 2
+    assert [row[0] for row in stored()] == ["12E4"]
+
+
+def test_says_which_of_two_columns_has_the_skus(run: Any) -> None:
+    said = run(f"{HEADER},SKU", "1,Mug,Home,,5,m-1")
+    assert "SKUs are read from the column id. To use the column SKU, rename it to id." in said
+    assert stored()[0][0] == "1"
+
+
+HEADERS = ["ID,Name,CATEGORY, image_url ,Price", "id,name,category,Image URL,price"]
+HEADERS += ["\ufeffid,name,category,image_url,price,,"]
 
 
 @pytest.mark.parametrize("header", HEADERS)
@@ -212,6 +234,11 @@ FILES = {
     "a damaged spreadsheet": ("PK\x03\x04", "The spreadsheet is damaged."),
     "a compressed file": ("\x1f\x8b", "This is a compressed file"),
     "nothing": ("", "The file is empty."),
+    "a picture": ("\x89PNG\r\n\x1a\n", "This is a picture, and not a table."),
+    "a shop system's header": (
+        "Handle,Title," + ",".join(f"Option{n}" for n in range(30)),
+        "It has: Handle, Title, Option0, Option1, Option2, Option3, Option4, Option5 and 24 more.",
+    ),
 }
 
 

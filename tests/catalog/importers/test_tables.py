@@ -97,7 +97,9 @@ def test_takes_short_rows_and_long_ones_without_text_beyond_the_header() -> None
 
 def test_says_how_many_values_a_long_row_has() -> None:
     (row,) = table(f"{HEADER}\n1,Mug,5,6\n")
-    assert row.error == "The row has 4 values, but the header has 3."
+    assert row.error == (
+        "The row has 4 values, but the header has 3. A value that contains ',' must be in quotes."
+    )
 
 
 def test_spaces_before_a_quote_do_no_harm() -> None:
@@ -149,6 +151,10 @@ def test_open_quote_ends_where_a_value_may_end() -> None:
         (b"\xd0\xcf\x11\xe0rest", "old Excel"),
         (b"\x1f\x8brest", "compressed"),
         (b"%PDF-1.7", "PDF"),
+        (b"\x89PNG\r\n\x1a\n", "a picture"),
+        (b"\xff\xd8\xff\xe0", "a picture"),
+        (b"SQLite format 3\x00\x10\x00", "This is not a table"),
+        (b"ID3\x04\x00", "This is not a table"),
         (b"\n <!DOCTYPE html>", "HTML"),
         (b'{"a": 1}', "JSON"),
         (b"", "empty"),
@@ -169,7 +175,7 @@ HOSTILE = {
     "an endless value": ('"' + "a,\n" * 1_000_000, "not closed"),
     "an endless row": ('"a\n",' * 400_000, "longer than"),
     "quotes": ('"' * 2_999_999, "longer than"),
-    "NULs": ("\x00" * 3_000_000, "longer than"),
+    "NULs": ("\x00" * 3_000_000, "This is not a table"),
 }
 
 
