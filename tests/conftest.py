@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import sha256
 from io import BytesIO
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from catalog import tasks
 from catalog.embedders import get_embedder
 from catalog.embedders.runtime import Embedder
 from catalog.models import Category, Product
+from search import bands
 from search.bands import read_bands
 from search.engines import load_engine
 from tests.databases import Migrate, copy_database, migrate_shop
@@ -81,6 +83,8 @@ def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     # The one that shops have takes a third of a second, on purpose.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     monkeypatch.setattr(tasks, "paused_until", 0.0)
+    # Or a search now and then reads the bands once more, and tests that count queries fail.
+    monkeypatch.setattr(bands, "CACHED_SECONDS", inf)
     load_engine.cache_clear()
     read_bands.cache_clear()
 

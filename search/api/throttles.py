@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from itertools import chain
@@ -195,8 +196,9 @@ def _count_on_disk(slots: list[int], until: int) -> int:
 
 
 def _remove(path: Path) -> None:
-    """Remove counts of the past; another process may do the same."""
+    """Remove counts of the past if that is possible; another process may do the same."""
     if path.is_dir():  # earlier releases kept a file for each name
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()

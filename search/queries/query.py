@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from catalog.embedders.preprocessing import to_pixels, within_margins
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
-from catalog.pictures.gate import ImageLimits, encode_image, open_image, without_metadata
+from catalog.pictures.gate import (
+    ImageLimits,
+    encode_image,
+    open_image,
+    opening_time,
+    without_metadata,
+)
 from catalog.pictures.slots import DECODING
 from catalog.pictures.stored import image_limits
 from catalog.vectors import InvalidVector, from_bytes
@@ -25,6 +31,7 @@ Crop = tuple[float, float, float, float]  # x, y, width, height as fractions of 
 
 WHOLE: Crop = (0.0, 0.0, 1.0, 1.0)
 MIN_CROP = 0.01  # share of a side; a smaller part is not decoded in more detail
+MAX_TWICE = 0.7  # seconds that opening a photo takes which is decoded twice
 KEPT_BYTES = 600_000  # of a kept photo
 KEPT_PIXELS = 4_000_000
 KEPT_SIDE = 1000  # pixels of its shorter side, if it has as many; half of it is sharp when cropped
@@ -94,8 +101,12 @@ def query_by_photo(
     copy = before.data if before else b""
     if query is None or not copy:
         with DECODING.one(client):
-            query = query or look(query_id, data, embedder, crop)
             copy = copy or _copy_to_keep(data)
+            if query is None:
+                # Decoded once more, a heavy photo would cost more than a request may. Its copy is
+                # looked at instead, also for a crop; see `_copy_to_keep` for what that changes.
+                is_heavy = opening_time(data, limits=image_limits()) > MAX_TWICE
+                query = look(query_id, copy if is_heavy else data, embedder, crop)
     expires = photo_cache.keep(f"picture:{query_id}", copy, client=client)
     return _keep_query(query, client, expires)
 
@@ -207,7 +218,8 @@ def _copy_to_keep(data: bytes) -> bytes:
     A small photo keeps its pixels as they are coded. A larger one is only halved, because scaling
     to a given size moves the vector of the whole further (cosine 0.994 instead of 0.9996). It is
     decoded apart from what is embedded: halving this decoded copy again moves the vector so far
-    (cosine 0.9988) that a product's own picture would no longer score 100%.
+    (cosine 0.9988) that a product's own picture would no longer score 100%. Of a heavy photo the
+    network sees this copy (cosine 0.996 or more).
     """
     plain = without_metadata(data, limits=ImageLimits(bytes=KEPT_BYTES, pixels=KEPT_PIXELS))
     if plain and plain.count(JPEG_SCAN) <= KEPT_SCANS:

@@ -52,10 +52,20 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(PATIENCE)
 
-    def search(self, photo: bytes, name: str = "photo.jpg", kind: str = "image/jpeg") -> Answer:
-        """Upload a photo."""
+    def search(
+        self,
+        photo: bytes,
+        name: str = "photo.jpg",
+        kind: str = "image/jpeg",
+        source: str = "127.0.0.1",
+    ) -> Answer:
+        """Upload a photo, from an address of this machine."""
         files = {"file": (name, photo, kind)}
-        return answer_of(requests.post(f"{self.base}/api/search/", files=files, timeout=PATIENCE))
+        with requests.Session() as session:
+            adapter = session.get_adapter(self.base)
+            adapter.init_poolmanager(1, 1, source_address=(source, 0))  # type: ignore[attr-defined]
+            url = f"{self.base}/api/search/"
+            return answer_of(session.post(url, files=files, timeout=PATIENCE))
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
         """A connection from an address of this machine, all of 127.0.0.0/8."""

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.catalog.samples import encoded, png, zeros
 from tests.conftest import jpeg
-from tests.server.servers import Gunicorn
+from tests.server.servers import Answer, Gunicorn
 
 MOST = 400  # MiB that one request may take
 PIXELS = {"depth": 8, "kind": 6}  # RGBA
@@ -57,14 +57,22 @@ def test_heaviest_picture_of_a_format_takes_less_than_400_megabytes(
     assert 50 < peak(server) - before < MOST
 
 
-def test_sixteen_heavy_pictures_at_once_take_no_more_than_two(server: Gunicorn) -> None:
+@pytest.mark.parametrize("clients", [16, 1])
+def test_sixteen_heavy_pictures_at_once_take_no_more_than_two(
+    server: Gunicorn, clients: int
+) -> None:
     data, before = HEAVIEST["WebP"](), peak(server)
 
-    def search(_: int) -> int:
-        return server.search(data + token_bytes(8)).status  # no two are the same query
+    def search(number: int) -> Answer:
+        photo = data + token_bytes(8)  # no two are the same query
+        return server.search(photo, source=f"127.0.0.{2 + number % clients}")
 
     with ThreadPoolExecutor(16) as pool:
-        statuses = Counter(pool.map(search, range(16)))
-    assert statuses[200] >= 1
-    assert statuses.keys() <= {200, 503}
-    assert peak(server) - before < 2 * MOST
+        answers = list(pool.map(search, range(16)))
+    statuses = Counter(answer.status for answer in answers)
+    # Whoever gets a slot is answered. One client's requests have one, and a second one waits for it
+    # for a few seconds, which may not be enough on a busy machine.
+    assert statuses[200] >= (2 if clients > 1 else 1)
+    assert statuses.keys() <= {200, 503 if clients > 1 else 429}
+    assert all("try again" in answer.text for answer in answers if answer.status != 200)
+    assert peak(server) - before < min(clients, 2) * MOST

@@ -190,8 +190,8 @@ def test_uploads_that_stall_leave_threads_to_others_and_are_let_go(gunicorn: Gun
 
 @pytest.fixture(scope="module")
 def cramped(environment: dict[str, str], folder: Path) -> Iterator[Gunicorn]:
-    """A server that can write no file of more than 2 MB, and has no media folder."""
-    nowhere = {"MEDIA_ROOT": str(folder / "products.csv")}
+    """A server that can write no file of more than 2 MB, and can make no media folder."""
+    nowhere = {"MEDIA_ROOT": str(folder / "products.csv/media")}
     server = Gunicorn(environment | nowhere, folder / "cramped.log", most=2 * 2**20)
     yield server
     server.stop()

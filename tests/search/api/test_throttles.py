@@ -114,6 +114,15 @@ def test_counts_of_the_past_are_removed(settings: Any, clock: list[float]) -> No
     assert names == [f"{int(clock[0]) + 60}.counts"]
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "\u00b2", "\u0661", "1" * 200, "nan", "1e3.counts"])
+def test_file_that_is_not_ours_does_not_stop_the_counting(
+    settings: Any, clock: list[float], name: str
+) -> None:
+    settings.COUNTERS_DIR.mkdir()
+    (settings.COUNTERS_DIR / name).touch()
+    assert [count("one", int(clock[0]) + 60) for _ in range(2)] == [1, 2]
+
+
 @pytest.mark.parametrize("in_memory", [False, True], ids=["on disk", "in Redis"])
 def test_counts_of_many_clients_take_up_little_and_stay_right(
     request: pytest.FixtureRequest, settings: Any, in_memory: bool

@@ -9,6 +9,7 @@ from PIL import ExifTags, Image
 
 from catalog.embedders.runtime import Embedder
 from catalog.pictures.gate import encode_image, open_image
+from catalog.pictures.stored import NewPicture
 from search.queries import photo_cache
 from search.queries.query import (
     KEPT_BYTES,
@@ -117,6 +118,25 @@ def test_crop_of_a_large_photo_is_nearly_the_crop_of_its_copy(embedder: Embedder
     for crop in ((0.0, 0.0, 0.25, 0.25), (0.3, 0.4, 0.5, 0.5)):
         exact = look("", data, embedder, crop)
         assert query_by_id(query.id, embedder, crop=crop).vector @ exact.vector > 0.995
+
+
+def test_heavy_photo_is_decoded_once_and_finds_the_product_that_it_became(
+    embedder: Embedder,
+) -> None:
+    photo = BytesIO()
+    Image.open(BytesIO(jpeg(3, (4_000, 3_000)))).save(photo, "WEBP", method=0)
+    query = query_by_photo(photo.getvalue(), embedder)
+    copy = kept_photo(query.id).data
+    assert np.array_equal(query.vector, look("", copy, embedder).vector)
+    product = NewPicture(photo.getvalue()).read()
+    assert query.vector @ look("", product, embedder).vector > 0.995
+
+
+def test_photo_that_decodes_quickly_is_looked_at_itself(embedder: Embedder) -> None:
+    data = jpeg(3, (2_400, 2_000))
+    query = query_by_photo(data, embedder)
+    assert len(kept_photo(query.id).data) != len(data)
+    assert np.array_equal(query.vector, look("", data, embedder).vector)
 
 
 def test_preview_is_small_and_made_once(first: Query) -> None:
