@@ -59,7 +59,7 @@ SCHEDULED = Q(refetch_at__isnull=False)
 
 
 class Ruled:
-    """Lets the forms of a model bring texts into the form that files and the API give them."""
+    """Has a model's forms normalize texts by the same rules as files and the API."""
 
     RULES: ClassVar[Mapping[str, Callable[[str], str]]] = {}  # by field
 

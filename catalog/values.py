@@ -21,11 +21,11 @@ MAX_CATEGORY = 250  # letters of a category's name, and of its key
 MAX_PRICE = Decimal("99999999.99")
 CENT = Decimal("0.01")
 
-# White space, and letters of no width that get around where text is copied.
+# White space, and characters without width that copied text brings along.
 BLANK = "".join(map(chr, range(0x3001)))
 BLANK = "".join(filter(str.isspace, BLANK)) + "\u200b\u200e\u200f\u2060\ufeff"
-# Only control characters, lone surrogates (bytes that were no text), and what XML and so
-# spreadsheets can't have. Joiners, soft hyphens and the like occur in real names.
+# Control characters, lone surrogates (bytes that were no text), and what XML, and so spreadsheets,
+# can't hold. Joiners, soft hyphens and the like occur in real names, so they are allowed.
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 
@@ -48,7 +48,7 @@ AS_ASCII = {"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'"} | {
     "\u2212": "-", "\u2013": "-", "\u2014": "-", "\u066b": ".", "\u066c": "'"
 }  # fmt: skip
 DOLLARS = ("USD", "AUD", "CAD", "HKD", "MXN", "NZD", "SGD", "TWD", "ARS", "CLP", "COP")
-# Signs of currencies, in lower case. Those of several currencies need the help of a code.
+# Signs of currencies, in lower case. A sign of several currencies is ambiguous without a default.
 SIGNS = {
     "€": ("EUR",),
     "£": ("GBP",),

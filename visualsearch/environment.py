@@ -1,7 +1,7 @@
 """Reads settings from the environment and from `.env`, and says in sentences what is wrong there.
 
-Each function below turns the text of a setting into its value. Those of addresses with a password
-never repeat the text.
+Each function below turns the text of a setting into its value. Their messages never repeat an
+address that may hold a password.
 """
 
 import os

@@ -53,8 +53,9 @@ class Refused(Exception):
 class Front:
     """A WSGI application that hands requests to another one, with bodies of up to `max_bytes`.
 
-    `client_of` names who sends a request. A client may use half of the threads, and while it asks
-    for more, a further quarter for a second. Two of its requests are worked on at once.
+    `client_of` names who sends a request. A client holds at most half of the threads. Further
+    requests of it wait for up to a second, in at most another quarter of the threads. Two of a
+    client's requests are worked on at once.
     """
 
     def __init__(

@@ -15,8 +15,8 @@ from typing import Any
 # instead of 26.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# A thread that wants the interpreter's lock waits for each other one for so many seconds, five
-# milliseconds by default. A search asks for it many times, and would wait as often.
+# How long a thread keeps the interpreter's lock while others wait for it; five milliseconds by
+# default. A search takes the lock many times, and would wait as often.
 sys.setswitchinterval(0.001)
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"  # the folder where the processes keep their metrics

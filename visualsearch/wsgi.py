@@ -44,6 +44,6 @@ from search.api.throttles import client_at  # noqa: E402
 from search.queries.photo_cache import start_sweeping  # noqa: E402
 from visualsearch.front import Front  # noqa: E402
 
-start_sweeping()  # what expired before a restart is removed although nobody searches
+start_sweeping()
 handler.request_class = Request
 application = Front(handler, max_bytes=int(settings.MAX_BODY_MB * 2**20), client_of=client_at)

@@ -57,7 +57,7 @@ class BoundedLists:
         if not all(map(_is_id, request.POST.getlist(ACTION_CHECKBOX_NAME))):
             messages.error(request, "One of the selected rows can't exist. Select again.")
             return redirect(request.get_full_path())
-        # Which rows "all" are is decided once more when the deletion is confirmed.
+        # The confirmation of a deletion selects "all" rows anew, and there may be others by now.
         confirmed = request.POST.get("count")
         if confirmed and confirmed != str(queryset.count()):
             messages.error(request, "The list has changed. Nothing was deleted; select again.")

@@ -28,8 +28,6 @@ CHUNK_ROWS = 100  # committed together, and embedded by one task
 DECODER_THREADS = 2  # Pillow decodes outside the interpreter's lock
 # SKUs are remembered to report repeated ones; as hashes they take 120 MB at most.
 REMEMBERED_SKUS = 1_000_000
-
-
 MAX_ELEMENTS_OF_COMMAND = 50_000_000  # of a spreadsheet: no shopper waits for a command
 NOTE = "note"  # the status of a result that is about the whole file
 

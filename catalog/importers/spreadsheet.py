@@ -321,7 +321,7 @@ class _TextHandler(_Handler):
             self._letters += len(text)
             if self._letters > MAX_CELL_LETTERS:
                 raise InvalidCatalogFile(
-                    f"A cell has more than {MAX_CELL_LETTERS:,} letters. Shorten its text."
+                    f"A cell has more than {MAX_CELL_LETTERS:,} characters. Shorten its text."
                 )
 
     def take(self) -> str:
@@ -425,7 +425,7 @@ class _SheetHandler(_TextHandler):
         self._row_letters += len(value) if isinstance(value, str) else 0
         if self._row_letters > MAX_ROW_LETTERS:
             raise InvalidCatalogFile(
-                f"Row {self._number} has more than {MAX_ROW_LETTERS:,} letters."
+                f"Row {self._number} has more than {MAX_ROW_LETTERS:,} characters."
             )
 
     def _shown(self, number: str, style: int) -> Cell:

@@ -39,8 +39,8 @@ DAMAGE = (
 )
 STRIP_PIXELS = 1_000_000  # converted to sRGB at a time
 MAX_RETURNED_PIXELS = 25_000_000  # so that two copies stay under 400 MB
-MAX_MEMORY = 360_000_000  # bytes that decoding takes, beside the file and what is always there
-MAX_TIME = 1_800_000_000  # nanoseconds
+MAX_MEMORY = 360_000_000  # bytes that decoding may take, beside the file and the idle process
+MAX_TIME = 1_800_000_000  # nanoseconds of a processor that decoding may take
 # A profile with a large table takes 50 ns a pixel, so larger pictures are reduced before.
 MAX_PROFILED_PIXELS = 16_000_000
 PROFILE_TIME = 10  # nanoseconds a pixel of such a picture

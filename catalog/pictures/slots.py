@@ -40,9 +40,9 @@ class Claim:
 class Slots:
     """Limits how many threads of this process do something costly at once, and shares it fairly.
 
-    A client holds at most `per_client` of the slots at once, and at most `per_target` for the same
-    target, such as a server that is slow, are held by all clients together. Claims wait for
-    `patience` seconds, at most `waiting` of each client; clients with waiting claims take turns.
+    A client holds at most `per_client` slots. All clients together hold at most `per_target` slots
+    for the same target, such as a slow server. A claim waits for up to `patience` seconds. Each
+    client has at most `waiting` such claims, and clients with waiting claims take turns.
     """
 
     def __init__(

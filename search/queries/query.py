@@ -34,8 +34,8 @@ MIN_CROP = 0.01  # share of a side; a smaller part is not decoded in more detail
 MAX_TWICE = 0.7  # seconds that opening a photo takes which is decoded twice
 KEPT_BYTES = 600_000  # of a kept photo
 KEPT_PIXELS = 4_000_000
-KEPT_SIDE = 1000  # pixels of its shorter side, if it has as many; half of it is sharp when cropped
-KEPT_SCANS = 20  # of a JPEG, each of which takes time; encoders write ten
+KEPT_SIDE = 1000  # pixels that its shorter side keeps, so that half of it is still sharp
+KEPT_SCANS = 20  # of a JPEG, because decoding each takes time; encoders write ten
 JPEG_SCAN = b"\xff\xda"
 PREVIEW_SIDE = 400  # pixels of the longer side of the copy shown beside the results
 

@@ -22,8 +22,19 @@ from redis import RedisError
 from search.queries.photo_cache.files import PhotoFiles
 from search.queries.photo_cache.redis import PhotosInRedis
 
-__all__ = ["CACHE_ERRORS", "Kept", "Store", "is_first", "keep", "keep_address"]
-__all__ += ["kept", "kept_address", "start_sweeping", "store", "sweep"]
+__all__ = [
+    "CACHE_ERRORS",
+    "Kept",
+    "Store",
+    "is_first",
+    "keep",
+    "keep_address",
+    "kept",
+    "kept_address",
+    "start_sweeping",
+    "store",
+    "sweep",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +50,9 @@ CACHE_ERRORS = (OSError, RedisError)
 class Store(Protocol):
     """Keeps named entries of bytes within a budget for all clients and a share of it for each.
 
-    What is put in displaces the client's own oldest entries beyond its share. Beyond the budget it
-    displaces the oldest entries of the client that holds the most, in steps of a 128th of the
-    budget, and of those that hold as much of the one that came first. So a flood displaces itself,
+    If a client exceeds its share, its own oldest entries go. If all together exceed the budget, the
+    oldest entries of the client that holds the most go; holdings are compared in steps of a 128th
+    of the budget, and among equals the client that came first loses. So a flood displaces itself,
     and among ordinary clients the oldest entries go. All methods raise CACHE_ERRORS.
     """
 
@@ -77,7 +88,7 @@ def store() -> Store:
 
 
 def keep(key: str, data: bytes, *, client: str, expires: float | None = None) -> float:
-    """Keep bytes for a client, for an hour if nothing else is said; return when they expire.
+    """Keep bytes for a client until `expires`, by default for an hour; return that time.
 
     Errors are only logged: an answer that can't be repeated is better than none.
     """
@@ -133,9 +144,9 @@ def sweep() -> None:
     store().sweep(time())
 
 
-@cache  # once per process; state that outlives a request, as a thread does
+@cache  # one thread in each process
 def start_sweeping() -> None:
-    """Remove what has expired from now on: nobody may ever ask for a photo again."""
+    """Remove what has expired every minute from now on, even if nobody searches."""
     Thread(target=_sweep_for_ever, name="photos", daemon=True).start()
 
 

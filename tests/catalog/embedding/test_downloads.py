@@ -9,7 +9,6 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from catalog import tasks
-from catalog.embedding import downloads
 from catalog.embedding.claims import PictureOutcome
 from catalog.embedding.columns import IN_WORK_AFTER, STOPPED_WORKER
 from catalog.embedding.downloads import fetch_pictures
@@ -19,8 +18,6 @@ from catalog.pictures.stored import NewPicture, sha256
 from tests.catalog.local_servers import Serve, http
 from tests.conftest import MakeProduct, Picture
 from tests.crowds import crowd
-
-Run = Callable[[], object]
 
 
 @pytest.fixture
@@ -142,20 +139,6 @@ def test_begins_no_other_after_its_time(waiting: Any, picture: Picture, serve: S
     assert list(fetch_pictures(Product.objects.fetch_due(), seconds=-1)) == []
     tasks.fetch_pending()
     assert Product.objects.filter(embedding_status=EmbeddingStatus.READY).count() == 10
-
-
-@pytest.fixture
-def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], None]:
-    """Lets something happen once a picture was fetched, before it is stored."""
-
-    def arrange(happens: Run) -> None:
-        def gate(data: bytes) -> NewPicture:
-            happens()
-            return NewPicture(data)
-
-        monkeypatch.setattr(downloads, "NewPicture", gate)
-
-    return arrange
 
 
 def test_picture_of_an_address_replaced_meanwhile_is_void(

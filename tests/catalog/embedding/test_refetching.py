@@ -3,7 +3,6 @@
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -16,7 +15,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalog import tasks
-from catalog.embedding import refetching
 from catalog.embedding.columns import ALWAYS_DUE, IN_WORK, NEVER
 from catalog.embedding.progress import state_of
 from catalog.embedding.refetching import DIFFERS, STOPPED, due_now, refetch_pictures
@@ -32,7 +30,6 @@ from tests.catalog.local_servers import LocalServer, Serve, http, sent_with, ver
 from tests.conftest import MakeProduct, Picture
 
 RUN = timedelta(minutes=1)
-Run = Callable[[], object]
 
 
 @pytest.fixture
@@ -48,20 +45,6 @@ def fetched(make_product: MakeProduct, serve: Serve, picture: Picture) -> Any:
         return product, server
 
     return make
-
-
-@pytest.fixture
-def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], None]:
-    """Lets something happen once a picture was fetched, before it is stored."""
-
-    def arrange(happens: Run) -> None:
-        def gate(data: bytes) -> NewPicture:
-            happens()
-            return NewPicture(data)
-
-        monkeypatch.setattr(refetching, "NewPicture", gate)
-
-    return arrange
 
 
 def due(product: Product) -> None:
