@@ -27,6 +27,7 @@ from catalog.embedding.progress import STATES
 from catalog.pictures.references import discard_after_commit
 from catalog.tasks import fetch_again, hand_to_workers
 from catalog.values import (
+    MAX_ADDRESS,
     MAX_CATEGORY,
     InvalidValue,
     address,
@@ -232,7 +233,10 @@ class Product(CatalogPicture):
     price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
     currency = models.CharField(max_length=3, default=default_currency)
     link = models.URLField(
-        "shop page", max_length=2000, blank=True, help_text="The product's page in the shop."
+        "shop page",
+        max_length=MAX_ADDRESS,
+        blank=True,
+        help_text="The product's page in the shop.",
     )
     active = models.BooleanField(default=True, help_text="Shown in the shop and found by search.")
     created_at = models.DateTimeField(auto_now_add=True)

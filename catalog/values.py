@@ -16,8 +16,9 @@ from urllib.parse import quote
 from babel.core import get_global
 from babel.numbers import get_currency_precision, get_territory_currencies
 
-MAX_TEXT = 2000  # letters of any text
-MAX_CATEGORY = 250  # letters of a category's name, and of its key
+MAX_TEXT = 2000  # characters of any text
+MAX_ADDRESS = 2000
+MAX_CATEGORY = 250  # characters of a category's name, and of its key
 MAX_PRICE = Decimal("99999999.99")
 CENT = Decimal("0.01")
 

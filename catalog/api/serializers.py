@@ -15,7 +15,16 @@ from catalog.models import Category, Product, currency_of
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.slots import DECODING, STAFF, Busy
 from catalog.pictures.stored import NewPicture, image_limits
-from catalog.values import MAX_CATEGORY, InvalidValue, address, flag, identifier, line, price
+from catalog.values import (
+    MAX_ADDRESS,
+    MAX_CATEGORY,
+    InvalidValue,
+    address,
+    flag,
+    identifier,
+    line,
+    price,
+)
 
 BATCH_SIZE = 500
 # The example in the API's documentation.
@@ -221,7 +230,7 @@ class ProductDraftSerializer(serializers.Serializer[Any]):
     link = RuledField(
         address,
         validators=[http_url],
-        max_length=2000,
+        max_length=MAX_ADDRESS,
         required=False,
         allow_blank=True,
         help_text="The product's page in the shop.",
@@ -236,7 +245,7 @@ class ProductDraftSerializer(serializers.Serializer[Any]):
     # decides which hosts it may reach.
     image_url = RuledField(
         address,
-        max_length=2000,
+        max_length=MAX_ADDRESS,
         required=False,
         allow_blank=True,
         help_text="The address from which the picture is fetched soon, unless one is uploaded.",

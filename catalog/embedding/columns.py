@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from catalog.pictures.stored import PictureField
+from catalog.values import MAX_ADDRESS
 
 
 class EmbeddingStatus(models.TextChoices):
@@ -166,7 +167,7 @@ class EmbeddedPicture(models.Model):
     image_source_digest = models.CharField(max_length=64, blank=True, editable=False)
     image_url = models.CharField(
         "picture's address",
-        max_length=2000,
+        max_length=MAX_ADDRESS,
         blank=True,
         help_text="The http(s) address or path that the picture comes from, unless it is uploaded.",
     )

@@ -10,14 +10,12 @@ from django.db import IntegrityError
 from catalog.embedding.columns import is_remote
 from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures.stored import NewPicture
-from catalog.values import category_key
+from catalog.values import MAX_ADDRESS, category_key
 
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 DELETED, FAILED = "deleted", "failed"
 STATUSES = (CREATED, UPDATED, UNCHANGED, DELETED, FAILED)
 REQUIRED = ("name", "category", "price")  # of a new product, beside its SKU
-
-MAX_ADDRESS = 2000
 
 # By field of Product. `category` is a name; `image` is a NewPicture, or None to remove the picture;
 # `photos` are the addresses of all further photos that have one, in their order. A field that is

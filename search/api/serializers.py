@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from catalog.models import MAX_ID
-from catalog.values import MAX_CATEGORY
+from catalog.values import MAX_ADDRESS, MAX_CATEGORY
 from search.api.intake import SearchRequest
 from search.bands import WORDS, Band
 from search.queries.query import Crop, Query
@@ -155,7 +155,7 @@ class SearchSerializer(OptionsSerializer):
         required=False, help_text="The photo as an upload: multipart/form-data."
     )
     image_url = serializers.CharField(
-        max_length=2000, required=False, help_text="The public http(s) address of the photo."
+        max_length=MAX_ADDRESS, required=False, help_text="The public http(s) address of the photo."
     )
     product = serializers.IntegerField(
         min_value=1,
