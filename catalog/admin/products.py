@@ -3,8 +3,9 @@
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -20,6 +21,24 @@ from catalog.embedding.columns import NEVER, is_remote
 from catalog.embedding.progress import current_identity, measure_progress, state_of
 from catalog.models import Category, EmbeddedPicture, Product, ProductPhoto
 from catalog.pictures.slots import DECODING, STAFF
+from catalog.values import InvalidValue, price
+
+
+class PriceField(forms.DecimalField):
+    """A price by the rule for files, such as 12,90, without a currency."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: Any) -> Any:
+        if value in self.empty_values:
+            return None
+        try:
+            amount, currency = price(value)
+        except InvalidValue as error:
+            raise ValidationError(str(error)) from error
+        if currency:
+            raise ValidationError("Give the currency in its own field.")
+        return amount
 
 
 class ShowsPictures:
@@ -85,7 +104,10 @@ class ProductAdmin(BoundedLists, ExportsProducts, ShowsPictures, ImportsProducts
     inlines = (PhotoInline,)
     change_list_template = "admin/catalog/product/change_list.html"
     readonly_fields = ("preview", "state", "embedder", "embedded_at", "created_at", "updated_at")
-    formfield_overrides: ClassVar = {models.URLField: {"assume_scheme": "https"}}
+    formfield_overrides: ClassVar = {
+        models.URLField: {"assume_scheme": "https"},
+        models.DecimalField: {"form_class": PriceField},
+    }
     fieldsets = (
         (None, {"fields": ("name", "sku", "category", ("price", "currency"), "link", "active")}),
         ("Picture", {"fields": ("preview", "image", "image_url")}),

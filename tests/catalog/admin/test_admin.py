@@ -243,6 +243,23 @@ def test_form_keeps_a_currency_as_files_do(admin_client: Client, home: Category)
     assert "ISO 4217" in response.context["adminform"].form.errors["currency"][0]
 
 
+def test_form_takes_a_price_as_files_do(admin_client: Client, home: Category) -> None:
+    admin_client.post(f"{LIST}add/", form(home, price="1.234,5"))
+    assert str(Product.objects.get().price) == "1234.50"
+
+
+@pytest.mark.parametrize(
+    ("price", "reason"),
+    [("cheap", "not a number"), ("1.234", "can mean"), ("5 EUR", "in its own field"), ("", "requ")],
+)
+def test_form_says_what_is_wrong_with_a_price(
+    admin_client: Client, home: Category, price: str, reason: str
+) -> None:
+    page = admin_client.post(f"{LIST}add/", form(home, price=price))
+    (error,) = page.context["adminform"].form.errors["price"]
+    assert reason in error
+
+
 def test_form_refuses_control_characters(admin_client: Client, home: Category) -> None:
     response = admin_client.post(f"{LIST}add/", form(home, name="Mug\x07"))
     assert "control characters" in response.context["adminform"].form.errors["name"][0]
