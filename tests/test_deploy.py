@@ -107,6 +107,15 @@ def test_compose_bounds_the_cache_and_keeps_it_apart_from_the_broker() -> None:
     assert "command" not in SERVICES["broker"], "a broker must not evict"
 
 
+def test_compose_takes_settings_from_dotenv_and_keeps_to_its_folders() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    for name in ("migrate", "web", "worker", "beat"):
+        assert SERVICES[name]["env_file"] == ".env"
+        environment = SERVICES[name]["environment"]
+        for folder in ("VAR_DIR", "MODEL_DIR"):
+            assert f"{folder}={environment[folder]} " in dockerfile
+
+
 def test_compose_names_only_settings_and_hosts_that_there_are() -> None:
     environment = SERVICES["web"]["environment"]
     explained = (ROOT / ".env.example").read_text()

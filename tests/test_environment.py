@@ -203,6 +203,25 @@ def test_names_that_no_setting_has_are_told(tmp_path: Path) -> None:
     ]
 
 
+def test_lines_that_can_not_be_read_are_told_without_what_they_have(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".env").write_text('# fine\nA_HOST=a.example\nSECRET_KEY="abc\nset it now\nB=1\n')
+    env = Environment(tmp_path / ".env")
+    assert env.hosts("A_HOST", "") == ["a.example"]
+    assert env.int("B") == 1
+    unreadable = env.unknown()
+    assert [sentence.split(" can't")[0] for sentence in unreadable] == [
+        *("Line 3 of .env", "Line 4 of .env")
+    ]
+    assert "abc" not in unreadable[0]
+    assert caplog.text == ""
+
+
+def test_missing_dotenv_is_as_good_as_an_empty_one(tmp_path: Path) -> None:
+    assert Environment(tmp_path / ".env").unknown() == []
+
+
 def test_dotenv_in_another_encoding_is_said_to_be(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("SECRET_KEY=a\n", "utf-16")
     with pytest.raises(ImproperlyConfigured, match=r"\.env is not UTF-8"):
@@ -222,12 +241,29 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     assert [fault.split(":")[0].strip() for fault in faults] == ["A_NUMBER", "A_HOST"]
 
 
+def test_number_or_switch_that_is_none_is_told_with_what_to_write(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SWITCH=ja\nWHOLE=30d\nSIZE=10MB\nLEVEL=loud\n")
+    env = Environment(tmp_path / ".env")
+    env.bool("SWITCH")
+    env.int("WHOLE")
+    env.float("SIZE")
+    env.log_level("LEVEL")
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env.seal()
+    assert str(refused.value).splitlines()[1:] == [
+        "  SWITCH: Write true or false.",
+        "  WHOLE: Write a whole number in digits, without a unit.",
+        "  SIZE: Write a number in digits, without a unit.",
+        "  LEVEL: Write DEBUG, INFO, WARNING or ERROR.",
+    ]
+
+
 @pytest.mark.parametrize("text", ["4.9", "100.1", "-5", "1e9", "nan", "inf", "-inf", "5 MB"])
 def test_number_beyond_its_range_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"A_SIZE={text}\n")
     env = Environment(tmp_path / ".env")
     env.float("A_SIZE", 10, validate=between(5, 100))
-    with pytest.raises(ImproperlyConfigured, match=r"A_SIZE: (Use 5 to 100|Special|Not a valid)"):
+    with pytest.raises(ImproperlyConfigured, match=r"A_SIZE: (Use 5 to|Special|Write a number)"):
         env.seal()
 
 

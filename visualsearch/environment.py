@@ -4,9 +4,11 @@ Each function below turns the text of a setting into its value. Their messages n
 address that may hold a password.
 """
 
+import logging
 import os
 import re
 from difflib import get_close_matches
+from io import StringIO
 from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from environs import Env, EnvValidationError, ValidationError, validate
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.utils.url import url_to_parts
@@ -31,6 +34,13 @@ ENCODING = (
 )
 DATABASE = f"Use sqlite:///path or postgres://user:password@host/name. {ENCODING}"
 REDIS = f"Use redis://host:6379/1, where 1 is the number of a database. {ENCODING}"
+# What to write instead, for the sentences of environs that do not say so.
+REMEDIES = {
+    "Not a valid boolean.": "Write true or false.",
+    "Not a valid integer.": "Write a whole number in digits, without a unit.",
+    "Not a valid number.": "Write a number in digits, without a unit.",
+    "Not a valid log level.": "Write DEBUG, INFO, WARNING or ERROR.",
+}
 
 
 class Environment(Env):
@@ -48,11 +58,17 @@ class Environment(Env):
             self.add_parser(parser.__name__, parser)
         try:
             # Editors on Windows begin a file with a byte order mark.
-            self._dotenv = dotenv_values(dotenv, encoding="utf-8-sig") if dotenv else {}
+            text = dotenv.read_text("utf-8-sig") if dotenv else ""
+        except FileNotFoundError:
+            text = ""
         except OSError as error:
             raise ImproperlyConfigured(f"{dotenv} can't be read: {error.strerror}.") from error
         except UnicodeDecodeError as error:
             raise ImproperlyConfigured(f"{dotenv} is not UTF-8. Save it as UTF-8.") from error
+        logging.getLogger("dotenv.main").setLevel(logging.ERROR)  # `unknown` says it in a sentence
+        self._dotenv = dotenv_values(stream=StringIO(text))
+        lines = parse_stream(StringIO(text))
+        self._unreadable = [line.original.line for line in lines if line.error]
         for name, value in self._dotenv.items():
             if name.startswith("AWS_") and value:  # boto3 reads these from the environment
                 os.environ.setdefault(name, value)
@@ -60,7 +76,11 @@ class Environment(Env):
     def unknown(self) -> list[str]:
         """A sentence for each line of `.env` that has no effect, after all settings are read."""
         known = sorted(self.dump())
-        sentences = []
+        sentences = [
+            f"Line {number} of .env can't be read. Write NAME=value, close every quotation mark,"
+            " and begin comments with #."
+            for number in self._unreadable
+        ]
         for name, value in self._dotenv.items():
             if value is None:
                 sentences.append(f".env names {name} without a value. Write {name}=...")
@@ -79,7 +99,8 @@ class Environment(Env):
             found: Any = error.error_messages
             lines = ["These settings can't be used; .env.example explains them."]
             for name, sentences in found.items():
-                lines.append(f"  {name}: {' '.join(sentences)}")
+                said = " ".join(REMEDIES.get(sentence, sentence) for sentence in sentences)
+                lines.append(f"  {name}: {said}")
             raise ImproperlyConfigured("\n".join(lines)) from error
 
     def _get_value(self, env_key: str, default: Any) -> Any:

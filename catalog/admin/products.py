@@ -21,7 +21,7 @@ from catalog.embedding.columns import NEVER, is_remote
 from catalog.embedding.progress import current_identity, measure_progress, state_of
 from catalog.models import Category, EmbeddedPicture, Product, ProductPhoto
 from catalog.pictures.slots import DECODING, STAFF
-from catalog.values import InvalidValue, price
+from catalog.values import InvalidValue, address, price
 
 
 class PriceField(forms.DecimalField):
@@ -83,7 +83,24 @@ class CategoryAdmin(BoundedLists, admin.ModelAdmin):
     search_fields = ("name",)
 
 
+class PictureForm(forms.ModelForm):
+    """Takes addresses only: an import reads paths, and leaves them behind in this field."""
+
+    class Meta:
+        help_texts: ClassVar = {"image_url": "The http(s) address that the picture comes from."}
+
+    def clean_image_url(self) -> str:
+        source: str = self.cleaned_data["image_url"]
+        if not source or "image_url" not in self.changed_data:
+            return source
+        try:
+            return address(source)
+        except InvalidValue as error:
+            raise ValidationError(str(error)) from error
+
+
 class PhotoInline(ShowsPictures, admin.TabularInline):
+    form = PictureForm
     model = ProductPhoto
     verbose_name, verbose_name_plural = "photo", "further photos"
     fields = ("thumbnail", "image", "image_url", "position", "state")
@@ -94,6 +111,7 @@ class PhotoInline(ShowsPictures, admin.TabularInline):
 
 @admin.register(Product)
 class ProductAdmin(BoundedLists, ExportsProducts, ShowsPictures, ImportsProducts):
+    form = PictureForm
     list_display = ("thumbnail", "name", "sku", "category", "cost", "active", "badge")
     list_display_links = ("thumbnail", "name")
     list_filter = (StateFilter, FoundFilter, "category", PriceFilter)

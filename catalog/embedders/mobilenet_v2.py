@@ -3,6 +3,7 @@
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.error import URLError
 
 from catalog.embedders.network import Network, WeightsUnavailable
 
@@ -34,7 +35,12 @@ def build(weights: Path | None) -> "keras.Model":
             weights=str(weights or "imagenet"),
         )
     except Exception as error:  # Keras raises no narrower class when a download fails
-        raise WeightsUnavailable(f"{error}. {REMEDY}") from error
+        if isinstance(cause := error.__context__, URLError):
+            reason = getattr(cause.reason, "strerror", None) or cause.reason
+            sentence = f"Its weights can't be downloaded ({reason})."
+        else:
+            sentence = f"{error}."
+        raise WeightsUnavailable(f"{sentence} {REMEDY}") from error
     finally:
         socket.setdefaulttimeout(before)
     return keras.Model(pixels, backbone(scaled))

@@ -124,6 +124,7 @@ class OptionsSerializer(serializers.Serializer[Options]):
         ("-score", "price", "-price"),
         default=DEFAULTS.ordering,
         help_text="The best, the cheapest, or the most expensive first.",
+        error_messages={"invalid_choice": "Use -score, price or -price."},
     )
     more = ProductIdsField(
         default=(),

@@ -192,7 +192,7 @@ def kept_photo(query_id: str) -> photo_cache.Kept:
     """The copy of a query's photo, which is quick to decode. Raises UnknownQuery."""
     photo = photo_cache.kept(f"picture:{query_id}") if PHOTO_ID.match(query_id) else None
     if photo is None:
-        raise UnknownQuery("This search is too long ago. Please give the picture again.")
+        raise UnknownQuery("This search has expired. Please give the picture again.")
     return photo
 
 

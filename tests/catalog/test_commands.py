@@ -100,7 +100,7 @@ class TestDownloadModel:
     ) -> None:
         done = manage("download_model", environment=environment)
         assert done.returncode == 1
-        assert "mobilenet_v2 can't be prepared: URL fetch failure" in done.stderr
+        assert "mobilenet_v2 can't be prepared. Its weights can't be downloaded (" in done.stderr
         assert "Traceback" not in done.stderr
         assert not list((tmp_path / "v").rglob("network.*")), "nothing is left half-written"
 
@@ -111,7 +111,7 @@ class TestDownloadModel:
         environment |= {"MOBILENET_V2_WEIGHTS": str(tmp_path / "a.weights.h5")}
         done = manage("download_model", environment=environment)
         assert done.returncode == 1
-        assert "mobilenet_v2 can't be prepared: " in done.stderr
+        assert "mobilenet_v2 can't be prepared. " in done.stderr
         assert "Traceback" not in done.stderr
 
     def test_prepares_the_network_and_does_nothing_the_second_time(

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         try:
             manifest = export(get_network(embedder), settings.MODEL_DIR, weights, self.report)
         except (WeightsUnavailable, ExportFailed) as error:
-            raise CommandError(f"{embedder} can't be prepared: {error}") from error
+            raise CommandError(f"{embedder} can't be prepared. {error}") from error
         self.stdout.write(f"{manifest.identity} is ready")
 
     def report(self, step: str) -> None:

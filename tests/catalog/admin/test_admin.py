@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 
 import pytest
@@ -63,6 +64,24 @@ def test_control_characters_are_refused(admin_client: Client, home: Category, na
     (error,) = response.context["adminform"].form.errors[name]
     assert "control characters" in error
     assert not Product.objects.exists()
+
+
+def test_picture_is_named_by_an_address_unless_an_import_left_its_path(
+    admin_client: Client, make_product: MakeProduct
+) -> None:
+    mug = make_product(image_url="photos/mug.jpg")
+    save = partial(admin_client.post, f"{LIST}{mug.pk}/change/")
+    response = save(form(mug.category, sku=mug.sku, image_url="photos/other.jpg"))
+    assert response.context["adminform"].form.errors["image_url"] == ["Give an http(s) address."]
+    data = form(mug.category, sku=mug.sku, name="Beaker", image_url="photos/mug.jpg")
+    assert save(data).status_code == 302
+    assert save(data | {"image_url": "//a.example/a mug.jpg"}).status_code == 302
+    mug.refresh_from_db()
+    assert (mug.name, mug.image_url) == ("Beaker", "https://a.example/a%20mug.jpg")
+
+
+def test_pages_have_an_icon(client: Client) -> None:
+    assert "favicon.svg" in client.get("/admin/login/").content.decode()
 
 
 def test_control_characters_in_a_category_are_refused(admin_client: Client, db: None) -> None:

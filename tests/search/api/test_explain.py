@@ -167,7 +167,7 @@ def test_what_can_not_be_explained_gets_a_sentence(
     Path(mugs[1].image.path).unlink()
     assert why(client, query, mugs[1].pk) == (404, {"detail": "The product's picture is gone."})
     photo_cache.store().sweep(inf)
-    assert "too long ago" in why(client, query, mugs[2].pk)[1]["query"][0]
+    assert "has expired" in why(client, query, mugs[2].pk)[1]["query"][0]
 
 
 NOT_FOUND = "This product is not among those that can be found."

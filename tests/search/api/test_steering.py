@@ -128,7 +128,7 @@ def test_crop_gets_a_sentence_once_the_photo_is_gone(
     photo_cache.keep(f"picture:{query}", b"", client="", expires=0)
     assert get(client, query=query)["count"] == 6, "its vector is still there"
     errors = get(client, query=query, crop=HALF)
-    assert errors == {"query": ["This search is too long ago. Please give the picture again."]}
+    assert errors == {"query": ["This search has expired. Please give the picture again."]}
 
 
 def test_product_can_not_be_cropped(mugs: list[Product], client: Client) -> None:
