@@ -204,7 +204,7 @@ def price(
 
     A currency beside the number must agree with `currency`; `default` is as in `currency_code`.
     Of `1.234` nobody can tell whether it means 1234: `mark`, the decimal mark of the other prices
-    in the file, decides, or a currency of three decimals. Raises InvalidValue.
+    in the file, decides, or a currency of three decimals or none. Raises InvalidValue.
     """
     if isinstance(cell, float):
         amount = Decimal(repr(cell))
@@ -216,8 +216,9 @@ def price(
             raise InvalidValue(f"{written!r} in the price is not the currency {currency}.")
         if written and not currency:
             currency = currency_code(written, default=default)
-        if not mark and currency and get_currency_precision(currency) == 3:
-            mark = "." if "." in number else ","
+        decimals = get_currency_precision(currency) if currency and not mark else 2
+        if decimals != 2:
+            mark = "." if ("." in number) == (decimals == 3) else ","
         amount = _amount(number, mark)
     if not amount.is_finite():
         raise _no_number(str(cell))

@@ -84,6 +84,12 @@ def test_refuses_to_guess_whether_three_digits_are_decimals(text: str) -> None:
         price(text)
 
 
+def test_currency_without_decimals_tells_what_three_digits_are() -> None:
+    assert price("1,200円") == (1200, "JPY")
+    assert price("1.200", currency="KRW") == (1200, "KRW")
+    assert price("1.200 KWD") == (Decimal("1.20"), "KWD")
+
+
 def test_decimal_mark_of_the_file_tells_what_three_digits_are() -> None:
     assert price("1.234", mark=",")[0] == 1234
     assert price("1.234", mark=".")[0] == Decimal("1.23")
