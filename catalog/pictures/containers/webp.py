@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator
 
+from catalog.pictures.containers import vp8l
 from catalog.pictures.containers.contract import Container, Malformed
 
 EXTENDED, LOSSY, LOSSLESS, ALPHA = b"VP8X", b"VP8 ", b"VP8L", b"ALPH"
@@ -10,6 +11,7 @@ ANIMATION, FRAME, PROFILE, EXIF = b"ANIM", b"ANMF", b"ICCP", b"EXIF"
 ANIMATED, WITH_EXIF, WITH_ALPHA, WITH_PROFILE = 0x02, 0x08, 0x10, 0x20  # flags of VP8X
 
 MAX_CHUNKS = 10_000  # there is one for each frame of an animation
+MAX_BLOCKS = 3_000  # of lossless pixels; libwebp writes at most 2,600
 
 
 def read(data: bytes) -> Container:
@@ -86,8 +88,13 @@ def _pixels(parts: dict[bytes, bytes], size: tuple[int, int]) -> bytes:
     name = LOSSY if LOSSY in parts else LOSSLESS
     if name not in parts or _size(parts[name]) != size:
         raise Malformed
-    alpha = _chunk(ALPHA, parts[ALPHA]) if name == LOSSY and ALPHA in parts else b""
-    return alpha + _chunk(name, parts[name])
+    alpha = parts.get(ALPHA, b"") if name == LOSSY else b""
+    stream = parts[name][5:] if name == LOSSLESS else b""
+    if alpha and alpha[0] & 3:  # compressed, which is also lossless
+        stream = alpha[1:]
+    if stream and vp8l.blocks(stream, size) > MAX_BLOCKS:
+        raise Malformed(vp8l.TOO_MANY)
+    return (_chunk(ALPHA, alpha) if alpha else b"") + _chunk(name, parts[name])
 
 
 def _size(coded: bytes) -> tuple[int, int]:

@@ -151,6 +151,52 @@ def test_refuses_a_flood_at_once(data: bytes) -> None:
     assert process_time() - started < 2
 
 
+def bits(*fields: tuple[int, int]) -> bytes:
+    """Numbers of the given widths in bits, the lowest bit first."""
+    value = place = 0
+    for number, width in fields:
+        value |= number << place
+        place += width
+    return value.to_bytes(place // 8 + 100, "little")
+
+
+FINE = [(0, 1), (0, 1), (1, 1), (0, 3)]  # no transform, no cache of colours, blocks of 16 pixels
+ONE_COLOUR = [(0, 1), *[(0b0001, 4)] * 5]  # five codes, each of one symbol that takes no bits
+TRANSFORMS = [
+    *((1, 1), (0, 2), (0, 3), *ONE_COLOUR),  # predictor
+    *((1, 1), (2, 2)),  # green is subtracted
+    *((1, 1), (3, 2), (255, 8), *ONE_COLOUR),  # a palette
+]
+
+
+@pytest.mark.parametrize("before", [[], TRANSFORMS], ids=["plain", "behind transforms"])
+@pytest.mark.parametrize("name", [b"VP8L", b"ALPH"])
+def test_refuses_a_webp_with_codes_for_each_few_pixels(
+    name: bytes, before: list[tuple[int, int]]
+) -> None:
+    if name == b"VP8L":
+        start = [(0x2F, 8), (511, 14), (511, 14), (0, 4)]
+        chunks = [(name, bits(*start, *before, *FINE))]
+    else:
+        lossy = encoded(Image.new("RGB", (512, 512)), "WEBP")[20:]
+        header = b"\x10\0\0\0\xff\1\0\xff\1\0"
+        chunks = [(b"VP8X", header), (name, bits((1, 8), *before, *FINE)), (b"VP8 ", lossy)]
+    body = b"WEBP" + b"".join(
+        name + struct.pack("<I", len(body)) + body + bytes(len(body) % 2) for name, body in chunks
+    )
+    with pytest.raises(InvalidImage, match="too many parts"):
+        open_image(b"RIFF" + struct.pack("<I", len(body)) + body)
+
+
+@pytest.mark.parametrize("method", [0, 4, 6])
+@pytest.mark.parametrize("colours", [2, 16, 200, 256**3])
+def test_opens_lossless_webps_with_all_kinds_of_transforms(method: int, colours: int) -> None:
+    picture = FILM if colours > 256 else FILM.quantize(colours).convert("RGB")
+    for quality in (0, 100):
+        data = encoded(picture, "WEBP", lossless=True, method=method, quality=quality)
+        assert difference(open_image(data), picture) == 0
+
+
 def declared_smaller(data: bytes) -> bytes:
     """An AVIF or HEIF of 1200 x 1200 pixels that declares 100 x 100."""
     size = b"ispe" + bytes(4) + struct.pack(">II", 1200, 1200)
