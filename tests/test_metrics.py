@@ -141,6 +141,10 @@ def test_is_told_when_the_network_lacks(
         {"HTTP_CF_CONNECTING_IP": "127.0.0.1"},
         {"HTTP_VIA": "1.1 proxy"},
         {"HTTP_FORWARDED": "for=127.0.0.1"},
+        {"HTTP_X_AZURE_CLIENTIP": "127.0.0.1"},
+        {"HTTP_X_ENVOY_EXTERNAL_ADDRESS": "127.0.0.1"},
+        {"HTTP_CDN_LOOP": "cdn"},
+        {"SERVER_PROTOCOL": "HTTP/1.0"},  # nginx, if it is told nothing else
         {"HTTP_HOST": "testserver"},  # a name of the shop, as a proxy hands it on
     ],
 )

@@ -18,8 +18,9 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from search.health import examine
 
-# Headers that proxies add: X-Forwarded-*, Forwarded, Via, X-Real-IP, CF-Connecting-IP and the like.
-OF_PROXIES = re.compile(r"forwarded|^via$|-ip$", re.IGNORECASE)
+# Headers that proxies add: X-Forwarded-*, Forwarded, Via, X-Real-IP, X-Azure-ClientIP, CDN-Loop,
+# X-Envoy-External-Address, CloudFront-Viewer-Address and the like.
+OF_PROXIES = re.compile(r"forwarded|^via$|ip$|^cdn-|address$", re.IGNORECASE)
 REFUSAL = "Send METRICS_TOKEN, or send the request from this machine itself.\n"
 
 
@@ -61,12 +62,14 @@ def _may_see(request: HttpRequest) -> bool:
     """Whether the request has the token; if none is set, whether it is local and unproxied.
 
     Behind a proxy, every request seems to come from this machine or its network. A proxy betrays
-    itself by the headers that it adds, or by the name that the client asked it for.
+    itself by the headers that it adds, by the name that the client asked it for, or, as nginx does
+    if it is told nothing else, by HTTP/1.0.
     """
     if settings.METRICS_TOKEN:
         given = request.headers.get("Authorization", "")
         return constant_time_compare(given, f"Bearer {settings.METRICS_TOKEN}")
-    if any(map(OF_PROXIES.search, request.headers)):
+    is_old = request.META.get("SERVER_PROTOCOL") == "HTTP/1.0"
+    if is_old or any(map(OF_PROXIES.search, request.headers)):
         return False
     host, _ = split_domain_port(request.get_host())
     is_local = ip_address(request.META.get("REMOTE_ADDR") or "::").is_loopback
