@@ -27,8 +27,8 @@ STARTS = (
     *("/", "/?query=product-1", "/products/", "/map/", "/api/docs/", "/api/map/", "/admin/"),
     *("/api/products/?limit=2", "/api/search/?query=product-1&limit=2"),
 )
-PASSWORD = "a long password"
-OWNER = {"DJANGO_SUPERUSER_USERNAME": "owner", "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+NAME, PASSWORD = "prefix", "a long password"  # other tests have a user "owner" in this database
+OWNER = {"DJANGO_SUPERUSER_USERNAME": NAME, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
 PREPARE = """
 from django.core.management import call_command
 call_command("createsuperuser", interactive=False, email="owner@shop.example")
@@ -114,7 +114,7 @@ def staff(nginx: Nginx) -> Iterator[requests.Session]:
     with requests.Session() as session:
         page = session.get(login, timeout=PATIENCE).text
         token = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[0]
-        form = {"csrfmiddlewaretoken": token, "username": "owner", "password": PASSWORD}
+        form = {"csrfmiddlewaretoken": token, "username": NAME, "password": PASSWORD}
         answer = session.post(login, form | {"next": f"{PREFIX}/admin/"}, timeout=PATIENCE)
         assert answer.url == f"{nginx.base}/admin/"
         yield session
@@ -232,7 +232,7 @@ def test_browser_searches_and_saves_below_the_prefix(page: Page, tmp_path: Path)
     expect(page.locator("canvas").first).to_be_visible()
 
     page.goto("admin/catalog/product/")
-    page.fill("[name=username]", "owner")
+    page.fill("[name=username]", NAME)
     page.fill("[name=password]", PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("link", name="Mug 5").click()
