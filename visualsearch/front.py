@@ -194,6 +194,9 @@ def _answer(
     if refused.wait:
         headers.append(("Retry-After", str(refused.wait)))
     start_response(f"{refused.status.value} {refused.status.phrase}", headers)
+    if refused.wait and "gunicorn.socket" in environ:
+        # The body stays unread. gunicorn drops a header Connection of ours, but sends its own.
+        start_response.__self__.force_close()  # type: ignore[attr-defined]
     with held:
         yield body
         if refused.wait and (connection := environ.get("gunicorn.socket")):
