@@ -62,6 +62,14 @@ def test_admin_signs_in_under_the_policy(page: Page, db: None) -> None:
     expect(page.locator("h1", has_text="Catalog")).to_be_visible()
 
 
+def test_admin_fits_a_phone(admin_page: Page, mug: Product) -> None:
+    admin_page.set_viewport_size({"width": 390, "height": 844})
+    for path in ("/admin/", LIST, f"{LIST}{mug.pk}/change/", f"{LIST}import/", "/admin/doctor/"):
+        admin_page.goto(path)
+        page = admin_page.locator("html")
+        assert page.evaluate("page => page.scrollWidth - page.clientWidth") <= 0, path
+
+
 def test_admin_keeps_the_policy_on_each_page(admin_page: Page, mug: Product) -> None:
     product = f"{LIST}{mug.pk}"
     for path in (
