@@ -11,6 +11,7 @@ cost.
 
 import http.client
 import json
+import os
 import socket
 import sys
 import tempfile
@@ -94,6 +95,13 @@ def main(seconds: str = "20", processes: str = "1", name: str = "") -> None:
 def _fill() -> None:
     rows = np.random.default_rng(0).standard_normal((PRODUCTS, 1280)).astype(np.float32)
     fill(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    # An explanation opens the product's picture. All products have the same one, of the usual size.
+    pictures = Path(os.environ["VAR_DIR"]) / "media/products"
+    pictures.mkdir(parents=True)
+    first = pictures / "0.jpg"
+    first.write_bytes(encoded(Image.open(BytesIO(ordinary(0))).resize((1200, 900)), "JPEG"))
+    for number in range(1, PRODUCTS):
+        (pictures / f"{number}.jpg").hardlink_to(first)
 
 
 def _until_ready(server: Server) -> None:

@@ -1,7 +1,9 @@
 """Products and categories in JSON: fields and serializers for what is shown and what is sent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from difflib import get_close_matches
+from itertools import islice
 from typing import Any, ClassVar
 
 from django.core.validators import RegexValidator, URLValidator
@@ -213,9 +215,33 @@ class BatchAnswerSerializer(serializers.Serializer[Any]):
     results = BatchResultSerializer(many=True, help_text="One for each item.")
 
 
+class StrictSerializer(serializers.Serializer[Any]):
+    """What staff send. Refuses fields that it does not have, because they may be misspelt."""
+
+    # The token is that of Django's forms.
+    ignored: ClassVar[frozenset[str]] = frozenset({"csrfmiddlewaretoken"})
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            known = {*self.fields, *self.ignored}
+            unknown = (name for name in data if name not in known)
+            errors = {str(name)[:50]: [self._hint(str(name))] for name in islice(unknown, 10)}
+            if errors:
+                raise serializers.ValidationError(errors)
+        return super().to_internal_value(data)
+
+    def _hint(self, name: str) -> str:
+        near = get_close_matches(name[:50], list(self.fields), n=1)
+        which = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(self.fields)}."
+        return f"There is no such field. {which}"
+
+
 @extend_schema_serializer(examples=[OpenApiExample("A mug", MUG, request_only=True)])
-class ProductDraftSerializer(serializers.Serializer[Any]):
+class ProductDraftSerializer(StrictSerializer):
     """A product as staff send it. A category that does not exist yet is created."""
+
+    # So that a product can be read, changed and sent back.
+    ignored = StrictSerializer.ignored | frozenset(StaffProductSerializer.Meta.fields)
 
     sku = SKUField(help_text="The shop's own key, unique among products.")
     name = RuledField(max_length=200, help_text="What shoppers read, such as Stoneware Mug.")
@@ -296,7 +322,7 @@ class SKUsField(serializers.ListField):
         )
     ]
 )
-class BatchSerializer(serializers.Serializer[Any]):
+class BatchSerializer(StrictSerializer):
     """Products to create or change, and SKUs of products to delete: at most 500 items in all."""
 
     products = BatchItemsField(
@@ -315,7 +341,7 @@ class BatchSerializer(serializers.Serializer[Any]):
 @extend_schema_serializer(
     examples=[OpenApiExample("Two products", {"skus": ["mug-42", "mug-43"]}, request_only=True)]
 )
-class RefetchSerializer(serializers.Serializer[Any]):
+class RefetchSerializer(StrictSerializer):
     """Products whose pictures, further photos included, are fetched again."""
 
     skus = serializers.ListField(

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from catalog.importers.tables import InvalidCatalogFile, Record, Table
 from catalog.importers.writer import Values
 from catalog.models import Product, currency_of, default_currency
 from catalog.pictures.gate import InvalidImage
+from catalog.pictures.slots import DECODING, STAFF, Busy
 from catalog.pictures.stored import NewPicture, image_limits, sha256
 from catalog.values import (
     BLANK,
@@ -169,8 +171,10 @@ def with_local_picture(
     if product is not None and has_picture and product.image_source_digest == sha256(data):
         return values
     try:
-        return {**values, "image": NewPicture(data)}
-    except InvalidImage as error:
+        # A confined import runs in a web process, where shoppers have their pictures decoded, too.
+        with DECODING.one(STAFF) if confined else nullcontext():
+            return {**values, "image": NewPicture(data)}
+    except (InvalidImage, Busy) as error:
         raise ValidationError({"image_url": str(error)}) from error
 
 

@@ -30,6 +30,8 @@ def guess(server: Gunicorn, address: str, told: dict[str, str], enough: Event) -
     """Guess a password without a pause; note what refusals tell, by when to try again."""
     with requests.Session() as session:
         session.mount("http://", From(address))
+        # gunicorn may close an idle connection just when the next guess is sent over it.
+        session.headers["Connection"] = "close"
         page = f"{server.base}/admin/login/"
         session.get(page, timeout=PATIENCE)
         while not enough.is_set():

@@ -56,6 +56,10 @@ from tests.conftest import MakeProduct
         ({"image": "mug.jpg"}, "image"),
         ({"image": b"GIF89a but not really"}, "image"),
         ({"image": b""}, "image"),
+        ({"pirce": 9}, "pirce"),
+        ({"Price": 9}, "Price"),
+        ({"photos": []}, "photos"),
+        ({"x" * 10_000: 1}, "x" * 50),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["POST", "PUT"])
@@ -68,6 +72,41 @@ def test_bad_field_gets_400_and_a_sentence(
     assert (status, errors.keys()) == (400, {field})
     assert not Product.objects.filter(sku="m1").exists()
     assert not Category.objects.filter(name__startswith="C").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "sentence"),
+    [
+        (LIST, {"pirce": 9}, "There is no such field. Did you mean price?"),
+        (f"{LIST}by-sku/mug/", {"img_url": ""}, "There is no such field. Did you mean image_url?"),
+        (f"{LIST}batch/", {"delte": []}, "There is no such field. Did you mean delete?"),
+        (f"{LIST}refetch/", {"ids": [1]}, "There is no such field. There are: skus."),
+    ],
+)
+def test_misspelt_field_gets_the_nearest_one(
+    staff: Client, path: str, body: dict[str, Any], sentence: str
+) -> None:
+    send = staff.put if "by-sku" in path else staff.post
+    answer = send(path, body, "application/json")
+    assert answer.status_code == 400
+    assert answer.json()[next(iter(body))] == [sentence]
+    assert not Product.objects.exists()
+
+
+def test_misspelt_field_of_an_item_fails_that_item(staff: Client) -> None:
+    items = [{"sku": "a", "image": None}, {**MUG, "sku": "b"}]
+    answer = staff.post(f"{LIST}batch/", {"products": items}, "application/json").json()
+    assert [result["status"] for result in answer["results"]] == ["failed", "created"]
+    assert answer["results"][0]["errors"] == {
+        "image": ["There is no such field. Did you mean image_url?"]
+    }
+
+
+def test_product_can_be_read_and_sent_back(staff: Client, make_product: MakeProduct) -> None:
+    path = f"{LIST}{make_product().pk}/"
+    product = staff.get(path).json()
+    answer = staff.put(path, product | {"price": 9.5}, "application/json")
+    assert (answer.status_code, answer.json()) == (200, product | {"price": 9.5})
 
 
 def test_upload_over_the_limit_gets_413(send: Send) -> None:

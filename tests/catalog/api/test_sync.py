@@ -183,7 +183,7 @@ def test_number_deletes_no_product(send: Send, make_product: MakeProduct) -> Non
     ("batch", "field"),
     [
         ({}, "non_field_errors"),
-        ({"product": [MUG]}, "non_field_errors"),
+        ({"product": [MUG]}, "product"),
         ({"products": MUG}, "products"),
         ({"products": None}, "products"),
         ({"delete": "m1"}, "delete"),
