@@ -3,10 +3,10 @@
     python benchmarks/hostile.py [SECONDS [PROCESSES [NAME]]]
 
 Starts a shop of 5,000 products in a folder that is thrown away, as `make run` does. Ten shoppers
-search by photo, each once a second, with photos that nobody has sent before. Meanwhile one client
-sends the worst requests of each kind: as often as SEARCH_RATE and FETCH_RATE let it, and without a
-pause where nothing limits it; NAME chooses one kind. `request_costs.py` tells what single requests
-cost.
+search by photo, each once a second, with photos that nobody has sent before; another one opens the
+list of products. Meanwhile one client sends the worst requests of each kind: as often as
+SEARCH_RATE and FETCH_RATE let it, and without a pause where nothing limits it; NAME chooses one
+kind. `request_costs.py` tells what single requests cost.
 """
 
 import http.client
@@ -63,6 +63,7 @@ class Row:
 
     attack: str
     seconds: list[float]  # of each search that was answered
+    pages: list[float]  # the same of pages of products
     failed: int
     answers: Answers  # to the hostile client
 
@@ -155,6 +156,7 @@ def _attacks(port: int, slow: int) -> Iterator[Attack]:
     yield Attack("lists of products, without a pause", listing, rate=1000)
     yield Attack("pages of products", lambda n: get(port, "/products/", q=str(n)), rate=1000)
     yield Attack("the map", lambda _: get(port, "/api/map/"))
+    yield Attack("passwords from 48 addresses", partial(_guess, port), rate=1000)
     png, jpeg = flat_png(), progressive_jpeg()
     mixed = (
         lambda n: upload(port, ATTACKER, unseen(png, n)),
@@ -170,6 +172,15 @@ def _attacks(port: int, slow: int) -> Iterator[Attack]:
 def _heavy(port: int) -> Send:
     data = ordinary(0) + bytes(9_000_000)
     return lambda number: upload(port, ATTACKER, unseen(data, number))
+
+
+def _guess(port: int, number: int) -> str:
+    """A guess of the owner's password. A page's token for forms need not be fetched to be valid."""
+    token = "a" * 32
+    fields = {"username": "owner", "password": "12345678", "csrfmiddlewaretoken": token}
+    kind = "application/x-www-form-urlencoded"
+    client, body = f"203.0.113.{number % 48}", urlencode(fields).encode()
+    return ask(port, client, body, kind, "/admin/login/", Cookie=f"csrftoken={token}")[0]
 
 
 @cache
@@ -238,11 +249,16 @@ def get(port: int, path: str, **parameters: object) -> str:
 
 
 def ask(
-    port: int, client: str, body: bytes | None, kind: str, path: str = "/api/search/"
+    port: int,
+    client: str,
+    body: bytes | None,
+    kind: str,
+    path: str = "/api/search/",
+    **more: str,
 ) -> tuple[str, bytes]:
     """Status and body of an answer; "broken" where there is none."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
-    headers = {"X-Forwarded-For": client, "Connection": "close"}
+    headers = {"X-Forwarded-For": client, "Connection": "close", **more}
     try:
         connection.request(
             "GET" if body is None else "POST",
@@ -317,10 +333,11 @@ def _measure(server: Server, attack: Attack, seconds: float) -> Row:
             connections.submit(_attack, attack, pace, started, end, answers)
         sleep(1)
         ours.send("go")
-        found, failed = ours.recv()
+        searches, pages = ours.recv()
         end.set()
     shoppers.join()
-    row = Row(attack.name, found, failed, answers)
+    answered = [each for each in searches if each], [each for each in pages if each]
+    row = Row(attack.name, *answered, (searches + pages).count(0.0), answers)
     print(_line(row), flush=True)
     return row
 
@@ -339,10 +356,10 @@ def _shop(pipe: Connection, port: int, seconds: float) -> None:
     pipe.send("ready")
     pipe.recv()
     end = monotonic() + seconds
-    with ThreadPoolExecutor(SHOPPERS) as threads:
+    with ThreadPoolExecutor(SHOPPERS + 1) as threads:
+        pages = threads.submit(_browse, port, end)
         results = list(threads.map(partial(_search, port, end), range(SHOPPERS), photos))
-    taken = [each for result in results for each in result]
-    pipe.send(([each for each in taken if each], sum(not each for each in taken)))
+    pipe.send(([each for result in results for each in result], pages.result()))
 
 
 def _search(port: int, end: float, shopper: int, photo: bytes) -> list[float]:
@@ -356,26 +373,40 @@ def _search(port: int, end: float, shopper: int, photo: bytes) -> list[float]:
     return taken
 
 
+def _browse(port: int, end: float) -> list[float]:
+    """Open the page of products four times a second; the seconds of each, 0 for a failure."""
+    taken = []
+    while (started := monotonic()) < end:
+        status, _ = ask(port, "198.51.100.200", None, "", "/products/")
+        taken.append(monotonic() - started if status == "200" else 0.0)
+        sleep(max(0.0, 0.25 - (monotonic() - started)))
+    return taken
+
+
 def _setting(seconds: str, processes: str) -> str:
     return (
         f"`python benchmarks/hostile.py {seconds} {processes}`: {SHOPPERS} shoppers search by "
-        f"photo once a second for {seconds} seconds beside each attack. {machine()}"
+        f"photo once a second for {seconds} seconds beside each attack, and another one opens the "
+        f"list of products. {machine()}"
     )
 
 
 def _table(rows: list[Row]) -> str:
-    head = "| one client sends | others: median s | 95 % s | failed | its own answers |"
-    return "\n".join([head, "|---|--:|--:|--:|---|", *map(_line, rows)])
+    head = "| sent meanwhile | searches: median s | 95 % s | pages: 95 % s | failed | answered |"
+    return "\n".join([head, "|---|--:|--:|--:|--:|---|", *map(_line, rows)])
 
 
 def _line(row: Row) -> str:
-    p95 = quantiles(row.seconds, n=20)[-1] if len(row.seconds) > 1 else 0.0
     middle = median(row.seconds) if row.seconds else 0.0
+    p95, pages = (
+        quantiles(taken, n=20)[-1] if len(taken) > 1 else 0.0 for taken in (row.seconds, row.pages)
+    )
     own = ", ".join(
         f"{times} x {status}" for status, times in sorted(row.answers.items()) if status
     )
-    searches = len(row.seconds) + row.failed
-    return f"| {row.attack} | {middle:.2f} | {p95:.2f} | {row.failed} of {searches} | {own} |"
+    asked = len(row.seconds) + len(row.pages) + row.failed
+    failed = f"{row.failed} of {asked}"
+    return f"| {row.attack} | {middle:.2f} | {p95:.2f} | {pages:.2f} | {failed} | {own} |"
 
 
 if __name__ == "__main__":
