@@ -26,12 +26,13 @@ test: .venv/test
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint network
 	@$(TESTS)
 
-# What never asks the database, or asks it only through a browser, is tested by `make test` alone.
+# `make test` alone tests what never asks the database, or asks nothing else than other tests do.
 WITHOUT_DATABASE := browser catalog/embedders catalog/fetching fixtures search/ranking \
-	catalog/pictures/test_colours.py catalog/pictures/test_containers.py catalog/pictures/test_gate.py \
-	catalog/pictures/test_gate_refused.py catalog/pictures/test_orientation.py \
-	catalog/pictures/test_heif.py catalog/pictures/test_profiles.py \
-	search/catalog_map/test_projection.py
+	$(addprefix catalog/pictures/test_, colours.py containers.py gate.py gate_refused.py heif.py \
+		orientation.py profiles.py slots.py) \
+	catalog/importers/test_tables.py catalog/test_values.py search/catalog_map/test_projection.py \
+	search/queries/test_photo_cache.py search/queries/test_slots.py server/test_prefix.py \
+	test_environment.py test_layout.py test_settings.py
 
 test-postgres: .venv/test network
 	@$(BIN)/python tests/postgres.py $(TESTS) $(addprefix --ignore=tests/,$(WITHOUT_DATABASE))
