@@ -157,7 +157,7 @@ INPUTS: dict[str, Callable[[], bytes]] = {
     "AVIF": lambda: fitting(PHONE, 3, "AVIF", speed=10, subsampling="4:4:4"),
     "AVIF with transparency": lambda: fitting((5_000, 4_450), 4, "AVIF", speed=10),
     "HEIF": lambda: fitting(PHONE, 3, "HEIF", **FAST),
-    "HEIF with transparency": lambda: fitting((5_000, 3_700), 4, "HEIF", **FAST),
+    "HEIF with transparency": lambda: fitting((4_900, 3_400), 4, "HEIF", **FAST),
 }
 
 
