@@ -31,7 +31,8 @@ WITHOUT_DATABASE := browser catalog/embedders catalog/fetching fixtures search/r
 	$(addprefix catalog/pictures/test_, colours.py containers.py gate.py gate_refused.py heif.py \
 		orientation.py profiles.py slots.py) \
 	catalog/importers/test_tables.py catalog/test_values.py search/catalog_map/test_projection.py \
-	search/queries/test_photo_cache.py search/queries/test_slots.py server/test_prefix.py \
+	search/queries/test_photo_cache.py search/queries/test_slots.py \
+	$(addprefix server/test_, full_disk.py imports.py memory.py prefix.py) \
 	test_environment.py test_layout.py test_settings.py
 
 test-postgres: .venv/test network
