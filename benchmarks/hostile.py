@@ -112,6 +112,7 @@ def _until_ready(server: Server) -> None:
                 if upload(server.port, "198.51.100.1", ordinary(number)) == "200":
                     break
             sleep(0.1)
+    ask(server.port, "198.51.100.1", None, "", "/products/")
 
 
 # What is sent

@@ -181,9 +181,7 @@ def test_says_when_there_is_no_room(
     assert announced(b"abc") == (200, b"abc"), "what fits into memory needs no disk"
 
 
-OWN = {
-    "detail": "Your earlier requests are still being worked on. Please try again in a few seconds."
-}
+OWN = {"detail": "Earlier requests are still being worked on. Please try again in a few seconds."}
 
 
 @pytest.mark.parametrize("name", ["threads", "working"])

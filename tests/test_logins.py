@@ -1,7 +1,6 @@
 """Failed logins have limits, and few passwords are checked at a time."""
 
 from datetime import timedelta
-from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from visualsearch.logins import (
     MAX_BY_NAME_AND_ADDRESS,
     OneAtATime,
     TooManyChecks,
+    sender_of,
 )
 
 pytestmark = pytest.mark.django_db
@@ -158,23 +158,20 @@ def test_command_ends_a_pause(capsys: Any) -> None:
     assert succeeds()
 
 
-def test_few_threads_wait_for_a_password_check() -> None:
-    barrier, refused = Barrier(40), []
-
-    def check() -> None:
-        barrier.wait()
-        try:
-            OneAtATime().encode("password", "salt", 100_000)
-        except TooManyChecks:
-            refused.append(1)
-
-    threads = [Thread(target=check) for _ in range(40)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert 0 < len(refused) < 40
-    assert OneAtATime().encode("password", "salt", 1), "the places are free again"
+@pytest.mark.parametrize(
+    ("method", "path", "sender"),
+    [
+        ("POST", "/admin/login/", "logins"),
+        ("POST", "/visual-search/admin/login/", "logins"),
+        ("GET", "/admin/login/", HOME),
+        ("POST", "/api/search/", HOME),
+    ],
+)
+def test_logins_from_all_addresses_count_as_those_of_one_client(
+    method: str, path: str, sender: str
+) -> None:
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "REMOTE_ADDR": HOME}
+    assert sender_of(environ) == sender
 
 
 def test_hashes_are_those_of_django() -> None:

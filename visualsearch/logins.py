@@ -4,9 +4,10 @@ A password's hash takes a third of a second of a core on purpose, so a few dozen
 time would leave no core and no thread to shoppers.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
-from threading import BoundedSemaphore
+from threading import Lock
 from typing import Any
 
 from axes.attempts import get_cool_off_threshold
@@ -21,7 +22,7 @@ from django.utils.deprecation import MiddlewareMixin
 from rest_framework import status
 
 from catalog.api.errors import trouble
-from search.api.throttles import client_of
+from search.api.throttles import client_at, client_of
 
 # Failed logins within AXES_COOLOFF_TIME, after which further ones are refused for that time.
 MAX_BY_NAME_AND_ADDRESS = 5
@@ -30,12 +31,11 @@ MAX_BY_NAME = 50  # from any addresses
 MAX_NAME = 255  # letters; Django's form lets longer names pass
 KNOWN_FOR = timedelta(days=30)  # an address from which a user has logged in
 
-WAITING = 4  # threads that may wait for a check, of gunicorn's 32
-PATIENCE = 5  # seconds that one waits
+LOGIN = "/admin/login/"
+PATIENCE = 5  # seconds that a thread waits for its check
 AGAIN = 5  # seconds after which a refused client should try again
 
-_checking = BoundedSemaphore(1)
-_room = BoundedSemaphore(1 + WAITING)
+_checking = Lock()
 
 
 class LoginRefused(Exception):
@@ -47,7 +47,7 @@ class LoginRefused(Exception):
 
 
 class TooManyChecks(LoginRefused):
-    """All places are taken."""
+    """Other checks take too long."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -70,17 +70,12 @@ class OneAtATime(PBKDF2PasswordHasher):
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
         """The hash of a password. `verify` calls this, too."""
-        if not _room.acquire(blocking=False):
+        if not _checking.acquire(timeout=PATIENCE):
             raise TooManyChecks
         try:
-            if not _checking.acquire(timeout=PATIENCE):
-                raise TooManyChecks
-            try:
-                return super().encode(password, salt, iterations)
-            finally:
-                _checking.release()
+            return super().encode(password, salt, iterations)
         finally:
-            _room.release()
+            _checking.release()
 
 
 class LoginLimits(AxesDatabaseHandler):  # type: ignore[misc]
@@ -108,7 +103,8 @@ class LoginLimits(AxesDatabaseHandler):  # type: ignore[misc]
         self, sender: Any, credentials: dict[str, Any], request: Any = None, **options: Any
     ) -> None:
         """Count the failure. Raises TooManyFailures, so that no page is made in vain."""
-        super().user_login_failed(sender, credentials, request, **options)
+        if not (request and request.axes_locked_out):  # else it was refused unchecked
+            super().user_login_failed(sender, credentials, request, **options)
         if request and request.axes_locked_out:
             raise TooManyFailures
 
@@ -139,6 +135,16 @@ class LoginMiddleware(MiddlewareMixin):
         response = trouble(request, str(error), status=status.HTTP_429_TOO_MANY_REQUESTS)
         response["Retry-After"] = str(error.seconds)
         return response
+
+
+def sender_of(environ: Mapping[str, Any]) -> str:
+    """Whom a request counts for: its client, but all logins together count as one.
+
+    So guesses from many addresses leave threads to shoppers.
+    """
+    if environ.get("REQUEST_METHOD") == "POST" and environ.get("PATH_INFO", "").endswith(LOGIN):
+        return "logins"
+    return client_at(environ)
 
 
 def address_of(request: HttpRequest) -> str | None:

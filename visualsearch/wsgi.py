@@ -40,10 +40,10 @@ except ImproperlyConfigured as error:
     raise AppImportError(error) from error  # gunicorn prints its sentence, and no traceback
 
 # Importing these reads the settings, so they come after the check.
-from search.api.throttles import client_at  # noqa: E402
 from search.queries.photo_cache import start_sweeping  # noqa: E402
 from visualsearch.front import Front  # noqa: E402
+from visualsearch.logins import sender_of  # noqa: E402
 
 start_sweeping()
 handler.request_class = Request
-application = Front(handler, max_bytes=int(settings.MAX_BODY_MB * 2**20), client_of=client_at)
+application = Front(handler, max_bytes=int(settings.MAX_BODY_MB * 2**20), client_of=sender_of)

@@ -18,7 +18,7 @@ class Busy(Exception):
     wait = 5  # seconds after which to try again, for Retry-After
 
     def __init__(self, *, own: bool) -> None:
-        whose = "Your earlier requests are still being worked on."
+        whose = "Earlier requests are still being worked on."
         super().__init__(
             f"{whose if own else 'The shop is very busy just now.'} "
             "Please try again in a few seconds."

@@ -15,7 +15,7 @@ from tests.waiting import PATIENCE, until
 GUESSERS = 48
 TOKEN = "a" * 32
 SENTENCES = {  # by the seconds after which to try again
-    "5": "Very many people are logging in just now.",
+    "5": "Earlier requests are still being worked on.",
     "900": "Too many logins have failed.",
 }
 

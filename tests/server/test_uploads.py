@@ -17,7 +17,7 @@ from visualsearch.gunicorn import threads
 
 PHOTO = jpeg(1)
 TOO_LARGE = '{"detail": "The request is too large; the maximum is 32 MB."}'
-OWN = "Your earlier requests are still being worked on. Please try again in a few seconds."
+OWN = "Earlier requests are still being worked on. Please try again in a few seconds."
 NOT_ONE = '{"non_field_errors":["Give one of file, image_url and product."]}'
 UNREADABLE = (
     '{"file":["This is not a picture we can read. Use JPEG, PNG, WebP, GIF, AVIF or HEIF."]}'

@@ -9,7 +9,7 @@ from tests.conftest import MakeProduct, Picture
 from tests.crowds import crowd
 from tests.waiting import PATIENCE, until
 
-OWN = "Your earlier requests are still being worked on. Please try again in a few seconds."
+OWN = "Earlier requests are still being worked on. Please try again in a few seconds."
 OTHERS = "The shop is very busy just now. Please try again in a few seconds."
 
 

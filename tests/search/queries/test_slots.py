@@ -10,7 +10,7 @@ from tests.conftest import MakeProduct, Picture
 from tests.crowds import crowd
 from visualsearch import gunicorn
 
-OWN, OTHERS = "Your earlier requests are still being", "The shop is very busy just now."
+OWN, OTHERS = "Earlier requests are still being", "The shop is very busy just now."
 
 
 @pytest.mark.parametrize(
