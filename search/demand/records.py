@@ -29,10 +29,11 @@ def record_demand(answer: Answer, client: str) -> None:
         return
     try:
         salt = Salt.of(localdate())
-        photo, client = salt.code(query.id), salt.code(client)
-        if not is_first("-".join([photo, client, *map(str, query.crop or ())])):
+        photo, code = salt.code(query.id), salt.code(client)
+        crop = "-".join([photo, code, *map(str, query.crop or ())])
+        if not is_first(crop, client=client):
             return
-        if Searched.objects.filter(client=client).count() >= MAX_PER_CLIENT:
+        if Searched.objects.filter(client=code).count() >= MAX_PER_CLIENT:
             return
         with transaction.atomic():
             new = Searched.objects.create(
@@ -41,7 +42,7 @@ def record_demand(answer: Answer, client: str) -> None:
                 best=max(match.score for match in found),
                 day=salt.day,
                 photo=photo,
-                client=client,
+                client=code,
             )
             Searched.objects.filter(pk__lte=new.pk - MAX_KEPT).delete()
     except DatabaseError:

@@ -131,11 +131,11 @@ def kept_address(url: str, *, client: str) -> str:
     return entry.data.decode() if entry else ""
 
 
-def is_first(key: str) -> bool:
-    """Whether this key was not seen within the last hour."""
+def is_first(key: str, *, client: str) -> bool:
+    """Whether this key of a client was not seen within the last hour."""
     if kept(f"first:{key}"):
         return False
-    keep(f"first:{key}", b"", client="")
+    keep(f"first:{key}", b"", client=client)
     return True
 
 
