@@ -23,8 +23,7 @@ MAX_PRICE = Decimal("99999999.99")
 CENT = Decimal("0.01")
 
 # White space, and characters without width that copied text brings along.
-BLANK = "".join(map(chr, range(0x3001)))
-BLANK = "".join(filter(str.isspace, BLANK)) + "\u200b\u200e\u200f\u2060\ufeff"
+BLANK = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\u200e\u200f\u2060\ufeff"
 # Control characters, lone surrogates (bytes that were no text), and what XML, and so spreadsheets,
 # can't hold. Joiners, soft hyphens and the like occur in real names, so they are allowed.
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -256,7 +255,7 @@ def _split_price(text: str) -> tuple[str, str]:
     """The number in a price and the currency beside it, each as it is written."""
     plain = normalize("NFKC", text[:80]).strip(BLANK)
     if not plain.isascii():
-        plain = "".join(AS_ASCII.get(letter) or _as_digit(letter) for letter in plain)
+        plain = "".join(AS_ASCII.get(letter) or str(decimal(letter, letter)) for letter in plain)
     found = PRICE.fullmatch(plain)
     if not found or (found["sign"] and found["minus"]):
         raise _no_number(text)
@@ -269,10 +268,6 @@ def _split_price(text: str) -> tuple[str, str]:
             raise InvalidValue(f"{text[:40]!r} has two currencies.")
     minus = "-" if "-" in (found["sign"], found["minus"]) else ""
     return minus + found["number"], written[0] if written else ""
-
-
-def _as_digit(letter: str) -> str:
-    return str(decimal(letter)) if letter.isdecimal() else letter
 
 
 def _mark_of(number: str) -> str:

@@ -46,8 +46,10 @@ BLOCK = 16 * 2**10  # short references to long strings make a block's rows much 
 ZIP_MAGIC = b"PK\x03\x04"  # starts every XLSX file
 ENTRY = b"PK\x01\x02"  # starts each entry of an archive's directory
 # What zipfile, zlib, expat and conversions of ours raise on damaged files.
-DAMAGES: tuple[type[Exception], ...] = (BadZipFile, zlib.error, EOFError, NotImplementedError)
-DAMAGES += (RuntimeError, ValueError, OverflowError, IndexError, struct.error, expat.ExpatError)
+DAMAGES = (
+    *(BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError),
+    *(OverflowError, IndexError, struct.error, expat.ExpatError),
+)
 DAMAGED = "The spreadsheet is damaged. Open it in a spreadsheet program and save it again as .xlsx."
 BLOATED = (
     "The spreadsheet has far more formatting or text than products. "

@@ -190,7 +190,7 @@ def _time(container: Container, profile: bytes) -> float:
 def _check_size(container: Container, limits: ImageLimits, *, time: float) -> None:
     short, long = sorted(container.size)
     bearable = min(MAX_MEMORY / container.memory, MAX_TIME / time)
-    most = min(limits.pixels / 1e6, bearable // 1e5 / 10)
+    most = min(limits.pixels / 1e6, bearable // 1e5 / 10)  # millions, the second to a tenth
     if short * long > most * 1e6:
         raise InvalidImage(
             f"The picture has {short * long / 1e6:.10g} million pixels;"
