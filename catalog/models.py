@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
@@ -31,6 +32,7 @@ from catalog.values import (
     MAX_CATEGORY,
     InvalidValue,
     address,
+    attributes,
     category_key,
     currency_code,
     identifier,
@@ -40,6 +42,7 @@ from catalog.values import (
 
 __all__ = [
     "MAX_ID",
+    "Availability",
     "Category",
     "EmbeddedPicture",
     "EmbeddedQuerySet",
@@ -219,10 +222,33 @@ def currency_of(text: str) -> str:
     return currency_code(text, default=default_currency())
 
 
+class Availability(models.TextChoices):
+    """Whether a product can be bought."""
+
+    IN_STOCK = "in_stock", "in stock"
+    OUT_OF_STOCK = "out_of_stock", "out of stock"
+    PREORDER = "preorder", "preorder"
+    BACKORDER = "backorder", "backorder"
+
+
+def validate_attributes(value: Any) -> None:
+    """Raises ValidationError unless these are attributes as `catalog.values` keeps them."""
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise ValidationError('Give texts by name, such as {"size": "M"}.')
+    try:
+        kept = attributes(value)
+    except InvalidValue as error:
+        raise ValidationError(str(error)) from error
+    if kept != value:
+        raise ValidationError("Names must be in lower case, and texts must not be empty.")
+
+
 class Product(CatalogPicture):
     RULES: ClassVar = CatalogPicture.RULES | {
         "sku": identifier,
         "name": line,
+        "brand": line,
+        "group": identifier,
         "currency": currency_of,
         "link": address,
     }
@@ -231,7 +257,31 @@ class Product(CatalogPicture):
     name = models.CharField(max_length=200)
     category = models.ForeignKey(Category, models.PROTECT, related_name="products")
     price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
+    sale_price = models.DecimalField(
+        max_digits=10,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="What it costs now, where that is less than the price.",
+    )
     currency = models.CharField(max_length=3, default=default_currency)
+    brand = models.CharField(max_length=100, blank=True)
+    group = models.CharField(
+        max_length=100,
+        blank=True,
+        db_index=True,
+        help_text="Shared by the variants of one product, such as its sizes.",
+    )
+    availability = models.CharField(
+        max_length=12, choices=Availability, default=Availability.IN_STOCK
+    )
+    attributes = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[validate_attributes],
+        help_text='What else describes it, such as {"colour": "red", "size": "M"}.',
+    )
     link = models.URLField(
         "shop page",
         max_length=MAX_ADDRESS,
@@ -255,6 +305,10 @@ class Product(CatalogPicture):
         constraints = (
             models.CheckConstraint(condition=Q(price__gte=0), name="product_price_not_negative"),
             models.CheckConstraint(
+                condition=Q(sale_price__isnull=True) | Q(sale_price__gte=0),
+                name="product_sale_price_not_negative",
+            ),
+            models.CheckConstraint(
                 condition=UNREADY | Q(embedding__isnull=False),
                 name="product_ready_has_embedding",
             ),
@@ -262,6 +316,16 @@ class Product(CatalogPicture):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def selling_price(self) -> Decimal:
+        """What it costs now, by which searches filter and order."""
+        return self.price if self.sale_price is None else self.sale_price
+
+    def clean(self) -> None:
+        super().clean()
+        if None not in (self.sale_price, self.price) and self.selling_price >= self.price:
+            raise ValidationError({"sale_price": "This must be less than the price."})
 
     def get_absolute_url(self) -> str:
         """The product's page in the shop; ABSOLUTE_URL_OVERRIDES names the one on this site."""

@@ -5,7 +5,7 @@ Files, the admin and the API share these rules. They know nothing of Django.
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -19,6 +19,9 @@ from babel.numbers import get_currency_precision, get_territory_currencies
 MAX_TEXT = 2000  # characters of any text
 MAX_ADDRESS = 2000
 MAX_CATEGORY = 250  # characters of a category's name, and of its key
+MAX_ATTRIBUTES = 50  # of a product
+MAX_ATTRIBUTE_NAME = 50  # characters
+MAX_ATTRIBUTE = 500
 MAX_PRICE = Decimal("99999999.99")
 CENT = Decimal("0.01")
 
@@ -95,6 +98,25 @@ SIGNS = {
 YES = {"1", "y", "yes", "t", "true", "on", "ja", "wahr", "oui", "vrai", "si", "sí", "verdadero"}
 NO = {"0", "n", "no", "f", "false", "off", "nein", "falsch", "non", "faux", "falso"}
 
+# What shops and schema.org call whether a product can be bought, in lower case without separators.
+AVAILABILITIES = {
+    "instock": "in_stock",
+    "available": "in_stock",
+    "availablefororder": "in_stock",
+    "limitedavailability": "in_stock",
+    "instoreonly": "in_stock",
+    "onlineonly": "in_stock",
+    "outofstock": "out_of_stock",
+    "soldout": "out_of_stock",
+    "discontinued": "out_of_stock",
+    "unavailable": "out_of_stock",
+    "preorder": "preorder",
+    "presale": "preorder",
+    "backorder": "backorder",
+    "onbackorder": "backorder",
+}
+SCHEMA_ORG = re.compile(r"https?://schema\.org/", re.IGNORECASE)
+
 
 class InvalidValue(Exception):
     """A value can't be accepted; the message is a sentence that says why."""
@@ -170,6 +192,43 @@ def flag(text: str) -> bool:
     if word not in YES | NO:
         raise InvalidValue(f"{text[:40]!r} is neither yes nor no.")
     return word in YES
+
+
+def availability(text: str) -> str:
+    """Whether a product can be bought: "in_stock", "out_of_stock", "preorder" or "backorder".
+
+    Understands how feeds, shops and schema.org write it, and yes and no. Raises InvalidValue.
+    """
+    plain = SCHEMA_ORG.sub("", line(text)).lower()
+    known = AVAILABILITIES.get(re.sub("[-_ ]", "", plain))
+    if known:
+        return known
+    try:
+        return "in_stock" if flag(plain) else "out_of_stock"
+    except InvalidValue:
+        raise InvalidValue(
+            f"{text[:40]!r} is no availability. Use in_stock, out_of_stock, preorder or backorder."
+        ) from None
+
+
+def attributes(values: Mapping[str, object]) -> dict[str, str]:
+    """What else describes a product, such as its size, as text by name. Raises InvalidValue.
+
+    Names are in lower case, and "color" becomes "colour". Those without a value are left out.
+    """
+    kept: dict[str, str] = {}
+    for name, value in values.items():
+        name, text = line(name).lower(), "" if value is None else line(str(value))
+        if len(name) > MAX_ATTRIBUTE_NAME or len(text) > MAX_ATTRIBUTE:
+            raise InvalidValue(
+                f"The attribute {name[:MAX_ATTRIBUTE_NAME]!r} is too long; the maximum is "
+                f"{MAX_ATTRIBUTE_NAME} characters for a name and {MAX_ATTRIBUTE} for a value."
+            )
+        if name and text:
+            kept["colour" if name == "color" else name] = text
+    if len(kept) > MAX_ATTRIBUTES:
+        raise InvalidValue(f"The maximum is {MAX_ATTRIBUTES} attributes of a product.")
+    return kept
 
 
 @cache
