@@ -30,12 +30,14 @@ from catalog.tasks import fetch_again, hand_to_workers
 from catalog.values import (
     MAX_ADDRESS,
     MAX_CATEGORY,
+    NO_SALE,
     InvalidValue,
     address,
     attributes,
     category_key,
     currency_code,
     identifier,
+    is_sale,
     line,
     picture_source,
 )
@@ -324,8 +326,10 @@ class Product(CatalogPicture):
 
     def clean(self) -> None:
         super().clean()
-        if None not in (self.sale_price, self.price) and self.selling_price >= self.price:
-            raise ValidationError({"sale_price": "This must be less than the price."})
+        if None in (self.sale_price, self.price):  # of a price, its field says what is wrong
+            return
+        if not is_sale(self.selling_price, self.price):
+            raise ValidationError({"sale_price": NO_SALE})
 
     def get_absolute_url(self) -> str:
         """The product's page in the shop; ABSOLUTE_URL_OVERRIDES names the one on this site."""

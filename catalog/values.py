@@ -4,6 +4,7 @@ Files, the admin and the API share these rules. They know nothing of Django.
 """
 
 import html
+import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -19,11 +20,13 @@ from babel.numbers import get_currency_precision, get_territory_currencies
 MAX_TEXT = 2000  # characters of any text
 MAX_ADDRESS = 2000
 MAX_CATEGORY = 250  # characters of a category's name, and of its key
+MAX_PICTURES = 250  # of one product, as shops on the big platforms can have
 MAX_ATTRIBUTES = 50  # of a product
 MAX_ATTRIBUTE_NAME = 50  # characters
 MAX_ATTRIBUTE = 500
 MAX_PRICE = Decimal("99999999.99")
 CENT = Decimal("0.01")
+NO_SALE = "A sale price must be above 0 and below the price."
 
 # White space, and characters without width that copied text brings along.
 BLANK = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\u200e\u200f\u2060\ufeff"
@@ -159,12 +162,20 @@ def address(text: str) -> str:
     if not found:
         raise InvalidValue("Give an http(s) address.")
     if BETWEEN_ADDRESSES.search(text):
-        raise InvalidValue("Give one address. Add further photos in the admin, or by an import.")
+        raise InvalidValue("Give one address.")
     scheme, host, rest = found.groups()
     if not host or re.search(r"\s", host):
         raise InvalidValue(f"{text[:80]!r} is not an address: its host is missing.")
     rest = quote(BARE_PERCENT.sub("%25", rest), safe=UNQUOTED)
     return f"{scheme or 'https:'}//{host}{rest}"
+
+
+def addresses(text: str) -> list[str]:
+    """The http(s) addresses in a text, each once, separated by , ; | or spaces.
+
+    Raises InvalidValue.
+    """
+    return list(dict.fromkeys(map(address, _split_sources(text))))
 
 
 def picture_source(text: str) -> str:
@@ -182,8 +193,7 @@ def picture_sources(text: str) -> list[str]:
 
     Raises InvalidValue.
     """
-    parts = BETWEEN_ADDRESSES.split(text.strip(f"{BLANK},;|"))
-    return list(dict.fromkeys(map(picture_source, parts)))
+    return list(dict.fromkeys(map(picture_source, _split_sources(text))))
 
 
 def flag(text: str) -> bool:
@@ -218,6 +228,8 @@ def attributes(values: Mapping[str, object]) -> dict[str, str]:
     """
     kept: dict[str, str] = {}
     for name, value in values.items():
+        if not isinstance(value, str | int | float | None):
+            raise InvalidValue(f"The attribute {name[:MAX_ATTRIBUTE_NAME]!r} is not a text.")
         name, text = line(name).lower(), "" if value is None else line(str(value))
         if len(name) > MAX_ATTRIBUTE_NAME or len(text) > MAX_ATTRIBUTE:
             raise InvalidValue(
@@ -229,6 +241,25 @@ def attributes(values: Mapping[str, object]) -> dict[str, str]:
     if len(kept) > MAX_ATTRIBUTES:
         raise InvalidValue(f"The maximum is {MAX_ATTRIBUTES} attributes of a product.")
     return kept
+
+
+def attributes_in(text: str) -> dict[str, str]:
+    """The attributes in a text: a JSON object, or such as `size=M; colour=red`.
+
+    Raises InvalidValue.
+    """
+    text = text.strip(BLANK)
+    if text.startswith("{"):
+        try:
+            return attributes(json.loads(text))
+        except (ValueError, RecursionError) as error:  # a number of many digits is a ValueError
+            raise InvalidValue(f"{text[:40]!r} is not valid JSON.") from error
+    pairs = [part.partition("=") for part in text.split(";") if part.strip(BLANK)]
+    if not all(mark and name.strip(BLANK) for name, mark, _ in pairs):
+        raise InvalidValue(
+            f"{text[:40]!r} can't be read. Write attributes like size=M; colour=red, or as JSON."
+        )
+    return attributes({name: value for name, _, value in pairs})
 
 
 @cache
@@ -285,6 +316,14 @@ def price(
     return amount.quantize(CENT, ROUND_HALF_UP), currency
 
 
+def is_sale(sale_price: Decimal, price: Decimal) -> bool:
+    """Whether a product can be on sale at this price: for less than its price, but not for 0.
+
+    Files have 0 where there is no sale.
+    """
+    return 0 < sale_price < price
+
+
 def decimal_mark(cells: Iterable[object]) -> str:
     """The decimal mark that all texts agree on, "" where they do not or where none shows it."""
     marks = set()
@@ -294,6 +333,10 @@ def decimal_mark(cells: Iterable[object]) -> str:
                 marks.add(_mark_of(_split_price(cell)[0]))
     marks.discard("")
     return marks.pop() if len(marks) == 1 else ""
+
+
+def _split_sources(text: str) -> list[str]:
+    return BETWEEN_ADDRESSES.split(text.strip(f"{BLANK},;|"))
 
 
 def _currencies_meant(text: str) -> tuple[str, ...]:

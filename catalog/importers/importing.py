@@ -19,7 +19,14 @@ from catalog.embedding.columns import EmbeddedPicture, EmbeddingStatus, embedded
 from catalog.importers.products_csv import Row, read_rows, sentence, with_local_picture
 from catalog.importers.spreadsheet import MAX_SPARE_ELEMENTS, ZIP_MAGIC, open_sheet
 from catalog.importers.tables import WINDOWS, InvalidCatalogFile, Table, open_table
-from catalog.importers.writer import FAILED, UNCHANGED, Change, ProductWriter, differing
+from catalog.importers.writer import (
+    FAILED,
+    UNCHANGED,
+    Change,
+    ProductWriter,
+    differing,
+    without_false_sale,
+)
 from catalog.models import Product, fetch_products_again
 from catalog.pictures.storage import NotStored
 from catalog.tasks import batched_messages, hand_to_workers
@@ -119,9 +126,10 @@ def import_table(
             counting = [row for row in chunk if row.error or last[row.sku] == row.line]
             known, prepared = _prepare(counting, folders, decoders, confined=confined)
             if dry_run:
-                results = iter(_check_chunk(prepared, known, may_add_categories))
+                outcomes = _check_chunk(prepared, known, may_add_categories)
             else:
-                results = iter(_import_chunk(prepared, known, may_add_categories, refetch))
+                outcomes = _import_chunk(prepared, known, may_add_categories, refetch)
+            results = map(_noted, outcomes, (row.note for row in prepared))
             for row in chunk:
                 if not row.error and last[row.sku] != row.line:
                     reason = f"Line {last[row.sku]} has the same id and counts instead of this one."
@@ -129,9 +137,9 @@ def import_table(
                     continue
                 result = next(results)
                 before = None if row.error else earlier.get(hash(row.sku))
-                if before and result.status != FAILED:
-                    reason = f"Line {before} has the same id; this line counts instead of it."
-                    result = replace(result, reason=f"{reason} {result.reason}".strip())
+                if before:
+                    note = f"Line {before} has the same id; this line counts instead of it."
+                    result = _noted(result, note)
                 yield result
             earlier.update((hash(sku), line) for sku, line in last.items())
             while len(earlier) > REMEMBERED_SKUS:
@@ -149,6 +157,13 @@ def summarize(results: Iterable[RowResult]) -> ImportReport:
         elif result.reason:
             report.notes.append(result)
     return report
+
+
+def _noted(result: RowResult, note: str) -> RowResult:
+    """The result with a note about its row, unless that failed."""
+    if not note or result.status == FAILED:
+        return result
+    return replace(result, reason=f"{note} {result.reason}".strip())
 
 
 def _open(path: Path) -> BufferedReader:
@@ -176,7 +191,8 @@ def _prepare(
             values = with_local_picture(row.values, product, folders, confined=confined)
         except ValidationError as error:
             return replace(row, error=sentence(error))
-        return replace(row, values=values)
+        values, note = without_false_sale(values, product)
+        return replace(row, values=values, note=f"{row.note} {note}".strip())
 
     # Decoding pictures takes long, so it happens before the transaction, which holds locks.
     return known, list(decoders.map(with_picture, rows))

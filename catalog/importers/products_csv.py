@@ -23,8 +23,12 @@ from catalog.values import (
     BLANK,
     ENTITY,
     FORBIDDEN,
+    MAX_PICTURES,
     InvalidValue,
     address,
+    addresses,
+    attributes_in,
+    availability,
     decimal_mark,
     flag,
     identifier,
@@ -34,9 +38,18 @@ from catalog.values import (
 )
 
 COLUMNS = ("id", "name", "category", "image_url", "price")
-OPTIONAL = ("currency", "link", "active")
+OPTIONAL = (
+    "currency",
+    "link",
+    "active",
+    "group",
+    "availability",
+    "brand",
+    "sale_price",
+    "attributes",
+    "additional_image_url",
+)
 NEVER_EMPTY = ("id", "name", "category", "price")
-MAX_PICTURES = 250  # of one product, as shops on the big platforms can have
 MAX_SKU = 64
 SAMPLE_ROWS = 1000  # whose prices show the decimal mark of a file
 SHOWN_COLUMNS = 8  # of a header that can't be used
@@ -55,6 +68,7 @@ class Row:
     sku: str  # "" where it can't be read
     values: Values = field(default_factory=dict)
     error: str = ""
+    note: str = ""  # what somebody should know about a row that is imported
 
 
 def read_rows(table: Table) -> Iterator[Row]:
@@ -63,11 +77,10 @@ def read_rows(table: Table) -> Iterator[Row]:
     Raises InvalidCatalogFile before the first row where the header is wrong or there are no rows.
     """
     names = check_header(table.header, table.place)
-    prices = names.index("price")
-    sample = [record.cells[prices : prices + 1] for record in islice(table, SAMPLE_ROWS)]
+    sample = [dict(zip(names, record.cells, strict=False)) for record in islice(table, SAMPLE_ROWS)]
     if not sample:
         raise InvalidCatalogFile(f"There are no products below the header{table.place}.")
-    mark = decimal_mark(cell for cells in sample for cell in cells)
+    mark = decimal_mark(cells.get(name) for cells in sample for name in ("price", "sale_price"))
     for record in table:
         cells = dict(zip(names, record.cells, strict=False))
         faults = (cells[name] for name in COLUMNS + OPTIONAL if isinstance(cells.get(name), Fault))
@@ -99,10 +112,11 @@ def check_header(cells: Sequence[object], place: str = "") -> list[str]:
 
 
 def read_values(cells: Mapping[str, object], *, mark: str = "") -> dict[str, Any]:
-    """The product's values, from cells by column; empty cells leave a field as it is.
+    """The product's values, from cells by column.
 
-    Cells of a spreadsheet may be numbers. `mark` is the decimal mark of the file's prices, where
-    it is known. A cell with several pictures gives `photos`, too. Raises ValidationError.
+    An empty cell leaves a field as it is, but an empty sale price ends a sale. Cells of a
+    spreadsheet may be numbers. `mark` is the decimal mark of the file's prices, where it is known.
+    Further pictures, in either column, are `photos`. Raises ValidationError.
     """
     texts = {name: text_of(cells.get(name)) for name in (*COLUMNS, *OPTIONAL)}
     empty = [name for name in NEVER_EMPTY if not texts[name]]
@@ -118,26 +132,40 @@ def read_values(cells: Mapping[str, object], *, mark: str = "") -> dict[str, Any
             except InvalidValue as error:
                 errors[name] = str(error)
 
+    def read_price(name: str) -> None:
+        cell, known = cells.get(name), values.get("currency", "")
+        if not isinstance(cell, int | float):
+            cell = texts[name]
+        read(name, lambda _: price(cell, mark=mark, currency=known, default=default_currency()))
+        if name in values:
+            values[name], currency = values[name]
+            if currency:
+                values["currency"] = currency
+
     read("id", _sku)
     read("name", line)
     read("category", line)
     read("image_url", picture_sources)
+    read("additional_image_url", addresses)
     read("currency", currency_of)
     read("link", address)
     read("active", flag)
-    known = str(values.get("currency", ""))
-    cell = cells["price"] if isinstance(cells["price"], int | float) else texts["price"]
-    read("price", lambda _: price(cell, mark=mark, currency=known, default=default_currency()))
-    if "image_url" in values:
-        values["image_url"], *photos = values["image_url"]
-        if len(photos) >= MAX_PICTURES:
-            errors["image_url"] = f"The maximum is {MAX_PICTURES} pictures of a product."
-        elif photos:
-            values["photos"] = photos
-    if "price" in values:
-        values["price"], currency = values["price"]
-        if currency:
-            values["currency"] = currency
+    read("group", identifier)
+    read("availability", availability)
+    read("brand", line)
+    read("attributes", attributes_in)
+    read_price("price")
+    read_price("sale_price")
+    if "sale_price" in cells and not texts["sale_price"]:
+        values["sale_price"] = None
+    picture, *photos = values.get("image_url", [""])
+    if picture:
+        values["image_url"] = picture
+    photos = list(dict.fromkeys(photos + values.pop("additional_image_url", [])))
+    if len(photos) >= MAX_PICTURES:
+        errors["image_url"] = f"The maximum is {MAX_PICTURES} pictures of a product."
+    elif photos:
+        values["photos"] = [each for each in photos if each != picture]
     if errors:
         raise ValidationError(errors)
     return values

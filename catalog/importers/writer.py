@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from catalog.embedding.columns import is_remote
 from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures.stored import NewPicture
-from catalog.values import MAX_ADDRESS, category_key
+from catalog.values import MAX_ADDRESS, NO_SALE, category_key, is_sale
 
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 DELETED, FAILED = "deleted", "failed"
@@ -153,6 +153,8 @@ class ProductWriter:
                 cleaned[name] = model_field.clean(value, product)
             except ValidationError as error:
                 errors[name] = error.messages
+        if not errors and _has_false_sale(product, cleaned):
+            errors["sale_price"] = [NO_SALE]
         if errors:
             raise ValidationError(errors)
         if "category" in changes:  # last, so that a product that fails leaves no category behind
@@ -204,6 +206,23 @@ def differing(product: Product, values: Values) -> dict[str, Any]:
     return changes
 
 
+def without_false_sale(values: Values, product: Product | None) -> tuple[Values, str]:
+    """The values, not on sale where the sale price is no lower than the price, and why.
+
+    For files, which often have both prices, the same or the wrong way round.
+    """
+    if not _has_false_sale(product, values):
+        return values, ""
+    return {**values, "sale_price": None}, f"Imported without a sale price. {NO_SALE}"
+
+
+def _has_false_sale(product: Product | None, changes: Values) -> bool:
+    """Whether the product, once changed, has a sale price that is none."""
+    price = changes.get("price", product and product.price)
+    sale_price = changes.get("sale_price", product and product.sale_price)
+    return sale_price is not None and price is not None and not is_sale(sale_price, price)
+
+
 def _current(product: Product, name: str) -> Any:
     if name == "category":
         return product.category.name
@@ -218,6 +237,8 @@ def _shown(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return "1 further photo" if len(value) == 1 else f"{len(value)} further photos"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}={text}" for name, text in value.items())
     if isinstance(value, NewPicture):
         return "the picture in the file"
     return "" if value is None else str(value)

@@ -6,6 +6,8 @@ import pytest
 from catalog.values import (
     InvalidValue,
     address,
+    attributes_in,
+    availability,
     category_key,
     currencies,
     currency_code,
@@ -258,6 +260,65 @@ def test_finds_the_pictures_in_one_cell(text: str) -> None:
 def test_refuses_what_is_not_one_picture(text: str) -> None:
     with pytest.raises(InvalidValue, match="address"):
         picture_source(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Size=M; color = red",
+        "size=M;colour=red;",
+        '{"size": "M", "Color": " red "}',
+        '\ufeff{"size": "M", "colour": "red", "fit": null}',
+    ],
+)
+def test_reads_attributes(text: str) -> None:
+    assert attributes_in(text) == {"size": "M", "colour": "red"}
+
+
+def test_reads_numbers_in_attributes_as_text() -> None:
+    assert attributes_in('{"watts": 40, "volts": 1.5}') == {"watts": "40", "volts": "1.5"}
+    assert attributes_in("formula=a=b") == {"formula": "a=b"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "red",
+        "=red",
+        "{size: M}",
+        '{"sizes": ["S", "M"]}',
+        "{" * 100_000,
+        '{"a":' * 100_000,
+        f'{{"a": {"1" * 5000}}}',
+        '{"a": "\\u0007"}',
+        f"a={'b' * 501}",
+        f"{'a' * 51}=b",
+        "; ".join(f"a{number}=b" for number in range(51)),
+    ],
+)
+def test_refuses_what_is_no_attributes_with_a_sentence(text: str) -> None:
+    with pytest.raises(InvalidValue, match=r"^[A-Z'\"].{10,200}\.$"):
+        attributes_in(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("in stock", "in_stock"),
+        ("https://schema.org/OutOfStock", "out_of_stock"),
+        ("Pre-Order", "preorder"),
+        ("on backorder", "backorder"),
+        ("nein", "out_of_stock"),
+        ("1", "in_stock"),
+    ],
+)
+def test_reads_availability_as_shops_write_it(text: str, value: str) -> None:
+    assert availability(text) == value
+
+
+def test_refuses_an_unknown_availability() -> None:
+    with pytest.raises(InvalidValue, match="Use in_stock, out_of_stock, preorder or backorder"):
+        availability("perhaps")
 
 
 def test_decodes_entities_once() -> None:

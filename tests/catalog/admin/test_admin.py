@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.embedding.columns import NEVER
-from catalog.importers.products_csv import MAX_PICTURES
 from catalog.models import Category, EmbeddingStatus, Product, ProductPhoto
+from catalog.values import MAX_PICTURES
 from tests.conftest import MakeProduct, Picture
 
 LIST = "/admin/catalog/product/"

@@ -59,6 +59,89 @@ def test_creates_products_with_pictures_and_vectors(
     assert messages == [("embed", "catalog.Product", ids)], "one message for a chunk"
 
 
+FIELDS = ["group", "availability", "brand", "sale_price", "attributes", "additional_image_url"]
+
+
+def test_reads_the_optional_columns(write: Any) -> None:
+    pictures = [f"https://shop.example/{number}.jpg" for number in range(5)]
+    first = ["m1-s", "Mug", "Home", " ".join(pictures[:2]), "€ 9,99"]
+    second = ["m1-l", "Mug", "Home", pictures[0], "12.00 EUR"]
+    path = write(
+        [*first, "m1", "out of stock", "Acme &amp; Sons", "7,50 EUR", "size=S", pictures[2]],
+        [*second, "m1", "", "", "", '{"size": "L"}', f"{pictures[4]}, {pictures[3]}"],
+        header=HEADER + FIELDS,
+    )
+    assert run(path).counts == {"created": 2}
+    small, large = Product.objects.order_by("pk")
+    assert (small.group, small.brand, small.availability) == ("m1", "Acme & Sons", "out_of_stock")
+    assert (small.price, small.sale_price, small.currency) == (
+        Decimal("9.99"),
+        Decimal("7.5"),
+        "EUR",
+    )
+    assert (large.availability, large.sale_price) == ("in_stock", None)
+    assert (small.attributes, large.attributes) == ({"size": "S"}, {"size": "L"})
+    photos = [[photo.image_url for photo in each.photos.all()] for each in (small, large)]
+    assert photos == [pictures[1:3], [pictures[4], pictures[3]]]
+    assert run(path).counts == {"unchanged": 2}
+
+
+def test_empty_cell_ends_a_sale_and_a_missing_column_does_not(write: Any, photo: str) -> None:
+    row = ["m1", "Mug", "Home", photo, "9.99"]
+    run(write([*row, "7.50"], header=[*HEADER, "sale_price"]))
+    assert run(write(row)).counts == {"unchanged": 1}
+    assert run(write([*row, ""], header=[*HEADER, "sale_price"])).counts == {"updated": 1}
+    assert Product.objects.get().sale_price is None
+
+
+@pytest.mark.parametrize("sale_price", ["9.99", "12", "0", "0.00"])
+def test_leaves_out_a_sale_price_that_is_none_and_says_so(
+    write: Any, photo: str, sale_price: str
+) -> None:
+    path = write(["m1", "Mug", "Home", photo, "9.99", sale_price], header=[*HEADER, "sale_price"])
+    for status in ("created", "unchanged"):
+        report = run(path)
+        assert report.counts == {status: 1}
+        assert [note.reason for note in report.notes] == [
+            "Imported without a sale price. A sale price must be above 0 and below the price."
+        ]
+
+
+def test_price_below_the_sale_price_ends_the_sale(write: Any, photo: str) -> None:
+    row = ["m1", "Mug", "Home", photo, "9.99"]
+    run(write([*row, "7.50"], header=[*HEADER, "sale_price"]))
+    report = run(write([*row[:-1], "7.00"]))
+    assert (report.counts, len(report.notes)) == ({"updated": 1}, 1)
+    assert Product.objects.get().sale_price is None
+
+
+def test_faulty_optional_columns_fail_their_row(write: Any, photo: str) -> None:
+    path = write(
+        [
+            "m1",
+            "Mug",
+            "Home",
+            photo,
+            "9.99 EUR",
+            "g" * 101,
+            "perhaps",
+            "b" * 101,
+            "7 USD",
+            "red",
+            "x.jpg",
+        ],
+        ["m2", "Mug", "Home", photo, "9.99", "g" * 101, "", "b" * 101, "-7", "", ""],
+        header=HEADER + FIELDS,
+    )
+    read, written = (failure.reason for failure in run(path).failures)
+    assert "'USD' in the price is not the currency EUR." in read
+    assert all(
+        f"{name}: " in read for name in ("availability", "attributes", "additional_image_url")
+    )
+    assert all(f"{name}: " in written for name in ("group", "brand"))
+    assert not Product.objects.exists()
+
+
 def test_second_run_changes_nothing(write: Any, photo: str) -> None:
     path = write(["m1", "Mug", "Home", photo, "9.99"])
     run(path)
