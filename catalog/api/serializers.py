@@ -1,6 +1,7 @@
 """Products and categories in JSON: fields and serializers for what is shown and what is sent."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from difflib import get_close_matches
 from itertools import islice
@@ -12,17 +13,23 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from catalog.api.exceptions import TooBusy, TooLarge
-from catalog.importers.writer import REQUIRED, STATUSES, WriteResult
-from catalog.models import Category, Product, currency_of
+from catalog.importers.writer import REQUIRED, STATUSES, WriteResult, addressed_photos
+from catalog.models import Category, Product, currency_of, default_currency
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.slots import DECODING, STAFF, Busy
 from catalog.pictures.stored import NewPicture, image_limits
 from catalog.values import (
     MAX_ADDRESS,
     MAX_CATEGORY,
+    MAX_PICTURES,
     InvalidValue,
     address,
+    addresses,
+    attributes,
+    attributes_in,
+    availability,
     flag,
+    further_photos,
     identifier,
     line,
     price,
@@ -35,10 +42,16 @@ MUG = {
     "name": "Stoneware Mug",
     "category": "Kitchen",
     "price": 12.90,
+    "sale_price": 9.90,
     "currency": "EUR",
+    "brand": "Clay & Co",
+    "group": "mug",
+    "availability": "in_stock",
+    "attributes": {"colour": "blue", "size": "0.4 l"},
     "link": "https://shop.example/mug-42",
     "active": True,
     "image_url": "https://shop.example/pictures/mug-42.jpg",
+    "photos": ["https://shop.example/pictures/mug-42-inside.jpg"],
 }
 
 # What `catalog.values` refuses, too: as a pattern, because the schema shows it to clients.
@@ -80,18 +93,42 @@ class SKUField(RuledField):
         super().__init__(identifier, **{"max_length": 64} | options)
 
 
+@extend_schema_field({"oneOf": [{"type": "number", "minimum": 0}, {"type": "string"}]})
 class PriceField(serializers.DecimalField):
-    """A price by the rule for files, without a currency."""
+    """A price by the rule for files. A currency beside it must agree with the field `currency`."""
 
     def to_internal_value(self, data: Any) -> Decimal:
         try:
-            amount, currency = price(data)
+            amount, _ = _read_price(data, self.parent.initial_data)
         except InvalidValue as error:
             raise serializers.ValidationError(str(error)) from error
-        if currency:
-            raise serializers.ValidationError("Give the currency in its own field.")
         value: Decimal = super().to_internal_value(str(amount))
         return value
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+class AttributesField(serializers.Field[dict[str, str], Any, Any, Any]):
+    """Texts by name. A form may send them as files have them."""
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        try:
+            if isinstance(data, str):
+                return attributes_in(data)
+            if isinstance(data, Mapping):
+                return attributes(data)
+        except InvalidValue as error:
+            raise serializers.ValidationError(str(error)) from error
+        raise serializers.ValidationError('Give texts by name, such as {"size": "M"}.')
+
+
+class AddressesField(LineField):
+    """Addresses in one text, separated as in files; a list of them."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return addresses(super().to_internal_value(data))
+        except InvalidValue as error:
+            raise serializers.ValidationError(str(error)) from error
 
 
 class FlagField(serializers.BooleanField):
@@ -143,8 +180,17 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
 
     category = serializers.CharField(source="category.name", help_text="Its category, by name.")
     price = serializers.FloatField(help_text="What it costs, such as 54.9.")
+    sale_price = serializers.FloatField(
+        allow_null=True, help_text="What it costs now, where that is less than the price, or null."
+    )
+    attributes = serializers.DictField(
+        child=serializers.CharField(), help_text="What else describes it: texts by name."
+    )
     image_src = serializers.FileField(
         source="image", allow_null=True, help_text="The address of its picture."
+    )
+    photo_srcs = serializers.SerializerMethodField(
+        help_text="The addresses of its further photos, in their order."
     )
     url = serializers.SerializerMethodField(help_text="Its page on this site.")
 
@@ -156,8 +202,14 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
             "name",
             "category",
             "price",
+            "sale_price",
             "currency",
+            "brand",
+            "group",
+            "availability",
+            "attributes",
             "image_src",
+            "photo_srcs",
             "url",
             "link",
         )
@@ -166,6 +218,9 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
             "sku": {"help_text": "The shop's own key, unique among products."},
             "name": {"help_text": "What shoppers read."},
             "currency": {"help_text": "ISO 4217, such as EUR."},
+            "brand": {"help_text": "Who makes it, or an empty text."},
+            "group": {"help_text": "Shared by the variants of one product, or an empty text."},
+            "availability": {"help_text": "Whether it can be bought."},
             "active": {"help_text": "Whether shoppers see it and search finds it."},
             "image_url": {"help_text": "Where its picture comes from, unless one was uploaded."},
             "embedding_status": {"help_text": "Whether search can use its picture."},
@@ -177,22 +232,36 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
         }
 
     def get_url(self, product: Product) -> str:
-        url: str = self.context["request"].build_absolute_uri(product.get_absolute_url())
+        return self._absolute(product.get_absolute_url())
+
+    def get_photo_srcs(self, product: Product) -> list[str]:
+        return [self._absolute(photo.image.url) for photo in product.photos.all() if photo.image]
+
+    def _absolute(self, path: str) -> str:
+        url: str = self.context["request"].build_absolute_uri(path)
         return url
 
 
 class StaffProductSerializer(ProductSerializer):
     """A product as staff see it, with the state of its picture."""
 
+    photos = serializers.SerializerMethodField(
+        help_text="Where its further photos come from, in their order, without uploaded ones."
+    )
+
     class Meta(ProductSerializer.Meta):
         fields = (
             *ProductSerializer.Meta.fields,
             "active",
             "image_url",
+            "photos",
             "embedding_status",
             "embedding_error",
             "refetch_error",
         )
+
+    def get_photos(self, product: Product) -> list[str]:
+        return [photo.image_url for photo in addressed_photos(product)]
 
 
 @extend_schema_serializer(component_name="Outcome")
@@ -250,7 +319,19 @@ class ProductDraftSerializer(StrictSerializer):
         help_text="By name. A new one is created if you may add categories.",
     )
     price = PriceField(
-        10, 2, min_value=0, help_text="A number, such as 12.90, which is rounded to cents."
+        10,
+        2,
+        min_value=0,
+        help_text="Such as 12.90, which is rounded to cents. A text may have the currency, too: "
+        "12.90 EUR.",
+    )
+    sale_price = PriceField(
+        10,
+        2,
+        min_value=0,
+        required=False,
+        allow_null=True,
+        help_text="What it costs now: above 0 and below the price. null ends a sale.",
     )
     currency = RuledField(currency_of, required=False, help_text="ISO 4217, such as EUR.")
     link = RuledField(
@@ -261,6 +342,25 @@ class ProductDraftSerializer(StrictSerializer):
         allow_blank=True,
         help_text="The product's page in the shop.",
     )
+    brand = RuledField(
+        max_length=100, required=False, allow_blank=True, help_text="Who makes it, such as Acme."
+    )
+    group = RuledField(
+        identifier,
+        max_length=100,
+        required=False,
+        allow_blank=True,
+        help_text="Shared by the variants of one product, such as its sizes.",
+    )
+    availability = RuledField(
+        availability,
+        required=False,
+        help_text="in_stock, out_of_stock, preorder or backorder, as feeds write them.",
+    )
+    attributes = AttributesField(
+        required=False,
+        help_text="What else describes it, by name: at most 50. They replace those it has.",
+    )
     active = FlagField(required=False, help_text="Whether shoppers see it.")
     image = PictureUploadField(
         required=False,
@@ -269,13 +369,40 @@ class ProductDraftSerializer(StrictSerializer):
     )
     # URLValidator is stricter: the name of a shop's own image server may have no dot. The fetcher
     # decides which hosts it may reach.
-    image_url = RuledField(
-        address,
-        max_length=MAX_ADDRESS,
+    image_url = AddressesField(
         required=False,
         allow_blank=True,
-        help_text="The address from which the picture is fetched soon, unless one is uploaded.",
+        help_text="The address from which the picture is fetched soon, unless one is uploaded. "
+        "Further addresses in the same text become photos.",
     )
+    photos = serializers.ListField(
+        child=RuledField(address, max_length=MAX_ADDRESS),
+        max_length=MAX_PICTURES - 1,
+        required=False,
+        help_text="The addresses of its further photos, in their order. They replace those that "
+        "came from other addresses; uploaded ones stay.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """As in files, a price may have its currency beside it, and `image_url` further photos."""
+        values = dict(attrs)
+        for name in ("price", "sale_price"):
+            if attrs.get(name) is not None:
+                _, currency = _read_price(self.initial_data[name], self.initial_data)
+                if currency and values.setdefault("currency", currency) != currency:
+                    sentence = f"The price is in {values['currency']}, and this in {currency}."
+                    raise serializers.ValidationError({name: [sentence]})
+        if "image_url" in attrs:
+            values["image_url"], *photos = attrs["image_url"] or [""]
+        else:
+            photos = []
+        if photos or "photos" in attrs:
+            try:
+                photos += attrs.get("photos", [])
+                values["photos"] = further_photos(values.get("image_url", ""), photos)
+            except InvalidValue as error:
+                raise serializers.ValidationError({"photos": [str(error)]}) from error
+        return values
 
 
 @extend_schema_serializer(
@@ -356,3 +483,11 @@ class RefetchAnswerSerializer(serializers.Serializer[Any]):
     unknown = serializers.ListField(
         child=serializers.CharField(), help_text="SKUs that no product has."
     )
+
+
+def _read_price(text: Any, draft: Mapping[str, Any]) -> tuple[Decimal, str]:
+    """A price of a draft and its currency, by the rule for files. Raises InvalidValue."""
+    known, given = "", draft.get("currency")
+    with suppress(InvalidValue):  # its own field says what is wrong
+        known = currency_of(given) if isinstance(given, str) else ""
+    return price(text, currency=known, default=default_currency())

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import filters, generics, mixins, serializers, status
@@ -26,14 +26,22 @@ from catalog.api.serializers import (
     ProductSerializer,
     RefetchAnswerSerializer,
     RefetchSerializer,
+    RuledField,
     SKUField,
     StaffProductSerializer,
     UpsertSerializer,
 )
 from catalog.importers.writer import CREATED, FAILED, ProductWriter, Values, WriteResult
-from catalog.models import MAX_ID, Category, Product, fetch_products_again
+from catalog.models import (
+    MAX_ID,
+    Availability,
+    Category,
+    Product,
+    ProductPhoto,
+    fetch_products_again,
+)
 from catalog.tasks import batched_messages
-from catalog.values import MAX_CATEGORY, category_key
+from catalog.values import MAX_CATEGORY, category_key, identifier
 
 ADD, CHANGE, DELETE = (f"catalog.{verb}_product" for verb in ("add", "change", "delete"))
 WRITE_ERRORS = errors(400, 401, 403, 409, 413, 415, 503)
@@ -87,7 +95,9 @@ class ProductView(generics.GenericAPIView[Product]):
     draft_class: type[ProductDraftSerializer] = ProductDraftSerializer
 
     def get_queryset(self) -> QuerySet[Product]:
+        photos = ProductPhoto.objects.only("product_id", "position", "image", "image_url")
         products: QuerySet[Product] = Product.objects.select_related("category")
+        products = products.prefetch_related(Prefetch("photos", photos))
         return products if self.request.user.is_staff else products.filter(active=True)
 
     def get_serializer_class(self) -> type[ProductSerializer]:
@@ -139,6 +149,24 @@ class ListSerializer(serializers.Serializer[Any]):
         default=list,
         help_text="Only products of this category, by name; repeat it for more.",
     )
+    brand = serializers.ListField(
+        child=RuledField(max_length=100),
+        max_length=100,
+        default=list,
+        help_text="Only products of this brand, such as Acme; repeat it for more.",
+    )
+    group = serializers.ListField(
+        child=RuledField(identifier, max_length=100),
+        max_length=100,
+        default=list,
+        help_text="Only the variants in this group; repeat it for more.",
+    )
+    availability = serializers.ListField(
+        child=serializers.ChoiceField(Availability.choices),
+        max_length=len(Availability.choices),
+        default=list,
+        help_text="Only products that can be bought in this way; repeat it for more.",
+    )
     id = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=MAX_ID),
         max_length=Pages.max_page_size,
@@ -153,7 +181,7 @@ class ListSerializer(serializers.Serializer[Any]):
 
 
 class ListFilter(filters.BaseFilterBackend):
-    """Filters by category and id. It validates all options, so it runs before other filters."""
+    """Filters by fields. It validates all options, so it runs before other filters."""
 
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: Any
@@ -162,8 +190,9 @@ class ListFilter(filters.BaseFilterBackend):
         options.is_valid(raise_exception=True)
         if categories := options.validated_data["category"]:
             queryset = queryset.filter(category__key__in=map(category_key, categories))
-        if ids := options.validated_data["id"]:
-            queryset = queryset.filter(pk__in=ids)
+        for name in ("brand", "group", "availability", "id"):
+            if values := options.validated_data[name]:
+                queryset = queryset.filter(**{f"{name}__in": values})
         return queryset
 
 

@@ -193,7 +193,7 @@ def differing(product: Product, values: Values) -> dict[str, Any]:
         if name == "category":
             is_same = product.category.key == category_key(value)
         elif name == "photos":
-            is_same = [photo.image_url for photo in _addressed_photos(product)] == value
+            is_same = [photo.image_url for photo in addressed_photos(product)] == value
         elif name != "image":
             is_same = getattr(product, name) == value
         elif isinstance(value, NewPicture):
@@ -227,7 +227,7 @@ def _current(product: Product, name: str) -> Any:
     if name == "category":
         return product.category.name
     if name == "photos":
-        return [photo.image_url for photo in _addressed_photos(product)]
+        return [photo.image_url for photo in addressed_photos(product)]
     return getattr(product, name)
 
 
@@ -244,14 +244,14 @@ def _shown(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _addressed_photos(product: Product) -> list[ProductPhoto]:
+def addressed_photos(product: Product) -> list[ProductPhoto]:
     """The further photos that came from addresses, in their order."""
     return [photo for photo in product.photos.all() if is_remote(photo.image_url)]
 
 
 def _write_photos(product: Product, addresses: Sequence[str]) -> None:
     """Make the product's photos those at these addresses; the ones that were uploaded stay."""
-    known = {photo.image_url: photo for photo in _addressed_photos(product)}
+    known = {photo.image_url: photo for photo in addressed_photos(product)}
     for position, address in enumerate(addresses, 1):
         photo = known.pop(address, None) or ProductPhoto(product=product, image_url=address)
         if photo.pk is None or photo.position != position:

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
@@ -22,12 +23,19 @@ def test_creates_a_product_and_says_where_it_is(staff: Client, client: Client) -
         "name": "Mug",
         "category": "Home",
         "price": 9.99,
+        "sale_price": None,
         "currency": "EUR",
+        "brand": "",
+        "group": "",
+        "availability": "in_stock",
+        "attributes": {},
         "image_src": None,
+        "photo_srcs": [],
         "url": f"http://testserver/products/{product.pk}/",
         "link": "",
         "active": True,
         "image_url": "",
+        "photos": [],
         "embedding_status": "pending",
         "embedding_error": "",
         "refetch_error": None,
@@ -56,6 +64,118 @@ def test_values_are_read_by_the_rules_for_files(send: Send) -> None:
     assert send("PUT", path, MUG | fields | {"category": "home", "currency": "eur"})[0] == 200
     assert Product.objects.get(sku="m1").revision == before, "nothing differs"
     assert Product.objects.values("category").distinct().count() == 1
+
+
+def test_writes_and_shows_every_field_of_a_product(send: Send, client: Client) -> None:
+    fields = {
+        "sale_price": 7.5,
+        "currency": "EUR",
+        "brand": "Acme &amp; Sons",
+        "group": "mugs",
+        "availability": "https://schema.org/OutOfStock",
+        "attributes": {"Size": "M", "color": "red", "watts": 40, "fit": None},
+        "photos": ["https://shop.example/2.jpg", "//shop.example/a b.jpg"],
+    }
+    shown = fields | {
+        "brand": "Acme & Sons",
+        "availability": "out_of_stock",
+        "attributes": {"size": "M", "colour": "red", "watts": "40"},
+        "photos": ["https://shop.example/2.jpg", "https://shop.example/a%20b.jpg"],
+    }
+    status, product = send("POST", LIST, MUG | fields)
+    assert (status, product) == (201, product | shown)
+    path = f"{LIST}{product['id']}/"
+    assert send("PUT", path, product | {"photos": shown["photos"][::-1]})[0] == 200
+    assert send("PATCH", path, {"name": "Cup"})[1]["photos"] == shown["photos"][::-1]
+    seen = client.get(path).json()
+    assert {"photos", "image_url"}.isdisjoint(seen), "only staff see where pictures come from"
+    assert (seen["brand"], seen["photo_srcs"]) == ("Acme & Sons", [])
+    ended = {"sale_price": None, "attributes": {}, "photos": [], "brand": "", "group": ""}
+    assert send("PATCH", path, ended)[1] == product | {"name": "Cup"} | ended
+
+
+def test_sale_price_must_stay_below_the_price(send: Send) -> None:
+    path = f"{LIST}by-sku/m1/"
+    assert send("PUT", path, MUG | {"sale_price": "7.50"})[0] == 201
+    status, errors = send("PUT", path, {"price": 7})
+    assert (status, errors) == (
+        400,
+        {"sale_price": ["A sale price must be above 0 and below the price."]},
+    )
+    assert send("PUT", path, {"price": 7, "sale_price": None})[1]["price"] == 7
+
+
+@pytest.mark.parametrize(
+    ("fields", "price", "currency"),
+    [
+        ({"price": "29.00 EUR"}, 29, "EUR"),
+        ({"price": "29 EUR", "currency": "€"}, 29, "EUR"),
+        ({"price": "$29"}, 29, "USD"),
+        ({"price": "$29", "currency": "CAD"}, 29, "CAD"),
+        ({"price": "29 kr", "currency": "SEK"}, 29, "SEK"),
+        ({"price": "1,200 JPY"}, 1200, "JPY"),
+        ({"price": 29, "sale_price": "9 GBP"}, 29, "GBP"),
+    ],
+)
+def test_price_may_have_its_currency_beside_it(
+    send: Send, fields: Any, price: float, currency: str
+) -> None:
+    status, product = send("POST", LIST, MUG | fields)
+    assert (status, product["price"], product["currency"]) == (201, price, currency)
+
+
+def test_further_addresses_of_the_picture_become_photos(send: Send) -> None:
+    first, second, third = (f"https://shop.example/{number}.jpg" for number in range(3))
+    fields = {"image_url": f"{first}, {second}", "photos": [third, first, second]}
+    _, product = send("POST", LIST, MUG | fields)
+    assert (product["image_url"], product["photos"]) == (first, [second, third])
+    _, product = send("PATCH", f"{LIST}{product['id']}/", {"image_url": first})
+    assert product["photos"] == [second, third], "one address says nothing about further photos"
+
+
+def test_form_sends_lists_and_attributes_in_its_way(send: Send, picture: Picture) -> None:
+    photos = ["https://shop.example/1.jpg", "https://shop.example/2.jpg"]
+    fields = MUG | {"image": picture(1), "photos": photos, "attributes": "size=M; colour=red"}
+    status, product = send("POST", LIST, fields | {"sale_price": ""})
+    assert (status, product["photos"], product["sale_price"]) == (201, photos, None)
+    assert product["attributes"] == {"size": "M", "colour": "red"}
+
+
+def test_everybody_sees_further_photos(
+    client: Client, make_product: MakeProduct, picture: Picture, django_assert_num_queries: Any
+) -> None:
+    for seed in (0, 2):
+        product = make_product(image=picture(seed))
+        product.photos.create(image=ContentFile(picture(seed + 1), "a.jpg"))
+    with django_assert_num_queries(3):
+        found = client.get(LIST).json()["results"]
+    photo = product.photos.get()
+    assert found[1]["photo_srcs"] == [f"http://testserver{photo.image.url}"]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("brand=Acme", "AB"),
+        ("brand=Acme&availability=in_stock", "A"),
+        ("group=g1", "AC"),
+        ("group=g1&group=g2", "ABC"),
+        ("availability=out_of_stock&availability=preorder", "BC"),
+    ],
+)
+def test_list_filters_by_fields(
+    client: Client, make_product: MakeProduct, query: str, names: str
+) -> None:
+    make_product("A", brand="Acme", group="g1")
+    make_product("B", brand="Acme", group="g2", availability="out_of_stock")
+    make_product("C", brand="Other", group="g1", availability="preorder")
+    found = client.get(f"{LIST}?{query}").json()["results"]
+    assert "".join(product["name"] for product in found) == names
+
+
+def test_list_refuses_an_unknown_availability(client: Client, db: None) -> None:
+    response = client.get(f"{LIST}?availability=perhaps")
+    assert (response.status_code, response.json().keys()) == (400, {"availability"})
 
 
 @pytest.mark.parametrize(
@@ -171,5 +291,5 @@ def test_number_of_queries_does_not_grow_with_the_catalog(
 ) -> None:
     for _ in range(many):
         make_product()
-    with django_assert_num_queries(3):  # the token, the count, the products
+    with django_assert_num_queries(4):  # the token, the count, the products, their photos
         assert staff.get(LIST).json()["count"] == many
