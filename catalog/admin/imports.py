@@ -25,7 +25,7 @@ from catalog.importers import (
     read_table,
     summarize,
 )
-from catalog.importers.products_csv import COLUMNS, OPTIONAL
+from catalog.importers.formats.products import COLUMNS, NEEDED
 from catalog.importers.writer import CREATED, FAILED, UNCHANGED, UPDATED
 from catalog.models import Product, UnconfirmedImport, default_currency
 
@@ -154,8 +154,8 @@ class ImportsProducts(admin.ModelAdmin):
             **self.admin_site.each_context(request),
             "title": "Import products",
             "opts": self.opts,
-            "required": COLUMNS,
-            "optional": OPTIONAL,
+            "required": [COLUMNS[name][0] for name in NEEDED],
+            "optional": [COLUMNS[name][0].rstrip("#") for name in COLUMNS if name not in NEEDED],
             "max_rows": MAX_ROWS,
             "shown_rows": SHOWN_ROWS,
             "default_currency": default_currency(),

@@ -4,25 +4,28 @@
 of the admin and the API use it.
 """
 
+from catalog.importers.formats import FORMATS, Options, read_table, recognize
 from catalog.importers.importing import (
     ImportReport,
     RowResult,
     import_products,
     import_table,
-    read_table,
     summarize,
 )
 from catalog.importers.tables import InvalidCatalogFile
 from catalog.importers.writer import ProductWriter, WriteResult
 
 __all__ = [
+    "FORMATS",
     "ImportReport",
     "InvalidCatalogFile",
+    "Options",
     "ProductWriter",
     "RowResult",
     "WriteResult",
     "import_products",
     "import_table",
     "read_table",
+    "recognize",
     "summarize",
 ]

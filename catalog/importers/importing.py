@@ -1,14 +1,15 @@
 """Imports the rows of a catalog file into products, and reports what happened to each row."""
 
 import os
+import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -16,19 +17,22 @@ from django.db import transaction
 from django.db.models import prefetch_related_objects
 
 from catalog.embedding.columns import EmbeddedPicture, EmbeddingStatus, embedded_models, is_remote
-from catalog.importers.products_csv import Row, read_rows, sentence, with_local_picture
-from catalog.importers.spreadsheet import MAX_SPARE_ELEMENTS, ZIP_MAGIC, open_sheet
-from catalog.importers.tables import WINDOWS, InvalidCatalogFile, Table, open_table
+from catalog.importers.formats import NO_OPTIONS, Options, Row, read_table, recognize
+from catalog.importers.tables import WINDOWS, InvalidCatalogFile, Table
 from catalog.importers.writer import (
     FAILED,
     UNCHANGED,
     Change,
     ProductWriter,
+    Values,
     differing,
     without_false_sale,
 )
 from catalog.models import Product, fetch_products_again
+from catalog.pictures.gate import InvalidImage
+from catalog.pictures.slots import DECODING, STAFF, Busy
 from catalog.pictures.storage import NotStored
+from catalog.pictures.stored import NewPicture, image_limits, sha256
 from catalog.tasks import batched_messages, hand_to_workers
 
 CHUNK_ROWS = 100  # committed together, and embedded by one task
@@ -36,6 +40,7 @@ DECODER_THREADS = 2  # Pillow decodes outside the interpreter's lock
 # SKUs are remembered to report repeated ones; as hashes they take 120 MB at most.
 REMEMBERED_SKUS = 1_000_000
 MAX_ELEMENTS_OF_COMMAND = 50_000_000  # of a spreadsheet: no shopper waits for a command
+HOST_AND_PATH = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}/", re.IGNORECASE)
 NOTE = "note"  # the status of a result that is about the whole file
 
 
@@ -65,8 +70,10 @@ class ImportReport:
 def import_products(
     path: Path,
     *,
+    options: Options = NO_OPTIONS,
     on_read: Callable[[int, int], object] | None = None,
     refetch: bool = False,
+    dry_run: bool = False,
 ) -> Iterator[RowResult]:
     """Import a file of delimited text or a spreadsheet: a result for each row.
 
@@ -76,22 +83,18 @@ def import_products(
     with _open(path) as file:
         size = os.fstat(file.fileno()).st_size
         table = read_table(file, spare_elements=MAX_ELEMENTS_OF_COMMAND)
-        for result in import_table(table, folders, refetch=refetch):
+        results = import_table(table, folders, options=options, refetch=refetch, dry_run=dry_run)
+        for result in results:
             if on_read:
                 on_read(file.tell(), size)
             yield result
-
-
-def read_table(file: BinaryIO, *, spare_elements: int = MAX_SPARE_ELEMENTS) -> Table:
-    """The table in a file of any kind that can be imported. Raises InvalidCatalogFile."""
-    is_spreadsheet = file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
-    return open_sheet(file, spare_elements=spare_elements) if is_spreadsheet else open_table(file)
 
 
 def import_table(
     table: Table,
     folders: Mapping[str, Path],
     *,
+    options: Options = NO_OPTIONS,
     confined: bool = False,
     may_add_categories: bool = True,
     refetch: bool = False,
@@ -115,11 +118,12 @@ def import_table(
             "save it as CSV (UTF-8) or .xlsx."
         )
         yield RowResult(1, NOTE, reason)
-    names = [str(name).strip().lower() for name in table.header]
-    if "sku" in names and "id" in names:
+    file = recognize(table, options)
+    names = [str(name).strip().lower() for name in file.headers(used=False)]
+    if file.format.is_own and "sku" in names:
         reason = "SKUs are read from the column id. To use the column SKU, rename it to id."
         yield RowResult(1, NOTE, reason)
-    rows = read_rows(table)
+    rows = iter(file)
     with ThreadPoolExecutor(DECODER_THREADS) as decoders:
         while chunk := list(islice(rows, CHUNK_ROWS)):
             last = {row.sku: row.line for row in chunk if not row.error}
@@ -164,6 +168,17 @@ def _noted(result: RowResult, note: str) -> RowResult:
     if not note or result.status == FAILED:
         return result
     return replace(result, reason=f"{note} {result.reason}".strip())
+
+
+def sentence(error: ValidationError) -> str:
+    """All that is wrong with a row, each part after the name of its column."""
+    if not hasattr(error, "error_dict"):
+        return " ".join(error.messages)
+    parts = (
+        ("id" if name == "sku" else name, " ".join(texts))
+        for name, texts in error.message_dict.items()
+    )
+    return " ".join(f"{column}: {text}" for column, text in parts)
 
 
 def _open(path: Path) -> BufferedReader:
@@ -289,3 +304,54 @@ def _fetch_missing(pictures: Collection[EmbeddedPicture]) -> None:
             failed.make_pending()
         for picture in pictures:
             hand_to_workers(picture)
+
+
+def with_local_picture(
+    values: Values, product: Product | None, folders: Mapping[str, Path], *, confined: bool = False
+) -> Values:
+    """The values, with `image` where `image_url` is a path to a picture that the product lacks.
+
+    Paths are relative to the folders, which are keyed by a description such as "in the media
+    folder"; confined paths must not lead out of them. A file that no longer exists is an error only
+    if the product does not have its picture. Raises ValidationError.
+    """
+    source = str(values.get("image_url", ""))
+    if not source or is_remote(source):
+        return values
+    paths = [folder / source for folder in folders.values()]
+    if confined:
+        tops = [folder.resolve() for folder in folders.values()]
+        paths = [path for path in paths if any(path.resolve().is_relative_to(top) for top in tops)]
+    has_picture = product is not None and product.image.is_stored()
+    data = _read_file(source, paths)
+    if data is None:
+        if product is not None and has_picture and product.image_url == source:
+            return values
+        problem = f"There is no file {source} {' or '.join(folders)}."
+        if HOST_AND_PATH.match(source):
+            problem += f" If this is an address, write https://{source}"
+        raise ValidationError({"image_url": problem})
+    if product is not None and has_picture and product.image_source_digest == sha256(data):
+        return values
+    try:
+        # A confined import runs in a web process, where shoppers have their pictures decoded, too.
+        with DECODING.one(STAFF) if confined else nullcontext():
+            return {**values, "image": NewPicture(data)}
+    except (InvalidImage, Busy) as error:
+        raise ValidationError({"image_url": str(error)}) from error
+
+
+def _read_file(source: str, paths: Sequence[Path]) -> bytes | None:
+    """The first of the files that exists, as far as the picture gate needs it."""
+    for path in paths:
+        try:
+            if path.exists() and not path.is_file():  # reading a device or a pipe may never end
+                raise ValidationError({"image_url": f"{source} can't be read: it is not a file."})
+            with path.open("rb") as file:
+                return file.read(image_limits().bytes + 1)  # the gate refuses one byte too many
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            problem = f"{source} can't be read: {error.strerror}."
+            raise ValidationError({"image_url": problem}) from error
+    return None

@@ -7,7 +7,7 @@ from import_export.fields import Field  # type: ignore[import-untyped]
 from import_export.resources import ModelResource  # type: ignore[import-untyped]
 from import_export.widgets import BooleanWidget, Widget  # type: ignore[import-untyped]
 
-from catalog.importers.products_csv import escape_entities, escape_formula
+from catalog.importers.formats.products import escape_entities, escape_formula
 from catalog.models import EmbeddedQuerySet, Product
 from catalog.values import FORBIDDEN
 

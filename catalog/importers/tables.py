@@ -65,6 +65,7 @@ class Record:
     end: int  # its last line
     cells: tuple[str | float, ...] = ()  # numbers in spreadsheets only
     error: str = ""
+    names: tuple[str, ...] = ()  # of the cells, where the header does not name them
 
 
 @dataclass(frozen=True)

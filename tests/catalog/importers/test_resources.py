@@ -9,7 +9,8 @@ import pytest
 from django.test import Client
 
 from catalog.importers import import_products, summarize
-from catalog.importers.products_csv import escape_formula, text_of
+from catalog.importers.formats.products import escape_formula
+from catalog.importers.formats.reading import text_of
 from catalog.models import Category, Product
 from tests.catalog.admin.files import CSV, XLSX, counts, export, preview, upload
 from tests.conftest import MakeProduct, Picture

@@ -1,0 +1,107 @@
+"""The formats of catalog files. `contract.py` says what a format is and how to add one."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import BinaryIO
+
+from catalog.importers.formats import products
+from catalog.importers.formats.contract import FIELDS, NO_OPTIONS, Format, Options, Row
+from catalog.importers.formats.reading import (
+    CatalogFile,
+    Columns,
+    find_columns,
+    label,
+    plain_header,
+)
+from catalog.importers.spreadsheet import MAX_SPARE_ELEMENTS, ZIP_MAGIC, open_sheet
+from catalog.importers.tables import InvalidCatalogFile, Record, Table, open_table
+from catalog.values import FORBIDDEN
+
+__all__ = ["FORMATS", "NO_OPTIONS", "CatalogFile", "Options", "Row", "read_table", "recognize"]
+
+# By the name that the option `format` takes. A file has the first one whose columns it has.
+FORMATS: Mapping[str, Format] = {
+    "products": products.FORMAT,
+}
+SAMPLE_ROWS = 1000  # which show the format of a file, and the decimal mark of its prices
+SAMPLE_LETTERS = 5_000_000
+SHOWN_COLUMNS = 8  # of a header that can't be used
+
+
+def read_table(file: BinaryIO, *, spare_elements: int = MAX_SPARE_ELEMENTS) -> Table:
+    """The table in a file of any kind that can be imported. Raises InvalidCatalogFile."""
+    is_spreadsheet = file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
+    return open_sheet(file, spare_elements=spare_elements) if is_spreadsheet else open_table(file)
+
+
+def recognize(table: Table, options: Options = NO_OPTIONS) -> CatalogFile:
+    """The products of a table, in the format that it has. Raises InvalidCatalogFile.
+
+    Without the option `format`, that is the first one whose needed columns the table has.
+    """
+    if options.format and options.format not in FORMATS:
+        raise InvalidCatalogFile(
+            f"There is no format {options.format[:40]!r}. Use one of: {', '.join(FORMATS)}."
+        )
+    sample = _sample(table)
+    key = options.format or next(iter(FORMATS))  # if the file has none
+    found: Mapping[str, str] = {}
+    for each, format_ in FORMATS.items():
+        guessed = format_.find_columns(table.header, sample) if format_.find_columns else {}
+        columns = find_columns(format_, table.header, {**guessed, **options.columns})
+        is_whole = columns.fields.issuperset(format_.needed)
+        if each == options.format or (not options.format and (guessed or is_whole)):
+            key, found = each, guessed
+            if is_whole:
+                break
+    options = replace(options, columns={**found, **options.columns})
+    format_ = FORMATS[key]
+    columns = find_columns(format_, table.header, options.columns)
+    _check(table, format_, columns, options)
+    if not sample:
+        raise InvalidCatalogFile(f"There are no products below the header{table.place}.")
+    return CatalogFile(table, key, format_, options, columns, sample)
+
+
+def _sample(table: Table) -> list[Record]:
+    """The first rows, as far as they are kept."""
+    sample: list[Record] = []
+    letters = 0
+    for record in islice(table, SAMPLE_ROWS):
+        sample.append(record)
+        letters += sum(len(cell) for cell in record.cells if isinstance(cell, str))
+        if letters > SAMPLE_LETTERS:
+            break
+    return sample
+
+
+def _check(table: Table, format_: Format, columns: Columns, options: Options) -> None:
+    """Raises InvalidCatalogFile where a column is named wrongly, is missing, or is repeated."""
+    names = {*FIELDS, *format_.columns}
+    for name, header in options.columns.items():
+        if name not in names:
+            known = ", ".join(label(each) for each in format_.columns)
+            raise InvalidCatalogFile(f"There is no field {name[:40]!r}. The fields are: {known}.")
+        if name not in columns.fields:
+            raise InvalidCatalogFile(
+                f"The header{table.place} has no column {header[:40]!r}. It has: {_shown(table)}."
+            )
+    needed = {name: format_.columns[name][0] for name in format_.needed}
+    missing = [header for name, header in needed.items() if name not in columns.fields]
+    if missing:
+        raise InvalidCatalogFile(
+            f"The header{table.place} lacks {', '.join(missing)}. The first row must name the "
+            f"columns {', '.join(needed.values())}. It has: {_shown(table)}."
+        )
+    twins = [places[0] for places in columns.single.values() if len(places) > 1]
+    if twins:
+        repeated = ", ".join(sorted(plain_header(table.header[place]) for place in twins))
+        raise InvalidCatalogFile(f"The header{table.place} has {repeated} more than once.")
+
+
+def _shown(table: Table) -> str:
+    """The first columns of a header, for a sentence."""
+    found = [FORBIDDEN.sub("", text.strip())[:30] for text in table.header if text.strip()]
+    more = f" and {len(found) - SHOWN_COLUMNS} more" if len(found) > SHOWN_COLUMNS else ""
+    return f"{', '.join(found[:SHOWN_COLUMNS])}{more}"

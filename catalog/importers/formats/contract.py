@@ -1,0 +1,118 @@
+"""What a format of catalog files is, and how to add one.
+
+A format is a module in this package with one `FORMAT`, listed in `FORMATS` in `__init__.py`:
+
+1. `columns` names, for each field, the headers under which a file may have it; the first header
+   that the file has counts. Case, spaces, hyphens and underscores don't matter. A `#` stands for
+   a number or nothing: `image[#].url` takes all such columns, and the field then holds texts by
+   number. The fields of `FIELDS` go to the product as they are; others are for the next step only.
+2. `needed` are the fields that every such file has. A file has the first format in `FORMATS` whose
+   needed fields its header has. `find_columns` may find some by their values: translated headers.
+3. `products` turns rows into products, where they differ: it yields a draft for each product, made
+   of one row (`row.but(category=...)`) or of several. It may read the rows more than once. An error
+   of a row stays with the drafts made of it, so that the row is reported.
+
+All else is common to all formats (`reading.py`): cells to text, prices, currencies, entities,
+addresses, availability, and the report on what is wrong.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from catalog.importers.tables import InvalidCatalogFile, Record
+from catalog.importers.writer import Values
+from catalog.values import InvalidValue, address, currency_code
+
+# What a draft can say of a product. `category` is a path such as "Clothing > Shirts", `image_url`
+# the first picture, `photos` the others, `attributes` texts by name; all else is text.
+FIELDS = (
+    *("sku", "name", "category", "image_url", "photos", "price", "sale_price", "currency"),
+    *("link", "active", "availability", "brand", "group", "attributes"),
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What somebody says about a file, in place of what it says itself or where it is silent."""
+
+    format: str = ""  # a key of FORMATS; "" detects it
+    columns: Mapping[str, str] = field(default_factory=dict)  # headers in the file by field
+    currency: str = ""  # a code, for prices without a currency
+    base_url: str = ""  # the shop's address, for pictures and links without a host
+
+    @classmethod
+    def of(
+        cls, format: str = "", columns: Iterable[str] = (), currency: str = "", base_url: str = ""
+    ) -> "Options":
+        """The options that people wrote; columns such as "name=Nom". Raises InvalidCatalogFile."""
+        pairs = {}
+        for text in columns:
+            name, mark, header = text.partition("=")
+            name = name.strip().lower()
+            if not (name and mark and header.strip()):
+                raise InvalidCatalogFile(
+                    f"{text[:80]!r} names no column. Write FIELD=HEADER, such as name=Nom."
+                )
+            pairs["sku" if name == "id" else name] = header.strip()
+        try:
+            currency = currency_code(currency) if currency else ""
+            base_url = address(base_url) if base_url else ""
+        except InvalidValue as error:
+            raise InvalidCatalogFile(str(error)) from error
+        return cls(format, pairs, currency, base_url)
+
+
+NO_OPTIONS = Options()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One product of a file: its values, or the error that makes it unreadable."""
+
+    line: int  # as an editor counts; the first one where it spans several lines
+    sku: str  # "" where it can't be read
+    values: Values = field(default_factory=dict)
+    error: str = ""
+    note: str = ""  # what somebody should know about a row that is imported
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A row, or the product made of it: texts by field, to which no rule was applied yet.
+
+    A field that the file does not have is missing; one that is empty there is "".
+    """
+
+    line: int
+    texts: Mapping[str, Any]
+    error: str = ""
+
+    def __getitem__(self, name: str) -> str:
+        """The text of a field, "" where there is none."""
+        text: str = self.texts.get(name, "")
+        return text
+
+    def numbered(self, name: str) -> Mapping[int, str]:
+        """The texts of a field whose header has a `#`, without empty ones."""
+        texts: Mapping[int, str] = self.texts.get(name, {})
+        return texts
+
+    def but(self, **texts: Any) -> "Draft":
+        """The same with other texts."""
+        return replace(self, texts={**self.texts, **texts})
+
+
+@dataclass(frozen=True)
+class Format:
+    """How one kind of file describes products."""
+
+    title: str  # as people call it
+    columns: Mapping[str, tuple[str, ...]]
+    needed: tuple[str, ...]
+    products: Callable[[Iterable[Draft]], Iterator[Draft]] = iter
+    # Headers by field, from the header and the first rows; none if the file has another format.
+    find_columns: Callable[[Sequence[str], Sequence[Record]], Mapping[str, str]] | None = None
+    # Of products.csv alone, which people write by hand: an empty cell leaves a field as it is, a
+    # name may have angle brackets, and a picture's path is that of a file.
+    is_own: bool = False

@@ -1,0 +1,357 @@
+"""From the cells of any format to the values of products: what all formats have in common."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache, lru_cache, partial
+from html import unescape
+from typing import Any
+from urllib.parse import urljoin
+
+from catalog.importers.formats.contract import Draft, Format, Options, Row
+from catalog.importers.spreadsheet import Fault
+from catalog.importers.tables import Record, Table
+from catalog.models import currency_of, default_currency
+from catalog.values import (
+    BLANK,
+    MAX_CATEGORY,
+    MAX_PICTURES,
+    REMOTE,
+    InvalidValue,
+    address,
+    addresses,
+    attributes,
+    attributes_in,
+    availability,
+    decimal_mark,
+    flag,
+    identifier,
+    line,
+    picture_sources,
+    price,
+)
+
+NEVER_EMPTY = ("sku", "name", "category", "price")
+CLEARED = ("brand", "group")  # by an empty cell in a file of a shop system
+UNCATEGORISED = "Uncategorised"
+MAX_SKU = 64
+KEPT_NAMES = 1000  # lists of names, of files in which each row names its cells
+LINE_BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
+SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+")
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
+ESCAPED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
+CURRENCY = re.compile(r"[^\d\s.,'+-]")
+# Elements of HTML, not all that is in angle brackets: names such as "Cable <2 m" are real.
+TAG = re.compile(
+    r"<\s*/?\s*(?:(?P<breaks>br|p|div|li|ul|ol|h[1-6])"
+    r"|a|abbr|b|big|em|font|i|img|mark|s|small|span|strong|sub|sup|u)\b[^<>]*>",
+    re.IGNORECASE,
+)
+
+
+class Number(str):
+    """The text of a number in a spreadsheet, which has the number, too."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The places of a format's fields among the columns of a file."""
+
+    single: Mapping[str, Sequence[int]]  # of columns with the same header, the first text counts
+    numbered: Mapping[str, Mapping[int, int]]  # of headers with a `#`: places by number
+
+    @property
+    def fields(self) -> set[str]:
+        return {*self.single, *self.numbered}
+
+    @property
+    def places(self) -> set[int]:
+        """All columns that are read."""
+        groups = (*self.single.values(), *(each.values() for each in self.numbered.values()))
+        return {place for group in groups for place in group}
+
+
+@dataclass(frozen=True)
+class CatalogFile:
+    """The products in a table of one format; can be read more than once, one reader at a time."""
+
+    table: Table
+    key: str  # of the format
+    format: Format
+    options: Options
+    columns: Columns
+    sample: Sequence[Record] = field(repr=False)  # the first rows
+
+    def __iter__(self) -> Iterator[Row]:
+        """The products, and the rows that can't be read. Raises InvalidCatalogFile."""
+        sample = list(_Drafts(self, self.sample))
+        texts = (draft.texts.get(name) for draft in sample for name in ("price", "sale_price"))
+        mark = decimal_mark(text for text in texts if text and not isinstance(text, Number))
+        rules = Rules(self.options.base_url, self.options.currency, mark, self.format.is_own)
+        yield from map(rules.row, self.format.products(_Drafts(self, self.table)))
+
+    def headers(self, *, used: bool) -> list[str]:
+        """The headers of the columns that are read, or of those that are ignored."""
+        places = self.columns.places
+        names = enumerate(self.table.header)
+        return [name for place, name in names if name.strip() and (place in places) == used]
+
+
+@dataclass(frozen=True)
+class _Drafts:
+    """Rows of a file by the fields of its format, as often as they are asked for."""
+
+    file: CatalogFile
+    records: Iterable[Record]
+
+    def __iter__(self) -> Iterator[Draft]:
+        format_, named = self.file.format, self.file.options.columns
+        columns = self.file.columns
+        # In a file without a header, a row that lacks a field says that it is empty.
+        empty = {name: {} if is_numbered(format_, name) else "" for name in format_.columns}
+        absent: dict[str, Any] = {} if self.file.table.header else empty
+        by_names: dict[tuple[str, ...], Columns] = {}
+        for record in self.records:
+            if record.names:
+                if len(by_names) > KEPT_NAMES:
+                    by_names.clear()
+                if record.names not in by_names:
+                    by_names[record.names] = find_columns(format_, record.names, named)
+                columns = by_names[record.names]
+            cells, width, error = record.cells, len(record.cells), record.error
+            texts: dict[str, Any] = dict(absent)
+            for name, places in columns.single.items():
+                found = ""
+                for place in places:
+                    if place < width and (found := text_of(cells[place])):
+                        break
+                if isinstance(found, Fault):
+                    error = error or found
+                texts[name] = found
+            for name, by_number in columns.numbered.items():
+                pairs = (
+                    (number, text_of(cells[place]))
+                    for number, place in by_number.items()
+                    if place < width
+                )
+                texts[name] = {number: text for number, text in pairs if text}
+            if not error and record.end > record.line and not record.names:
+                error = self._find_swallowed_rows(record)
+            yield Draft(record.line, texts, error)
+
+    def _find_swallowed_rows(self, record: Record) -> str:
+        """Say that a value of one line has whole rows in it: a later quote closed one left open."""
+        table, needed = self.file.table, self.file.format.needed
+        for place in self.file.columns.places:
+            cell = str(record.cells[place]) if place < len(record.cells) else ""
+            lines = [part.count(table.delimiter) for part in [*cell.splitlines()[:-1], ""]]
+            first, *inner = lines
+            holds_rows = (
+                place + first >= len(table.header) - 1 or max(inner, default=0) >= len(needed) - 1
+            )
+            if inner and holds_rows:
+                count = record.end - record.line + 1
+                lost = f"lines {record.line} to {record.end} ({count} lines)"
+                quote = f"A quote in line {record.line} is not closed"
+                return f"{table.header[place]}: {quote}; {lost} are lost."
+        return ""
+
+
+def find_columns(format_: Format, header: Sequence[str], named: Mapping[str, str]) -> Columns:
+    """The columns of a format's fields; `named` has the headers of some, as somebody gave them."""
+    places: dict[str, list[int]] = {}
+    for place, text in enumerate(header):
+        places.setdefault(plain_header(text), []).append(place)
+    single: dict[str, Sequence[int]] = {}
+    numbered: dict[str, Mapping[int, int]] = {}
+    for name in dict.fromkeys((*format_.columns, *named)):
+        alternatives = (named[name],) if name in named else format_.columns[name]
+        if not is_numbered(format_, name):
+            known = (places[own] for each in alternatives if (own := plain_header(each)) in places)
+            if found := next(known, None):
+                single[name] = found
+            continue
+        by_number: dict[int, int] = {}
+        for pattern in map(_pattern, alternatives):
+            for own, same in places.items():
+                if match := pattern.fullmatch(own):
+                    for place in same:
+                        number = int("".join(match.groups()) or 0)
+                        while number in by_number:
+                            number += 1
+                        by_number[number] = place
+        if by_number:
+            numbered[name] = dict(sorted(by_number.items()))
+    return Columns(single, numbered)
+
+
+def is_numbered(format_: Format, name: str) -> bool:
+    """Whether a field can have several columns."""
+    return any("#" in header for header in format_.columns.get(name, ()))
+
+
+@lru_cache(10_000)
+def plain_header(text: str) -> str:
+    """What headers that mean the same have in common."""
+    return re.sub(r"[\s_-]+", "_", text_of(text).lower()).removeprefix("g:")
+
+
+@cache
+def _pattern(header: str) -> re.Pattern[str]:
+    """The headers that one with a `#` stands for."""
+    return re.compile(re.escape(plain_header(header)).replace(r"\#", r"(\d{0,4})"))
+
+
+@dataclass(frozen=True)
+class Rules:
+    """From drafts to the values of products, by the rules that all formats share."""
+
+    base_url: str = ""
+    currency: str = ""  # of prices without one
+    mark: str = ""  # the decimal mark of the file's prices, where it is known
+    is_own: bool = False  # as in Format
+
+    def row(self, draft: Draft) -> Row:
+        """The values of the product, or why it has none."""
+        texts = draft.texts
+        if not self.is_own:
+            named = without_tags(draft["name"])
+            texts = {**texts, "name": named, "category": short_path(draft["category"])}
+        sku = str(texts.get("sku", ""))[:MAX_SKU]
+        error = draft.error
+        if not error and (empty := [label(name) for name in NEVER_EMPTY if not texts.get(name)]):
+            error = f"{', '.join(empty)} must not be empty."
+        if error:
+            return Row(draft.line, sku, error=error)
+        values: dict[str, Any] = {}
+        errors: dict[str, str] = {}
+
+        def read(name: str, rule: Callable[[Any], object]) -> None:
+            if text := texts.get(name):
+                try:
+                    values[name] = rule(text)
+                except InvalidValue as problem:
+                    errors[name] = str(problem)
+
+        for name, rule in RULES.items():
+            read(name, rule)
+        read("link", lambda text: address(self._absolute(text)))
+        for name in ("price", "sale_price"):
+            read(name, partial(self._price, known=values.get("currency", "")))
+            if name in values:
+                values[name], currency = values[name]
+                values |= {"currency": currency} if currency else {}
+        read("image_url", self._pictures)
+        read("photos", self._photos)
+        main, photos = values.pop("image_url", []), values.pop("photos", [])
+        pictures = list(dict.fromkeys([*main, *photos]))
+        if main or not self.is_own:
+            values |= {"image_url": pictures.pop(0)} if pictures else {}
+        if len(pictures) >= MAX_PICTURES:
+            errors["image_url"] = f"The maximum is {MAX_PICTURES} pictures of a product."
+        elif pictures or (not self.is_own and "photos" in texts):
+            values["photos"] = pictures
+        if "sale_price" in texts and not texts["sale_price"]:
+            values["sale_price"] = None
+        if not self.is_own:
+            for name in CLEARED:
+                if texts.get(name) == "":
+                    values[name] = ""
+        if errors:
+            text = " ".join(f"{label(name)}: {problem}" for name, problem in errors.items())
+            return Row(draft.line, sku, error=text)
+        return Row(draft.line, values["sku"], values)
+
+    def _price(self, text: str, *, known: str) -> tuple[Decimal, str]:
+        """A price and its currency, "" where nothing tells it."""
+        if not known and not CURRENCY.search(text):
+            known = self.currency
+        cell = getattr(text, "value", text)
+        default = self.currency or default_currency()
+        return price(cell, mark=self.mark, currency=known, default=default)
+
+    def _pictures(self, text: str) -> list[str]:
+        return [self._picture(source) for source in picture_sources(text)]
+
+    def _photos(self, texts: Mapping[int, str] | Iterable[str]) -> list[str]:
+        rule = addresses if self.is_own and not self.base_url else self._pictures
+        each = texts.values() if isinstance(texts, Mapping) else texts
+        return [source for text in each for source in rule(text)]
+
+    def _picture(self, source: str) -> str:
+        """The picture's address or, in products.csv, perhaps the path of a file."""
+        if REMOTE.fullmatch(source) or (self.is_own and not self.base_url):
+            return source
+        if not self.base_url:
+            raise InvalidValue(
+                f"The picture {source[:80]!r} has no host. Give the shop's address, such as "
+                "--base-url https://shop.example"
+            )
+        return address(self._absolute(source))
+
+    def _absolute(self, text: str) -> str:
+        return urljoin(f"{self.base_url.rstrip('/')}/", text) if self.base_url else text
+
+
+def sku_of(text: str) -> str:
+    """The SKU. Raises InvalidValue where a spreadsheet has shortened a long number."""
+    if SHORTENED.fullmatch(text):
+        raise InvalidValue(
+            f"{text!r} is a long number that a spreadsheet has shortened. "
+            "Format the column as text, and enter it again."
+        )
+    return identifier(text)
+
+
+def _attributes(value: str | Mapping[str, object]) -> dict[str, str]:
+    return attributes_in(value) if isinstance(value, str) else attributes(value)
+
+
+RULES: Mapping[str, Callable[[Any], object]] = {
+    "sku": sku_of,
+    "name": line,
+    "category": line,
+    "currency": currency_of,
+    "active": flag,
+    "availability": availability,
+    "brand": line,
+    "group": identifier,
+    "attributes": _attributes,
+}
+
+
+def label(name: str) -> str:
+    """What people call a field."""
+    return {"sku": "id", "photos": "additional_image_url"}.get(name, name)
+
+
+def text_of(cell: str | float) -> str:
+    """The text of a cell as one line; in a spreadsheet it may be a number or an escaped formula."""
+    if isinstance(cell, str):
+        text = cell if cell.isprintable() else LINE_BREAK.sub(" ", cell)
+        text = text.strip(BLANK)
+        if isinstance(cell, Fault):
+            return cell
+        return text[1:] if text[:1] == "'" and ESCAPED_FORMULA.match(text) else text
+    number = Number(int(cell) if cell.is_integer() else cell)  # 17 may arrive as 17.0
+    number.value = cell
+    return number
+
+
+def without_tags(text: str) -> str:
+    """A text without the tags of HTML, whether they are written as entities or not."""
+    if "<" not in text and "&" not in text:
+        return text
+    bare = TAG.sub(lambda tag: " " if tag["breaks"] else "", unescape(text))
+    return " ".join(bare.split())
+
+
+def short_path(category: str) -> str:
+    """A category's path as one text, without its first levels where it is too long."""
+    levels = [level for part in unescape(category).split(">") if (level := part.strip(BLANK))]
+    while len(levels) > 1 and len(" > ".join(levels)) > MAX_CATEGORY:
+        del levels[0]
+    return " > ".join(levels) or UNCATEGORISED
