@@ -21,6 +21,8 @@ run: .venv/run
 
 # Threads of NumPy would only take the cores from the other processes.
 test test-postgres: export OPENBLAS_NUM_THREADS = 1
+# Where bytecode is not kept, hundreds of processes would each compile the project again.
+test test-postgres: export PYTHONDONTWRITEBYTECODE =
 
 test: .venv/test
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint network

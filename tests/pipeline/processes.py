@@ -5,13 +5,18 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import django
 import redis
 
 from tests.tools import REDIS
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +25,20 @@ def enter(environment: dict[str, str]) -> None:
     """Become a process of the shop that has this environment."""
     os.environ.update(environment)
     django.setup()
+
+
+def _enter_together(environment: dict[str, str], barrier: Barrier) -> None:
+    enter(environment)
+    barrier.wait(PATIENCE)
+
+
+@contextmanager
+def shop_processes(count: int, environment: dict[str, str]) -> Iterator[ProcessPoolExecutor]:
+    """So many processes of one shop, which begin to work at the same time."""
+    spawn = get_context("spawn")
+    initial = (environment, spawn.Barrier(count))
+    with ProcessPoolExecutor(count, spawn, _enter_together, initial) as processes:
+        yield processes
 
 
 class Broker:

@@ -1,24 +1,21 @@
 """Limits on searches and fetches, counted in real processes, on disk and in a real Redis."""
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import repeat
-from multiprocessing import get_context
-from pathlib import Path
 from time import time
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client, RequestFactory
+from django.test import Client, RequestFactory, override_settings
 from redis import Redis
 
 from catalog.models import Product
 from search.api import throttles
 from search.api.throttles import InvalidRate, Rate, client_of, count, rate_of
 from tests.conftest import MakeProduct, Picture
-from tests.pipeline.processes import Broker, enter
+from tests.pipeline.processes import Broker, shop_processes
 from tests.tools import REDIS
 from tests.waiting import PATIENCE
 
@@ -41,12 +38,26 @@ def in_redis(redis: Broker, settings: Any) -> Broker:
     return redis
 
 
+@pytest.fixture(scope="module")
+def processes() -> Iterator[ProcessPoolExecutor]:
+    """Three processes of one shop."""
+    ours = {"SECRET_KEY": "theirs", "DJANGO_SETTINGS_MODULE": "visualsearch.settings"}
+    with shop_processes(3, ours) as processes:
+        yield processes
+
+
 @pytest.fixture(params=["on disk", "in Redis"])
-def shared(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """The environment of processes that share their counts."""
-    url = "" if request.param == "on disk" else request.getfixturevalue("redis").url
-    ours = {"VAR_DIR": str(tmp_path), "CACHE_URL": url, "SECRET_KEY": "theirs"}
-    return os.environ | ours | {"DJANGO_SETTINGS_MODULE": "visualsearch.settings"}
+def place(request: pytest.FixtureRequest, settings: Any) -> dict[str, Any]:
+    """The settings that say where counts are kept."""
+    if request.param == "in Redis":
+        request.getfixturevalue("in_redis")
+    return {name: getattr(settings, name) for name in ("COUNTERS_DIR", "CACHE_URL")}
+
+
+def count_there(place: dict[str, Any], until: int) -> int:
+    """Count in a process that has other settings."""
+    with override_settings(**place):
+        return count("one", until)
 
 
 @pytest.fixture
@@ -89,16 +100,14 @@ def test_says_how_long_to_wait_and_admits_after_that(
     assert ask(client, mug).status_code == 200
 
 
-@pytest.mark.parametrize("workers", [2, 3])
-def test_processes_count_exactly(shared: dict[str, str], workers: int) -> None:
+def test_processes_count_exactly(processes: ProcessPoolExecutor, place: dict[str, Any]) -> None:
     until = int(time()) + 3600
-    spawn = get_context("spawn")
-    with ProcessPoolExecutor(workers, spawn, initializer=enter, initargs=(shared,)) as processes:
-        counted = list(processes.map(count, repeat("one", TIMES), repeat(until), chunksize=20))
+    counted = list(processes.map(count_there, repeat(place, TIMES), repeat(until), chunksize=20))
     assert sorted(counted) == list(range(1, TIMES + 1))
 
 
-def test_threads_count_exactly(shared: dict[str, str]) -> None:
+@pytest.mark.usefixtures("place")
+def test_threads_count_exactly() -> None:
     until = int(time()) + 3600
     with ThreadPoolExecutor(16) as threads:
         counted = list(threads.map(count, repeat("one", TIMES), repeat(until)))

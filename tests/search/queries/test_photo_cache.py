@@ -9,7 +9,6 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from functools import partial
 from itertools import repeat
-from multiprocessing import get_context
 from pathlib import Path
 from time import time
 from typing import Any
@@ -23,7 +22,7 @@ from search.queries.photo_cache import Store, keep, kept, kept_address, store, s
 from search.queries.photo_cache.files import BLOCK, INDEX, PhotoFiles
 from search.queries.photo_cache.redis import PhotosInRedis
 from tests.conftest import Picture
-from tests.pipeline.processes import Broker, enter
+from tests.pipeline.processes import Broker, shop_processes
 from tests.tools import REDIS
 from tests.waiting import PATIENCE, until
 
@@ -40,6 +39,13 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     REDIS.path()
     with Broker(tmp_path_factory.mktemp("redis") / "redis.log") as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[ProcessPoolExecutor]:
+    """Two processes of one shop."""
+    with shop_processes(2, {"DJANGO_SETTINGS_MODULE": "visualsearch.settings"}) as processes:
+        yield processes
 
 
 @pytest.fixture(params=["on disk", "in Redis"])
@@ -167,12 +173,12 @@ def test_what_exceeds_a_share_is_not_kept(make_store: MakeStore, place: str) -> 
     assert entries(place) == 1
 
 
-def test_processes_stay_within_the_budget_together(place: str) -> None:
-    budget, spawn = 4 * MEGABYTE, get_context("spawn")
-    ours = {"DJANGO_SETTINGS_MODULE": "visualsearch.settings"}
-    with ProcessPoolExecutor(2, spawn, initializer=enter, initargs=(ours,)) as processes:
-        ways = (repeat(place), repeat(budget), ["one", "two"], repeat(range(40)), repeat(75_000))
-        list(processes.map(fill, *ways))
+def test_processes_stay_within_the_budget_together(
+    processes: ProcessPoolExecutor, place: str
+) -> None:
+    budget = 4 * MEGABYTE
+    ways = (repeat(place), repeat(budget), ["one", "two"], repeat(range(40)), repeat(75_000))
+    list(processes.map(fill, *ways))
     assert budget / 2 < used(place) <= budget
     both = opened(place, budget)
     left = [client for client in ("one", "two") for n in range(40) if both.get(f"{client}-{n}")]
