@@ -238,7 +238,7 @@ def validate_attributes(value: Any) -> None:
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise ValidationError('Give texts by name, such as {"size": "M"}.')
     try:
-        kept = attributes(value)
+        kept = attributes(value, rule=identifier)  # they were decoded before
     except InvalidValue as error:
         raise ValidationError(str(error)) from error
     if kept != value:

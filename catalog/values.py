@@ -6,7 +6,7 @@ Files, the admin and the API share these rules. They know nothing of Django.
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -229,16 +229,19 @@ def availability(text: str) -> str:
         ) from None
 
 
-def attributes(values: Mapping[str, object]) -> dict[str, str]:
+def attributes(
+    values: Mapping[str, object], *, rule: Callable[[str], str] = line
+) -> dict[str, str]:
     """What else describes a product, such as its size, as text by name. Raises InvalidValue.
 
-    Names are in lower case, and "color" becomes "colour". Those without a value are left out.
+    Names are in lower case, and "color" becomes "colour". Those without a value are left out. With
+    the rule `identifier`, entities are left as they are.
     """
     kept: dict[str, str] = {}
     for name, value in values.items():
         if not isinstance(value, str | int | float | None):
             raise InvalidValue(f"The attribute {name[:MAX_ATTRIBUTE_NAME]!r} is not a text.")
-        name, text = line(name).lower(), "" if value is None else line(str(value))
+        name, text = rule(name).lower(), "" if value is None else rule(str(value))
         if len(name) > MAX_ATTRIBUTE_NAME or len(text) > MAX_ATTRIBUTE:
             raise InvalidValue(
                 f"The attribute {name[:MAX_ATTRIBUTE_NAME]!r} is too long; the maximum is "

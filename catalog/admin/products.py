@@ -1,5 +1,6 @@
 """The pages of categories and products: their lists, forms and pictures."""
 
+import json
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
@@ -21,7 +22,9 @@ from catalog.embedding.columns import NEVER, is_remote
 from catalog.embedding.progress import current_identity, measure_progress, state_of
 from catalog.models import Category, EmbeddedPicture, Product, ProductPhoto
 from catalog.pictures.slots import DECODING, STAFF
-from catalog.values import InvalidValue, address, price
+from catalog.values import InvalidValue, address, attributes_in, price
+
+PRICES = ("price", "sale_price", "currency")
 
 
 class PriceField(forms.DecimalField):
@@ -39,6 +42,24 @@ class PriceField(forms.DecimalField):
         if currency:
             raise ValidationError("Give the currency in its own field.")
         return amount
+
+
+class AttributesField(forms.CharField):
+    """Attributes as JSON, or as `size=M; colour=red`."""
+
+    widget = forms.Textarea
+
+    def __init__(self, *, encoder: Any = None, decoder: Any = None, **options: Any) -> None:
+        super().__init__(**options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return attributes_in(value or "")
+        except InvalidValue as error:
+            raise ValidationError(str(error)) from error
 
 
 class ShowsPictures:
@@ -112,12 +133,14 @@ class PhotoInline(ShowsPictures, admin.TabularInline):
 @admin.register(Product)
 class ProductAdmin(BoundedLists, ExportsProducts, ShowsPictures, ImportsProducts):
     form = PictureForm
-    list_display = ("thumbnail", "name", "sku", "category", "cost", "active", "badge")
+    list_display = (
+        "thumbnail", "name", "sku", "category", "cost", "availability", "active", "badge"
+    )  # fmt: skip
     list_display_links = ("thumbnail", "name")
-    list_filter = (StateFilter, FoundFilter, "category", PriceFilter)
+    list_filter = (StateFilter, FoundFilter, "availability", "category", PriceFilter)
     list_select_related = ("category",)
     list_per_page = 50
-    search_fields = ("name", "sku")
+    search_fields = ("name", "sku", "brand", "group")
     actions = (retry, embed_again, refetch, hide, show)
     inlines = (PhotoInline,)
     change_list_template = "admin/catalog/product/change_list.html"
@@ -125,9 +148,11 @@ class ProductAdmin(BoundedLists, ExportsProducts, ShowsPictures, ImportsProducts
     formfield_overrides: ClassVar = {
         models.URLField: {"assume_scheme": "https"},
         models.DecimalField: {"form_class": PriceField},
+        models.JSONField: {"form_class": AttributesField, "widget": forms.Textarea({"rows": 3})},
     }
     fieldsets = (
-        (None, {"fields": ("name", "sku", "category", ("price", "currency"), "link", "active")}),
+        (None, {"fields": ("name", "sku", "category", PRICES, "availability", "link", "active")}),
+        ("Details", {"fields": ("brand", "group", "attributes")}),
         ("Picture", {"fields": ("preview", "image", "image_url")}),
         ("Vector", {"fields": ("state", "embedder", "embedded_at")}),
         ("History", {"fields": ("created_at", "updated_at")}),
@@ -135,7 +160,8 @@ class ProductAdmin(BoundedLists, ExportsProducts, ShowsPictures, ImportsProducts
 
     @admin.display(description="price", ordering="price")
     def cost(self, product: Product) -> str:
-        return f"{product.price}\N{NO-BREAK SPACE}{product.currency}"
+        was = "" if product.sale_price is None else f" (was {product.price})"
+        return f"{product.selling_price}\N{NO-BREAK SPACE}{product.currency}{was}"
 
     def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
         """The form. Uploads wait for their turn here, before the transaction locks anything."""

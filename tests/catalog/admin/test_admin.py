@@ -29,6 +29,7 @@ def home(db: None) -> Category:
 def form(category: Category, **changes: Any) -> dict[str, Any]:
     fields = {"name": "Mug", "sku": "m1", "category": category.pk, "price": "9.99"}
     fields |= {"currency": "USD", "active": "on", "link": "", "image_url": ""}
+    fields |= {"availability": "in_stock"}
     return fields | {"photos-TOTAL_FORMS": 0, "photos-INITIAL_FORMS": 0} | changes
 
 
@@ -277,6 +278,50 @@ def test_form_says_what_is_wrong_with_a_price(
     page = admin_client.post(f"{LIST}add/", form(home, price=price))
     (error,) = page.context["adminform"].form.errors["price"]
     assert reason in error
+
+
+def test_form_keeps_every_field(admin_client: Client, home: Category) -> None:
+    fields = {"brand": "Acme &amp; Sons", "group": "mugs", "availability": "preorder"}
+    fields |= {"sale_price": "7,50", "attributes": "Size=M; color=red"}
+    admin_client.post(f"{LIST}add/", form(home, **fields))
+    mug = Product.objects.get()
+    assert (mug.brand, mug.group, mug.availability) == ("Acme & Sons", "mugs", "preorder")
+    assert (str(mug.sale_price), mug.attributes) == ("7.50", {"size": "M", "colour": "red"})
+    shown = admin_client.get(f"{LIST}{mug.pk}/change/").context["adminform"].form
+    assert shown["attributes"].value() == '{"size": "M", "colour": "red"}'
+    admin_client.post(f"{LIST}{mug.pk}/change/", form(home, attributes=""))
+    mug.refresh_from_db()
+    assert (mug.brand, mug.sale_price, mug.attributes) == ("", None, {})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("sale_price", "9.99", "above 0 and below the price"),
+        ("sale_price", "cheap", "not a number"),
+        ("attributes", "red", "like size=M; colour=red"),
+        ("attributes", "{" * 100_000, "not valid JSON"),
+        ("attributes", '{"a":' * 100_000, "not valid JSON"),
+        ("availability", "perhaps", "not one of the available choices"),
+    ],
+)
+def test_form_says_what_is_wrong_with_a_field(
+    admin_client: Client, home: Category, field: str, value: str, reason: str
+) -> None:
+    page = admin_client.post(f"{LIST}add/", form(home, **{field: value}))
+    (error,) = page.context["adminform"].form.errors[field]
+    assert reason in error
+
+
+@pytest.mark.parametrize("query", ["q=acme", "q=mugs", "availability__exact=preorder"])
+def test_list_finds_products_by_brand_group_and_availability(
+    admin_client: Client, make_product: MakeProduct, query: str
+) -> None:
+    mug = make_product("Cup", brand="Acme", group="mugs", availability="preorder", sale_price=5)
+    make_product("Plate")
+    page = admin_client.get(f"{LIST}?{query}")
+    assert list(page.context["cl"].result_list) == [mug]
+    assert "5.00\N{NO-BREAK SPACE}USD (was 9.99)" in page.content.decode()
 
 
 def test_form_refuses_control_characters(admin_client: Client, home: Category) -> None:

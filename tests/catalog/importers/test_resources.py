@@ -15,7 +15,8 @@ from catalog.models import Category, Product
 from tests.catalog.admin.files import CSV, XLSX, counts, export, preview, upload
 from tests.conftest import MakeProduct, Picture
 
-FULL = ["id", "name", "category", "image_url", "price", "currency", "link", "active"]
+FULL = ["id", "name", "category", "image_url", "price", "currency", "link", "active", "group"]
+FULL += ["availability", "brand", "sale_price", "attributes", "additional_image_url"]
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "'=1+1", "''-1", "'quoted'", "plain", "a=b"]
 FORMULAS += ["R&amp;D", "&amp;amp;", "=&lt;", "a & b"]
 
@@ -35,7 +36,20 @@ def test_export_survives_a_round_trip(
     for number, name in enumerate(FORMULAS):
         make_product(name, sku=f"{name}{number}", category="=cmd|' /C calc'!A0", price="12.50")
     make_product("Mug", currency="EUR", link="https://shop.example/1", active=False)
-    columns = ("sku", "name", "category__name", "price", "currency", "link", "active")
+    full = make_product(
+        "Cup",
+        brand="=R&amp;D",
+        group="-mugs",
+        availability="backorder",
+        sale_price="7.50",
+        attributes={"größe": '"=M"; a=b', "r&amp;d": "&quot;"},
+        image_url="https://shop.example/1.jpg",
+    )
+    photos = ["https://shop.example/3.jpg?a=1,2", "https://shop.example/2.jpg"]
+    for position, address in enumerate([*photos, ""]):
+        full.photos.create(image_url=address, position=position)
+    columns = ("sku", "name", "category__name", "price", "currency", "link", "active", "group")
+    columns += ("availability", "brand", "sale_price", "attributes", "image_url")
     before = list(Product.objects.values_list(*columns))
     data = export(admin_client, kind)
     assert counts(preview(admin_client, data)) == {"unchanged": len(before)}
@@ -43,6 +57,8 @@ def test_export_survives_a_round_trip(
     Category.objects.all().delete()
     upload(admin_client, data)
     assert list(Product.objects.values_list(*columns)) == before
+    kept = Product.objects.get(name="Cup").photos.values_list("image_url", flat=True)
+    assert list(kept) == photos
 
 
 def test_exported_csv_has_the_columns_of_a_catalog_file_and_no_formula(
@@ -52,7 +68,22 @@ def test_exported_csv_has_the_columns_of_a_catalog_file_and_no_formula(
     data = export(admin_client)
     header, row = csv.reader(data.decode("utf-8-sig").splitlines())
     assert header == FULL
-    assert row == ["m1", "'=1+1", "Home", "", "9.99", "USD", "", "1"]
+    assert row == [
+        "m1",
+        "'=1+1",
+        "Home",
+        "",
+        "9.99",
+        "USD",
+        "",
+        "1",
+        "",
+        "in_stock",
+        "",
+        "",
+        "",
+        "",
+    ]
     (tmp_path / "products.csv").write_bytes(data)
     assert summarize(import_products(tmp_path / "products.csv")).counts == {"unchanged": 1}
 
@@ -78,8 +109,8 @@ def test_export_reads_no_vectors_and_asks_once(
     with django_assert_max_num_queries(6) as queries:
         export(admin_client)
     read = [query["sql"] for query in queries.captured_queries if "catalog_product" in query["sql"]]
-    assert len(read) == 1
-    assert not re.search(r'"embedding"', read[0])
+    assert len(read) == 2, "products and photos"
+    assert not re.search(r'"embedding"', "".join(read))
 
 
 def test_export_keeps_to_the_filters_of_the_list(
