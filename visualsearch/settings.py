@@ -341,6 +341,8 @@ FETCH_USER_AGENT = env.str(
     f"Mozilla/5.0 (compatible; visualsearch/{VERSION}{FETCH_CONTACT and f'; +{FETCH_CONTACT}'})",
 )
 FETCH_HEADERS = env.headers("FETCH_HEADERS", "")
+FEED_MAX_MB = env.float("FEED_MAX_MB", 1000, validate=between(1, 100_000))
+FEED_MAX_MINUTES = env.float("FEED_MAX_MINUTES", 30, validate=between(1, 1440))
 REFETCH_DAYS = env.float("REFETCH_DAYS", 30, validate=between(0, 3650))
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "USD")
 SEARCH_ENGINE = env.str("SEARCH_ENGINE", "numpy")

@@ -1,4 +1,4 @@
-"""The only HTTP requests to other servers: pictures, from addresses that strangers may choose.
+"""The only HTTP requests to other servers: pictures and feeds, also from strangers' addresses.
 
 `fetcher` refuses addresses that are not public, and can ask a server only for what has changed;
 `remote` applies the settings to it.

@@ -7,17 +7,20 @@ uses proxies, `.netrc` and cookies, and reads the bodies of redirects to their e
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from gzip import BadGzipFile, GzipFile
 from http.client import HTTPException, HTTPResponse
 from io import BufferedReader, RawIOBase
+from math import inf
 from socket import socket
 from time import monotonic
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urljoin
 
 from requests import PreparedRequest, Request, RequestException, Response
@@ -33,12 +36,14 @@ from catalog.fetching.hosts import HostHeaders
 
 PORTS = {"http": 80, "https": 443}
 CHUNK_BYTES = 64 * 1024
+TOLD_SECONDS = 0.5  # between two looks at how much of a file has arrived
+GZIP_MAGIC = b"\x1f\x8b"
 GRACE = 0.5  # seconds between the deadline and the thread's own time-outs, so that it comes first
 HEADERS = {"User-Agent": "visualsearch", "Accept": "*/*"}
 
 # The same sentence for all reasons, also for a name that does not exist. Different ones would tell
 # a stranger which names and addresses our network has.
-REFUSED = "This address can't be fetched. Use the public http(s) address of a picture."
+REFUSED = "This address can't be fetched. Use a public http(s) address."
 UNREACHABLE = "The server at this address can't be reached."
 BROKEN_OFF = "The server broke off, or its answer can't be read."
 
@@ -65,16 +70,20 @@ class FetchError(Exception):
 
 @dataclass(frozen=True)
 class FetchLimits:
-    """The limits of one fetch: seconds in total, bytes of the decoded body, and redirects."""
+    """The limits of one fetch: seconds in total, bytes of the decoded body, and redirects.
+
+    Within `stall_seconds` a server must answer, and send each further piece of the body.
+    """
 
     seconds: float = 10.0
     max_bytes: int = 10 * 2**20
     max_redirects: int = 3
+    stall_seconds: float = inf
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered: the decoded body, and what a later fetch can ask with.
+    """What a server answered: the decoded body, unless a file got it, and what to ask with later.
 
     `validator` is an entity tag, or a date of last modification where there is no tag; "" if the
     server gave neither that can be relied on. Where `is_modified` is false, the server still has
@@ -86,6 +95,14 @@ class Answer:
     is_modified: bool = True
 
 
+@dataclass
+class Transfer:
+    """How much of a body has arrived, and its size by the server's word; 0 if it gave none."""
+
+    received: int = 0
+    total: int = 0
+
+
 def fetch(
     url: str,
     *,
@@ -94,6 +111,8 @@ def fetch(
     headers: Mapping[str, str] = HEADERS,
     host_headers: HostHeaders | None = None,
     validator: str = "",
+    into: BinaryIO | None = None,
+    on_read: Callable[[int, int], object] | None = None,
 ) -> Answer:
     """Fetch a public http(s) URL. Raises `FetchError`.
 
@@ -101,22 +120,40 @@ def fetch(
     with a port (`127.0.0.1:8001`). `headers` go to all hosts. `host_headers` go only to the host
     that they are named after, in the same way, and no longer once a redirect has left https. With
     the `validator` of an earlier answer, the body is sent only if it has changed.
+
+    With `into`, the body goes to that file and not into memory, and gzip is unpacked, whether it is
+    the encoding or the file. The file is whole only once this returns. Now and then `on_read` gets
+    the bytes received so far, and how many there will be, or 0; what it raises ends the fetch.
     """
     # Nothing can interrupt the look-up of a name, so all work is done in a thread, which is left
     # behind at the deadline. Its own time-outs end it once the system's resolver has given up.
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fetch")
-    arguments = url, limits, allowed_hosts, headers, host_headers or {}, validator
+    transfer = Transfer()
+    arguments = url, limits, allowed_hosts, headers, host_headers or {}, validator, into, transfer
+    end = monotonic() + limits.seconds
+    future = worker.submit(_follow, *arguments)
     try:
-        return worker.submit(_follow, *arguments).result(limits.seconds)
+        while on_read and monotonic() < end and wait([future], TOLD_SECONDS).not_done:
+            on_read(transfer.received, transfer.total)
+        return future.result(max(0, end - monotonic()))
     except TimeoutError as error:
         raise FetchError(f"The server took too long (over {limits.seconds:g} s).") from error
     finally:
+        del future  # a cycle of it, its exception and this frame would keep the connection open
         worker.shutdown(wait=False)
 
 
 def host_of(url: str) -> str:
     """The host of an http(s) URL, in lower case and without a port. Raises FetchError."""
     return _parse(url).host or ""
+
+
+def host_names(url: str) -> tuple[str, ...]:
+    """The names by which settings can mean the host of a URL, the most precise one first.
+
+    Raises FetchError.
+    """
+    return _names(_parse(url))
 
 
 def _follow(
@@ -126,6 +163,8 @@ def _follow(
     headers: Mapping[str, str],
     host_headers: HostHeaders,
     validator: str,
+    into: BinaryIO | None,
+    transfer: Transfer,
 ) -> Answer:
     end = monotonic() + limits.seconds + GRACE
     url = _parse(text)
@@ -142,11 +181,17 @@ def _follow(
         sent = {**headers, **({} if left_tls else own)}
         if validator:
             sent[condition] = validator
-        with _answer(url, sent, end - monotonic(), trusted=is_private) as response:
+        seconds = min(limits.stall_seconds, end - monotonic())
+        with _answer(url, sent, seconds, trusted=is_private) as response:
             if validator and response.status_code == 304:
                 return Answer(b"", validator, is_modified=False)
             if not response.is_redirect:
-                body = _body(response, limits.max_bytes)
+                pieces = _pieces(response, limits, end, transfer, is_raw=into is not None)
+                if into is None:
+                    body = b"".join(pieces)
+                else:
+                    into.writelines(_unpacked(pieces, limits.max_bytes))
+                    body = b""
                 return Answer(body, _validator(response, is_redirected=hop > 0))
             location = response.headers["location"]
         try:  # http.client decodes headers as Latin-1, while servers send UTF-8
@@ -185,7 +230,6 @@ def _parse(text: str) -> Url:
 
 
 def _names(url: Url) -> tuple[str, ...]:
-    """The names by which settings can mean the host of a URL, the most precise one first."""
     port = PORTS[url.scheme or ""] if url.port is None else url.port
     precise = f"{url.host}:{port}"
     return (precise, url.host or "") if port in PORTS.values() else (precise,)
@@ -207,33 +251,88 @@ def _validator(response: Response, *, is_redirected: bool) -> str:
     return modified if is_settled and is_date else ""
 
 
-def _body(response: Response, max_bytes: int) -> bytes:
+def _pieces(
+    response: Response, limits: FetchLimits, end: float, transfer: Transfer, *, is_raw: bool
+) -> Iterator[bytes]:
+    """The body, decoded unless it is wanted raw. Raises FetchError, also if it is not whole."""
     if response.status_code != 200:
         raise FetchError(f"The server answered {response.status_code} for this address.")
-    body = bytearray()
+    raw: Any = response.raw
+    transfer.total = raw.length_remaining or 0
+    if is_raw:
+        _check_size(transfer.total, limits.max_bytes)
+        pieces = raw.stream(CHUNK_BYTES, decode_content=False)
+    else:
+        pieces = response.iter_content(CHUNK_BYTES)
+    reader: _TimedReader = raw._original_response.reader
     try:
-        for chunk in response.iter_content(CHUNK_BYTES):
-            body += chunk
-            if len(body) > max_bytes:
-                raise FetchError(f"The file at this address is over {max_bytes / 2**20:.3g} MB.")
+        while True:
+            reader.end = min(end, monotonic() + limits.stall_seconds)
+            if (piece := next(pieces, None)) is None:
+                return
+            transfer.received += len(piece)
+            _check_size(transfer.received, limits.max_bytes)
+            yield piece
     except PROTOCOL_ERRORS as error:
         raise FetchError(BROKEN_OFF) from error
-    return bytes(body)
+
+
+def _check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise FetchError(f"The file at this address is over {max_bytes / 2**20:,.10g} MB.")
+
+
+def _unpacked(pieces: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
+    """The contents of a file that may be packed by gzip. Raises FetchError, also if it is cut off.
+
+    Some servers pack a packed file once more for its way.
+    """
+    source: BufferedReader | GzipFile = BufferedReader(_Joined(pieces))
+    size = 0
+    try:
+        for _ in range(2):
+            if source.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
+                source = GzipFile(fileobj=source, mode="rb")
+        while chunk := source.read(CHUNK_BYTES):
+            size += len(chunk)
+            _check_size(size, max_bytes)
+            yield chunk
+    except (BadGzipFile, EOFError, zlib.error) as error:
+        raise FetchError(BROKEN_OFF) from error
+
+
+class _Joined(RawIOBase):
+    """Pieces of bytes as a file."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while len(self._rest) < len(buffer) and (piece := next(self._pieces, b"")):
+            self._rest += piece
+        taken = self._rest[: len(buffer)]
+        buffer[: len(taken)] = taken
+        self._rest = self._rest[len(taken) :]
+        return len(taken)
 
 
 class _TimedReader(RawIOBase):
-    """Reads a socket, whose first time-out is the limit for all packets together."""
+    """Reads a socket until `end`; first, its time-out is the limit for all packets together."""
 
     def __init__(self, sock: socket) -> None:
         self._sock = sock
         self._raw = sock.makefile("rb", buffering=0)
-        self._end = monotonic() + (sock.gettimeout() or 0)
+        self.end = monotonic() + (sock.gettimeout() or 0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._end - monotonic()
+        left = self.end - monotonic()
         if left <= 0:
             raise TimeoutError("the deadline passed")
         self._sock.settimeout(left)
@@ -249,7 +348,8 @@ class _TimedResponse(HTTPResponse):
     def __init__(self, sock: socket, debuglevel: int = 0, method: str | None = None) -> None:
         super().__init__(sock, debuglevel, method)
         self.fp.close()
-        self.fp = BufferedReader(_TimedReader(sock))
+        self.reader = _TimedReader(sock)
+        self.fp = BufferedReader(self.reader)
 
 
 class _Connection(HTTPConnection):
