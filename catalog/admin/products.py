@@ -1,7 +1,7 @@
 """The pages of categories and products: their lists, forms and pictures."""
 
 import json
-from contextlib import nullcontext
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from django import forms
@@ -21,7 +21,9 @@ from catalog.admin.lists import BoundedLists, FoundFilter, PriceFilter, StateFil
 from catalog.embedding.columns import NEVER, is_remote
 from catalog.embedding.progress import current_identity, measure_progress, state_of
 from catalog.models import Category, EmbeddedPicture, Product, ProductPhoto
+from catalog.pictures.gate import InvalidImage
 from catalog.pictures.slots import DECODING, STAFF
+from catalog.pictures.stored import picture_in
 from catalog.values import InvalidValue, address, attributes_in, price
 
 PRICES = ("price", "sale_price", "currency")
@@ -164,9 +166,13 @@ class ProductAdmin(BoundedLists, ExportsProducts, ShowsPictures, ImportsProducts
         return f"{product.selling_price}\N{NO-BREAK SPACE}{product.currency}{was}"
 
     def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        """The form. Uploads wait for their turn here, before the transaction locks anything."""
-        with DECODING.one(STAFF) if request.FILES else nullcontext():
-            page: HttpResponse = super().changeform_view(request, *args, **options)
+        """The form. Uploads are decoded here, before its transaction locks anything."""
+        if self.has_add_permission(request) or self.has_change_permission(request):
+            for name, upload in request.FILES.items():
+                if name.endswith("image"):
+                    with DECODING.one(STAFF), suppress(InvalidImage):  # the form says why
+                        picture_in(upload)
+        page: HttpResponse = super().changeform_view(request, *args, **options)
         return page
 
     def get_urls(self) -> list[URLPattern]:

@@ -142,6 +142,20 @@ class StoredPicture(FieldFile):
         return bool(self.name) and all(map(self.storage.exists, files_of(str(self.name))))
 
 
+def picture_in(upload: Any) -> NewPicture:
+    """The picture in an uploaded file, which is decoded once. Raises InvalidImage."""
+    if not hasattr(upload, "decoded"):
+        try:
+            # The gate refuses an upload of one byte more than the limit.
+            upload.decoded = NewPicture(upload.read(image_limits().bytes + 1))
+        except InvalidImage as error:
+            upload.decoded = error
+    if isinstance(upload.decoded, InvalidImage):
+        raise upload.decoded
+    picture: NewPicture = upload.decoded
+    return picture
+
+
 class PictureFormField(FileField):
     """An upload that passes the gate; Django's ImageField would run all of Pillow's parsers."""
 
@@ -152,11 +166,8 @@ class PictureFormField(FileField):
 
     def to_python(self, data: Any) -> Any:
         upload = super().to_python(data)
-        if upload is None:
-            return None
         try:
-            # The gate refuses an upload of one byte more than the limit.
-            return NewPicture(upload.read(image_limits().bytes + 1))
+            return upload and picture_in(upload)
         except InvalidImage as error:
             raise ValidationError(str(error), code="invalid_image") from error
 

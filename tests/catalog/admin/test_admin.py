@@ -7,6 +7,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.db.models.signals import post_save
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from catalog.embedding.columns import NEVER
 from catalog.models import Category, EmbeddingStatus, Product, ProductPhoto
+from catalog.pictures.slots import DECODING
 from catalog.values import MAX_PICTURES
 from tests.conftest import MakeProduct, Picture
 
@@ -186,6 +188,25 @@ def test_photo_is_added_through_the_gate(
     added = mug.photos.get()
     assert added.embedding_status == EmbeddingStatus.READY
     assert added.image.thumbnail_url in admin_client.get(address).content.decode()
+
+
+def test_slot_for_decoding_is_free_again_when_the_product_is_saved(
+    admin_client: Client, home: Category, picture: Picture
+) -> None:
+    """Otherwise one who waits for a lock would keep others from having pictures decoded."""
+    held: list[bool] = []
+
+    def look(**_: object) -> None:
+        held.append(bool(DECODING.held))
+
+    post_save.connect(look, sender=Product)
+    try:
+        upload = SimpleUploadedFile("mug.jpg", picture(1))
+        admin_client.post(f"{LIST}add/", form(home, image=upload))
+    finally:
+        post_save.disconnect(look, sender=Product)
+    assert held == [False]
+    assert Product.objects.get().image
 
 
 def test_product_with_as_many_photos_as_a_file_can_give_is_saved(
