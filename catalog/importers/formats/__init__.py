@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import BinaryIO
 
-from catalog.importers.formats import products
+from catalog.importers.formats import magento, products, shopify, woocommerce
 from catalog.importers.formats.contract import FIELDS, NO_OPTIONS, Format, Options, Row
 from catalog.importers.formats.reading import (
     CatalogFile,
@@ -23,6 +23,9 @@ __all__ = ["FORMATS", "NO_OPTIONS", "CatalogFile", "Options", "Row", "read_table
 # By the name that the option `format` takes. A file has the first one whose columns it has.
 FORMATS: Mapping[str, Format] = {
     "products": products.FORMAT,
+    "shopify": shopify.FORMAT,
+    "magento": magento.FORMAT,
+    "woocommerce": woocommerce.FORMAT,
 }
 SAMPLE_ROWS = 1000  # which show the format of a file, and the decimal mark of its prices
 SAMPLE_LETTERS = 5_000_000
@@ -90,9 +93,10 @@ def _check(table: Table, format_: Format, columns: Columns, options: Options) ->
     needed = {name: format_.columns[name][0] for name in format_.needed}
     missing = [header for name, header in needed.items() if name not in columns.fields]
     if missing:
+        hint = "" if format_.is_own else " If others are meant, name them: --map name=HEADER."
         raise InvalidCatalogFile(
             f"The header{table.place} lacks {', '.join(missing)}. The first row must name the "
-            f"columns {', '.join(needed.values())}. It has: {_shown(table)}."
+            f"columns {', '.join(needed.values())}. It has: {_shown(table)}.{hint}"
         )
     twins = [places[0] for places in columns.single.values() if len(places) > 1]
     if twins:

@@ -238,7 +238,8 @@ class Rules:
 
         for name, rule in RULES.items():
             read(name, rule)
-        read("link", lambda text: address(self._absolute(text)))
+        if self.is_own or self.base_url or REMOTE.match(draft["link"]):
+            read("link", lambda text: address(self._absolute(text)))
         for name in ("price", "sale_price"):
             read(name, partial(self._price, known=values.get("currency", "")))
             if name in values:

@@ -235,9 +235,9 @@ FILES = {
     "a compressed file": ("\x1f\x8b", "This is a compressed file"),
     "nothing": ("", "The file is empty."),
     "a picture": ("\x89PNG\r\n\x1a\n", "This is a picture, and not a table."),
-    "a shop system's header": (
-        "Handle,Title," + ",".join(f"Option{n}" for n in range(30)),
-        "It has: Handle, Title, Option0, Option1, Option2, Option3, Option4, Option5 and 24 more.",
+    "an unknown header": (
+        "Product,Title," + ",".join(f"Option{n}" for n in range(30)),
+        "It has: Product, Title, Option0, Option1, Option2, Option3, Option4, Option5 and 24 more.",
     ),
 }
 

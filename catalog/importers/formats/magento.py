@@ -1,0 +1,206 @@
+"""Magento 2's product CSV (Adobe Commerce).
+
+A product has a row for each store view in which it differs; the row of none is whole. A
+configurable product lists its variants, whose own rows do not name it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from catalog.importers.formats.contract import Draft, Format
+from catalog.importers.sales import Cheapest, amount_of, is_lower, is_running
+from catalog.importers.tables import InvalidCatalogFile
+from catalog.values import REMOTE, InvalidValue
+
+COLUMNS = {
+    "sku": ("sku",),
+    "store_view": ("store_view_code",),
+    "type": ("product_type",),
+    "category": ("categories",),
+    "name": ("name",),
+    "online": ("product_online",),
+    "visibility": ("visibility",),
+    "price": ("price",),
+    "special_price": ("special_price",),
+    "special_from": ("special_price_from_date",),
+    "special_to": ("special_price_to_date",),
+    "url_key": ("url_key",),
+    "image_url": ("base_image",),
+    "additional_images": ("additional_images",),
+    "hidden_images": ("hide_from_product_page",),
+    "additional_attributes": ("additional_attributes",),
+    "color": ("color", "colour"),
+    "size": ("size",),
+    "material": ("material",),
+    "brand": ("brand", "manufacturer"),
+    "quantity": ("qty",),
+    "in_stock": ("is_in_stock",),
+    "backorders": ("allow_backorders",),
+    "variations": ("configurable_variations",),
+}
+ATTRIBUTES = ("color", "size", "material")  # which are columns in some files
+# What Magento keeps among the attributes and no shopper knows.
+TECHNICAL = re.compile(r"(has|required)_options|gift_.*|ts_.*|sw_.*|.*_(layout|date|type|enabled)")
+COMPOSED = ("configurable", "grouped", "bundle")  # price and stock are those of other products
+UNSEEN = ("not visible individually", "1")
+MEDIA = "media/catalog/product"
+ROOT = "Default Category"
+PAIR = re.compile(r',(?="?[A-Za-z]\w*=)')
+
+
+@dataclass(frozen=True, slots=True)
+class _Parent:
+    """What variants take from their configurable product."""
+
+    sku: str
+    category: str
+    image_url: str
+    link: str
+    active: str
+
+
+def products(rows: Iterable[Draft]) -> Iterator[Draft]:
+    """A draft for each product. Raises InvalidCatalogFile where no row is whole."""
+    variants: dict[str, tuple[_Parent, str]] = {}  # by SKU; the text tells them apart
+    unpriced: set[str] = set()  # configurable products
+    count = 0
+    for row in _whole(rows):
+        count += 1
+        if row["variations"]:
+            product = _product(row)
+            parent = _Parent(*(product[name] for name in _Parent.__slots__))
+            for text in row["variations"].split("|"):
+                variants[_pairs(text).get("sku", "")] = parent, text
+            if not _regular(row):
+                unpriced.add(parent.sku)
+    if not count:
+        raise InvalidCatalogFile(
+            "Each row belongs to a store view. Export the products with all store views."
+        )
+    cheapest = Cheapest()  # by the parent's SKU
+    for row in _whole(rows) if unpriced else ():
+        if row["sku"] in variants and (sku := variants[row["sku"]][0].sku) in unpriced:
+            with suppress(InvalidValue):
+                cheapest.add(sku, _prices(row))
+    photographed: set[int] = set()
+    for row in _whole(rows):
+        try:
+            product = _product(row).but(**_prices(row))
+        except InvalidValue as error:
+            yield replace(row, error=row.error or f"special_price: {error}")
+            continue
+        if row["sku"] in unpriced:
+            product = product.but(**cheapest.of(row["sku"]))
+        if row["type"] in COMPOSED and not product["price"]:
+            reason = f"A {row['type']} product has no price of its own. Its parts are imported."
+            product = replace(product, error=product.error or reason)
+        if row["sku"] in variants:
+            product = _variant(product, *variants[row["sku"]])
+            picture = hash((product["group"], product["image_url"]))
+            if picture in photographed:
+                product = product.but(photos=())
+            photographed.add(picture)
+        elif row["visibility"].lower() in UNSEEN:
+            product = product.but(active="no")
+        yield product
+
+
+def _whole(rows: Iterable[Draft]) -> Iterator[Draft]:
+    """The rows that do not only say what differs in a store view."""
+    return (row for row in rows if not row["store_view"] or row.error)
+
+
+def _product(row: Draft) -> Draft:
+    """The product in a row, as far as the row alone tells."""
+    hidden = row["hidden_images"].split(",")
+    further = [path for path in row["additional_images"].split(",") if path not in hidden]
+    attributes = _pairs(row["additional_attributes"])
+    attributes |= {name: row[name] for name in ATTRIBUTES if row[name]}
+    brands = [attributes.pop(name, "") for name in ("brand", "manufacturer")]
+    return row.but(
+        name=row["name"],
+        category=_deepest(row["category"]),
+        image_url=_picture(row["image_url"]),
+        photos=list(filter(None, map(_picture, further))),
+        link=row["url_key"] and f"{row['url_key']}.html",
+        active={"1": "yes", "2": "no"}.get(row["online"], row["online"]),
+        availability=_availability(row),
+        brand=row["brand"] or next(filter(None, brands), ""),
+        group=row["sku"] if row["variations"] else "",
+        attributes={
+            name: text.replace("|", ", ")
+            for name, text in attributes.items()
+            if not TECHNICAL.fullmatch(name)
+        },
+    )
+
+
+def _variant(product: Draft, parent: _Parent, text: str) -> Draft:
+    """A product as a variant, with what it lacks from its configurable product."""
+    apart = _pairs(text)
+    apart.pop("sku", None)
+    is_seen = product["visibility"].lower() not in UNSEEN
+    return product.but(
+        group=parent.sku,
+        category=product["category"] or parent.category,
+        image_url=product["image_url"] or parent.image_url,
+        link=product["link"] if is_seen else parent.link,
+        active="no" if "no" in (product["active"], parent.active) else product["active"],
+        attributes={**product.texts["attributes"], **apart},
+    )
+
+
+def _prices(row: Draft) -> dict[str, str]:
+    """The price and today's special price, "" where there is none. Raises InvalidValue."""
+    regular, special = _regular(row), row["special_price"]
+    is_sale = is_lower(special, regular) and is_running(row["special_from"], row["special_to"])
+    return {"price": regular, "sale_price": special if is_sale else ""}
+
+
+def _regular(row: Draft) -> str:
+    """The price, "" where a product of others has none."""
+    return row["price"] if row["type"] not in COMPOSED or amount_of(row["price"]) else ""
+
+
+def _availability(row: Draft) -> str:
+    """Whether a product can be bought, "" where the file does not say it."""
+    amount = None if row["type"] in COMPOSED else amount_of(row["quantity"])
+    lacks = amount is not None and amount <= 0
+    if lacks and row["in_stock"] != "0" and row["backorders"] in ("1", "2"):
+        return "backorder"
+    if row["in_stock"] or amount is None:
+        return row["in_stock"]
+    return "out_of_stock" if lacks else "in_stock"
+
+
+def _deepest(text: str) -> str:
+    """The first of the deepest categories, without the root: Default Category/Gear/Bags."""
+    paths: list[list[str]] = []
+    for part in text.split(","):
+        levels = [level.strip().replace("\\/", "/") for level in re.split(r"(?<!\\)/", part)]
+        if paths and len(levels) == 1 and levels[0] != paths[0][0]:  # a comma in a name
+            paths[-1][-1] += f", {levels[0]}"
+        else:
+            paths.append(levels)
+    return " > ".join(max(paths, key=len)[1:])
+
+
+def _picture(path: str) -> str:
+    """Where a picture is below the shop's address, "" where there is none."""
+    path = path.strip()
+    if not path or path == "no_selection" or REMOTE.match(path):
+        return "" if path == "no_selection" else path
+    return f"{MEDIA}/{path.lstrip('/')}"
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """The values in a list such as sku=A,color=Red, in which values may have commas."""
+    pairs = (part.strip().strip('"').partition("=") for part in PAIR.split(text))
+    return {name.strip(): value.strip().strip('"') for name, _, value in pairs if name}
+
+
+FORMAT = Format(
+    title="Magento 2", columns=COLUMNS, needed=("sku", "name", "type", "price"), products=products
+)

@@ -1,0 +1,68 @@
+"""Which of a product's prices counts now."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
+
+from catalog.values import InvalidValue, price
+
+DATE = re.compile(r"(\d{1,4})([-./])(\d{1,2})\2(\d{1,4})(?!\d)")
+
+
+def amount_of(text: str) -> Decimal | None:
+    """The number in a price or a quantity, None where there is none or nobody can tell it."""
+    if text:
+        with suppress(InvalidValue):
+            return price(getattr(text, "value", text))[0]
+    return None
+
+
+def is_lower(text: str, other: str) -> bool:
+    """Whether a price is lower than another one."""
+    amount, limit = amount_of(text), amount_of(other)
+    return amount is not None and limit is not None and amount < limit
+
+
+def is_running(start: str, end: str) -> bool:
+    """Whether today is within these days; an empty one is no limit. Raises InvalidValue."""
+    today = date.today()
+    return (not start or date_of(start) <= today) and (not end or today <= date_of(end))
+
+
+def date_of(text: str) -> date:
+    """The day of a date or a moment: 2026-01-31, 31.1.2026, 1/31/26. Raises InvalidValue.
+
+    Between slashes the month comes first, as in Magento's exports, unless it can't be one.
+    """
+    if found := DATE.match(text):
+        first, mark, second, third = found.groups()
+        if len(first) == 4:
+            year, month, day = int(first), int(second), int(third)
+        else:
+            year = int(third) + (2000 if len(third) < 3 else 0)
+            day, month = int(first), int(second)
+            if month > 12 or (mark == "/" and day <= 12):
+                day, month = month, day
+        with suppress(ValueError):
+            return date(year, month, day)
+    raise InvalidValue(f"{text[:40]!r} is no date, such as 2026-01-31.")
+
+
+class Cheapest:
+    """The lowest of the prices that were seen for each of several things."""
+
+    def __init__(self) -> None:
+        self._prices: dict[str, tuple[Decimal, Mapping[str, str]]] = {}
+
+    def add(self, key: str, prices: Mapping[str, str]) -> None:
+        """Keep a price and sale price if they are the lowest."""
+        amount = amount_of(prices["sale_price"] or prices["price"])
+        if amount is not None and (key not in self._prices or amount < self._prices[key][0]):
+            self._prices[key] = amount, prices
+
+    def of(self, *keys: str) -> Mapping[str, str]:
+        """The price and sale price of what has these keys; none where no price was seen."""
+        found = (self._prices[key] for key in keys if key in self._prices)
+        return min(found, key=lambda pair: pair[0], default=(0, {}))[1]
