@@ -1,6 +1,6 @@
 """The catalog: categories, products and their photos, and what saving a picture does."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
-from django.db import models, router, transaction
+from django.db import connection, models, router, transaction
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
@@ -62,6 +62,10 @@ __all__ = [
 
 MAX_ID = 2**63 - 1  # of a BigAutoField
 SCHEDULED = Q(refetch_at__isnull=False)
+# The columns of a row whose picture has not been fetched yet.
+NO_PICTURE: dict[str, Any] = {"image": "", "image_source_digest": ""} | dict.fromkeys(
+    ("image_validator", "refetch_at", "refetch_error")
+)
 
 
 class Ruled:
@@ -154,7 +158,7 @@ class CatalogPicture(Ruled, EmbeddedPicture):
                 before = locked.values_list("image", "image_url").first()
             if before and before[1] != self.image_url and not has_new_picture:
                 # The picture came from the old address. The one at the new address is fetched.
-                self.image, self.image_source_digest = "", ""
+                self._set(NO_PICTURE)
                 has_new_picture = True
             if has_new_picture:
                 # A picture given here is not the one at the address, so it is never fetched again.
@@ -178,10 +182,57 @@ class CatalogPicture(Ruled, EmbeddedPicture):
             current = Q(embedding_status=EmbeddingStatus.READY, embedding_digest=self.image.digest)
             changes = pending()
             if rows.filter(pk=self.pk).exclude(current).update(**changes):
-                for column, value in changes.items():
-                    setattr(self, column, value)
+                self._set(changes)
                 if self.image or is_remote(self.image_url):
                     hand_to_workers(self, using=using)
+
+    @classmethod
+    def create_all(cls, rows: Sequence[Self]) -> None:
+        """`save` for many new rows without a picture, in few statements."""
+        waiting = pending()
+        for row in rows:
+            row._set(waiting)
+        cls._default_manager.bulk_create(rows)
+        hand_to_workers(*(row for row in rows if is_remote(row.image_url)))
+
+    @classmethod
+    def update_all(cls, rows: Iterable[tuple[Self, Collection[str]]]) -> None:
+        """`save` for many rows, each with its columns to update, in few statements.
+
+        The rows must be locked since they were read, and none is given a picture. Whoever names
+        the column `image_url` has changed it.
+        """
+        without_picture: list[Self] = []
+        groups: dict[frozenset[str], list[Self]] = {}
+        waiting = pending()
+        for row, names in rows:
+            columns = {*names, "revision"}
+            if "image_url" in columns and is_remote(row.image_url):
+                discard_after_commit(row.stored_name or "")
+                row._set(NO_PICTURE | waiting)
+                row.stored_name = ""
+                columns |= NO_PICTURE.keys() | waiting.keys()
+                without_picture.append(row)
+            groups.setdefault(frozenset(columns), []).append(row)
+        with connection.cursor() as cursor:
+            for group, members in groups.items():
+                fields: list[Any] = [cls._meta.get_field(name) for name in sorted(group)]
+                assignments = ", ".join(f'"{field.column}" = %s' for field in fields)
+                # Django's bulk_update takes ten times as long.
+                cursor.executemany(
+                    f'UPDATE "{cls._meta.db_table}" SET {assignments} WHERE id = %s',  # noqa: S608
+                    [(*_stored_values(row, fields), row.pk) for row in members],
+                )
+        hand_to_workers(*without_picture)
+
+    def _set(self, columns: Mapping[str, Any]) -> None:
+        for column, value in columns.items():
+            setattr(self, column, value)
+
+
+def _stored_values(row: models.Model, fields: Iterable[Any]) -> list[Any]:
+    """The values of the fields as the database takes them, after what saving does to them."""
+    return [field.get_db_prep_save(field.pre_save(row, add=False), connection) for field in fields]
 
 
 class KeyField(models.CharField):

@@ -162,14 +162,18 @@ def forget_imports() -> None:
     apps.get_model("catalog.UnconfirmedImport").objects.expired().delete()
 
 
-def hand_to_workers(row: EmbeddedPicture, *, using: str | None = None) -> None:
-    """After the commit, have the row's picture embedded or, where it has none yet, fetched."""
-    key = (embed if row.image else fetch, type(row))
+def hand_to_workers(*rows: EmbeddedPicture, using: str | None = None) -> None:
+    """After the commit, have the rows' pictures embedded or, where there is none yet, fetched."""
+    groups: dict[tuple[bool, type[EmbeddedPicture]], list[int]] = {}
+    for row in rows:
+        groups.setdefault((bool(row.image), type(row)), []).append(row.pk)
+    messages = {(embed if stored else fetch, model): ids for (stored, model), ids in groups.items()}
     batch = _batch.get()
     if batch is None:
-        transaction.on_commit(partial(_send, {key: [row.pk]}), using=using)
+        transaction.on_commit(partial(_send, messages), using=using)
     else:
-        batch.setdefault(key, []).append(row.pk)
+        for key, ids in messages.items():
+            batch.setdefault(key, []).extend(ids)
 
 
 @contextmanager

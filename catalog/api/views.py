@@ -339,9 +339,10 @@ class ProductBatch(ProductView):
         skus = {item["sku"] for item in upserts + deletions if not isinstance(item, WriteResult)}
         with batched_messages(), transaction.atomic():
             writer = self.writer(*skus)
-            results = [
-                item if isinstance(item, WriteResult) else writer.upsert(item) for item in upserts
-            ]
+            written = iter(
+                writer.upsert_all([item for item in upserts if not isinstance(item, WriteResult)])
+            )
+            results = [item if isinstance(item, WriteResult) else next(written) for item in upserts]
             results += [
                 item if isinstance(item, WriteResult) else writer.delete(item["sku"])
                 for item in deletions

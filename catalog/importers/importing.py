@@ -13,8 +13,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import transaction
-from django.db.models import prefetch_related_objects
+from django.db import OperationalError, transaction
 
 from catalog.embedding.columns import EmbeddedPicture, EmbeddingStatus, embedded_models, is_remote
 from catalog.importers.formats import NO_OPTIONS, Options, Row, read_table, recognize
@@ -25,21 +24,30 @@ from catalog.importers.writer import (
     Change,
     ProductWriter,
     Values,
+    WriteResult,
     differing,
+    prefetch_photos,
     without_false_sale,
 )
 from catalog.models import Product, fetch_products_again
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.slots import DECODING, STAFF, Busy
-from catalog.pictures.storage import NotStored
 from catalog.pictures.stored import NewPicture, image_limits, sha256
 from catalog.tasks import batched_messages, hand_to_workers
 
-CHUNK_ROWS = 100  # committed together, and embedded by one task
+CHUNK_ROWS = 500  # committed together
+SLOW_ROWS = 100  # of a chunk, whose pictures the import itself decodes or fetches
+ATTEMPTS = 3  # at a chunk that another import of the same products may have blocked
 DECODER_THREADS = 2  # Pillow decodes outside the interpreter's lock
 # SKUs are remembered to report repeated ones; as hashes they take 120 MB at most.
 REMEMBERED_SKUS = 1_000_000
 MAX_ELEMENTS_OF_COMMAND = 50_000_000  # of a spreadsheet: no shopper waits for a command
+# Of products that are compared with rows. Converting the others would take as long again.
+READ_COLUMNS = (
+    *("sku", "name", "category", "price", "sale_price", "currency", "link", "active", "group"),
+    *("availability", "brand", "attributes", "image", "image_url", "image_source_digest"),
+    *("embedding_status", "embedding_error"),
+)
 HOST_AND_PATH = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}/", re.IGNORECASE)
 NOTE = "note"  # the status of a result that is about the whole file
 
@@ -125,7 +133,7 @@ def import_table(
         yield RowResult(1, NOTE, reason)
     rows = iter(file)
     with ThreadPoolExecutor(DECODER_THREADS) as decoders:
-        while chunk := list(islice(rows, CHUNK_ROWS)):
+        while chunk := _next_chunk(rows):
             last = {row.sku: row.line for row in chunk if not row.error}
             counting = [row for row in chunk if row.error or last[row.sku] == row.line]
             known, prepared = _prepare(counting, folders, decoders, confined=confined)
@@ -196,21 +204,44 @@ def _prepare(
 ) -> tuple[dict[str, Product], list[Row]]:
     """The products that exist, by SKU, and the rows with their local pictures."""
     skus = [row.sku for row in rows if not row.error]
-    known = Product.objects.select_related("category").in_bulk(skus, field_name="sku")
-    with_photos = [known[row.sku] for row in rows if "photos" in row.values and row.sku in known]
-    prefetch_related_objects(with_photos, "photos")
+    products = Product.objects.only(*READ_COLUMNS).prefetch_related("category")
+    known = products.in_bulk(skus, field_name="sku")
+    prefetch_photos(known[row.sku] for row in rows if "photos" in row.values and row.sku in known)
 
     def with_picture(row: Row) -> Row:
-        product = known.get(row.sku)
         try:
-            values = with_local_picture(row.values, product, folders, confined=confined)
+            values = with_local_picture(row.values, known.get(row.sku), folders, confined=confined)
         except ValidationError as error:
             return replace(row, error=sentence(error))
-        values, note = without_false_sale(values, product)
-        return replace(row, values=values, note=f"{row.note} {note}".strip())
+        return replace(row, values=values)
 
     # Decoding pictures takes long, so it happens before the transaction, which holds locks.
-    return known, list(decoders.map(with_picture, rows))
+    pictured = decoders.map(with_picture, filter(_has_path, rows))
+    prepared = [next(pictured) if _has_path(row) else row for row in rows]
+    for place, row in enumerate(prepared):
+        values, note = without_false_sale(row.values, known.get(row.sku))
+        if note:
+            prepared[place] = replace(row, values=values, note=f"{row.note} {note}".strip())
+    return known, prepared
+
+
+def _has_path(row: Row) -> bool:
+    """Whether the row's picture is a file."""
+    source = row.values.get("image_url", "")
+    return bool(source) and not is_remote(source)
+
+
+def _next_chunk(rows: Iterator[Row]) -> list[Row]:
+    """The rows that are committed together; fewer where the import itself reads their pictures."""
+    chunk: list[Row] = []
+    slow = 0
+    for row in islice(rows, CHUNK_ROWS):
+        chunk.append(row)
+        fetches = settings.CELERY_TASK_ALWAYS_EAGER and "image_url" in row.values
+        slow += fetches or _has_path(row)
+        if slow == SLOW_ROWS:
+            break
+    return chunk
 
 
 def _check_chunk(
@@ -254,21 +285,13 @@ def _import_chunk(
         waiting += missing
     _fetch_missing(waiting)
     left = [row for row in rows if row.line not in results]
-    lines: dict[int, int] = {}  # of the rows that are written, by the id of their product
     if left:
-        with transaction.atomic(), batched_messages():
-            skus = (row.sku for row in left)
-            writer = ProductWriter(skus, may_add_categories=may_add_categories)
-            for row in left:
-                try:
-                    result = writer.upsert(row.values)
-                except NotStored as error:
-                    results[row.line] = RowResult(row.line, FAILED, f"image_url: {error}", row.sku)
-                else:
-                    reason = sentence(ValidationError(dict(result.errors)))
-                    results[row.line] = RowResult(row.line, result.status, reason, row.sku)
-                    if result.id is not None:
-                        lines[result.id] = row.line
+        lines: dict[int, int] = {}  # of the rows that are written, by the id of their product
+        for row, result in zip(left, _write(left, may_add_categories), strict=True):
+            reason = sentence(ValidationError(dict(result.errors))) if result.errors else ""
+            results[row.line] = RowResult(row.line, result.status, reason, row.sku)
+            if result.id is not None:
+                lines[result.id] = row.line
         for key, reason in _failed_pictures(lines):
             told = results[lines[key]]
             results[lines[key]] = replace(told, reason=f"{told.reason} {reason}".strip())
@@ -276,6 +299,21 @@ def _import_chunk(
         again = [known[row.sku].pk for row in rows if row.sku in known and not row.error]
         fetch_products_again(again, conditional=True)
     return [results[row.line] for row in rows]
+
+
+def _write(rows: list[Row], may_add_categories: bool) -> list[WriteResult]:
+    """Create and change the products of the rows in one transaction; a result for each row."""
+    attempts = 0
+    while True:
+        attempts += 1
+        try:
+            with transaction.atomic(), batched_messages():
+                skus = (row.sku for row in rows)
+                writer = ProductWriter(skus, may_add_categories=may_add_categories)
+                return writer.upsert_all([row.values for row in rows])
+        except OperationalError:  # such as a deadlock of two imports that create the same products
+            if attempts == ATTEMPTS:
+                raise
 
 
 def _failed_pictures(product_ids: Iterable[int]) -> Iterator[tuple[int, str]]:
@@ -296,14 +334,11 @@ def _fetch_missing(pictures: Collection[EmbeddedPicture]) -> None:
     if not pictures:
         return
     with transaction.atomic(), batched_messages():
-        for model in embedded_models():
-            rows = model.objects.filter(
-                pk__in=[each.pk for each in pictures if type(each) is model]
-            )
-            failed = rows.unfetched().filter(embedding_status=EmbeddingStatus.FAILED)
-            failed.make_pending()
-        for picture in pictures:
-            hand_to_workers(picture)
+        failed = [each for each in pictures if each.embedding_status == EmbeddingStatus.FAILED]
+        for model in {type(picture) for picture in failed}:
+            rows = model.objects.filter(pk__in=[each.pk for each in failed if type(each) is model])
+            rows.unfetched().filter(embedding_status=EmbeddingStatus.FAILED).make_pending()
+        hand_to_workers(*pictures)
 
 
 def with_local_picture(

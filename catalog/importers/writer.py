@@ -1,14 +1,16 @@
 """Creating and changing products: the rules that files, the admin's imports and the API share."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError
+from django.db import DataError, IntegrityError, transaction
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 
 from catalog.embedding.columns import is_remote
 from catalog.models import Category, Product, ProductPhoto
+from catalog.pictures.storage import NotStored
 from catalog.pictures.stored import NewPicture
 from catalog.values import MAX_ADDRESS, NO_SALE, category_key, is_sale
 
@@ -42,6 +44,20 @@ class WriteResult:
     changes: Mapping[str, Change] = field(default_factory=dict)  # of a dry run
 
 
+@dataclass(frozen=True)
+class _Draft:
+    """A product whose new values are valid and set, but not saved."""
+
+    product: Product
+    columns: Collection[str]
+    photos: Sequence[str] | None  # addresses; None leaves the photos as they are
+    is_new: bool
+
+    def saved(self) -> WriteResult:
+        status = CREATED if self.is_new else UPDATED
+        return WriteResult(status, self.product.sku, self.product.pk)
+
+
 class ProductWriter:
     """Writes products within one transaction, which the caller opens.
 
@@ -71,12 +87,64 @@ class ProductWriter:
             self.products[sku] = product
         return result
 
+    def upsert_all(self, items: Sequence[Values]) -> list[WriteResult]:
+        """`upsert` for many products, in few statements; a result for each, in their order."""
+        keys = {category_key(item["category"]) for item in items if "category" in item}
+        found = Category.objects.filter(key__in=keys - self._categories.keys())
+        self._categories |= {category.key: category for category in found}
+        results: list[WriteResult] = []
+        group: dict[str, Values] = {}
+        for item in items:
+            if "image" in item or item["sku"] in group:
+                results += self._upsert_group(group)
+                group = {}
+            if "image" not in item:
+                group[item["sku"]] = item
+                continue
+            try:
+                results.append(self.upsert(item))
+            except NotStored as error:
+                results.append(WriteResult(FAILED, item["sku"], errors={"image_url": [str(error)]}))
+        return results + self._upsert_group(group)
+
+    def _upsert_group(self, group: Mapping[str, Values]) -> list[WriteResult]:
+        """The same for values without a picture, by SKU."""
+        known = [self.products[sku] for sku in group if sku in self.products]
+        prefetch_photos(product for product in known if "photos" in group[product.sku])
+        staged = [self._stage(self.products.get(sku) or Product(), group[sku]) for sku in group]
+        drafts = [each for each in staged if isinstance(each, _Draft)]
+        try:
+            with transaction.atomic():
+                Product.create_all([draft.product for draft in drafts if draft.is_new])
+                changed = [draft for draft in drafts if not draft.is_new]
+                Product.update_all((draft.product, draft.columns) for draft in changed)
+                _write_photos(drafts)
+        except (IntegrityError, DataError):  # such as a product that somebody has just created
+            self.products |= self._lock(group)
+            return [self.upsert(values) for values in group.values()]
+        self.products |= {draft.product.sku: draft.product for draft in drafts}
+        return [each.saved() if isinstance(each, _Draft) else each for each in staged]
+
     def write(self, product: Product, values: Values) -> WriteResult:
         """Save the values that differ from those of the product, which must be new or locked.
 
         Where all are the same, the row is left alone: it gets no new revision and no new vector.
         Raises NotStored.
         """
+        draft = self._stage(product, values)
+        if isinstance(draft, WriteResult):
+            return draft
+        try:
+            product.save(update_fields=None if draft.is_new else draft.columns)
+        except IntegrityError:
+            # No other constraint can fail here, however many processes write at once.
+            taken = {"sku": ["Another product has this SKU."]}
+            return WriteResult(FAILED, product.sku, errors=taken)
+        _write_photos([draft])
+        return draft.saved()
+
+    def _stage(self, product: Product, values: Values) -> _Draft | WriteResult:
+        """Set the values that differ. A result where none does or one is invalid."""
         is_new = product.pk is None
         changes = dict(values) if is_new else differing(product, values)
         if not changes:
@@ -92,15 +160,7 @@ class ProductWriter:
         photos = cleaned.pop("photos", None)
         for name, value in cleaned.items():
             setattr(product, name, value)
-        try:
-            product.save(update_fields=None if is_new else {*cleaned, "updated_at"})
-        except IntegrityError:
-            # No other constraint can fail here, however many processes write at once.
-            taken = {"sku": ["Another product has this SKU."]}
-            return WriteResult(FAILED, product.sku, errors=taken)
-        if photos is not None:
-            _write_photos(product, photos)
-        return WriteResult(CREATED if is_new else UPDATED, product.sku, product.pk)
+        return _Draft(product, {*cleaned, "updated_at"}, photos, is_new)
 
     def check(self, product: Product, values: Values) -> WriteResult:
         """What `write` would do and change. Nothing is saved; the writer must be for a dry run."""
@@ -129,7 +189,7 @@ class ProductWriter:
         return result
 
     def _lock(self, skus: Iterable[str]) -> dict[str, Product]:
-        products = Product.objects.select_for_update(of=("self",)).select_related("category")
+        products = Product.objects.select_for_update().prefetch_related("category")
         locked: dict[str, Product] = products.in_bulk(list(skus), field_name="sku")
         return locked
 
@@ -249,13 +309,34 @@ def addressed_photos(product: Product) -> list[ProductPhoto]:
     return [photo for photo in product.photos.all() if is_remote(photo.image_url)]
 
 
-def _write_photos(product: Product, addresses: Sequence[str]) -> None:
-    """Make the product's photos those at these addresses; the ones that were uploaded stay."""
-    known = {photo.image_url: photo for photo in addressed_photos(product)}
-    for position, address in enumerate(addresses, 1):
-        photo = known.pop(address, None) or ProductPhoto(product=product, image_url=address)
-        if photo.pk is None or photo.position != position:
-            photo.position = position
-            photo.save()
-    for photo in known.values():
-        photo.delete()
+def prefetch_photos(products: Iterable[Product]) -> None:
+    """Read the further photos of all products, as far as imports look at them, in one query."""
+    columns = ("product", "position", "image", "image_url", "embedding_status", "embedding_error")
+    photos: QuerySet[ProductPhoto] = ProductPhoto.objects.only(*columns)
+    prefetch_related_objects(list(products), Prefetch("photos", photos))
+
+
+def _write_photos(drafts: Sequence[_Draft]) -> None:
+    """Make the photos of the products those at the drafts' addresses; uploaded ones stay."""
+    prefetch_photos(draft.product for draft in drafts if draft.photos is not None)
+    new: list[ProductPhoto] = []
+    moved: list[ProductPhoto] = []
+    gone: list[ProductPhoto] = []
+    for draft in drafts:
+        if draft.photos is None:
+            continue
+        known = {photo.image_url: photo for photo in addressed_photos(draft.product)}
+        for position, address in enumerate(draft.photos, 1):
+            photo = known.pop(address, None)
+            if photo is None:
+                new.append(
+                    ProductPhoto(product=draft.product, image_url=address, position=position)
+                )
+            elif photo.position != position:
+                photo.position = position
+                moved.append(photo)
+        gone += known.values()
+        draft.product.refresh_from_db(fields=["photos"])  # forgets those that were read
+    ProductPhoto.create_all(new)
+    ProductPhoto.update_all((photo, ("position",)) for photo in moved)
+    ProductPhoto.objects.filter(pk__in=[photo.pk for photo in gone]).delete()

@@ -250,7 +250,7 @@ def test_last_row_counts_and_the_report_says_so_however_far_apart_they_are(
 
 
 def test_reports_how_much_of_the_file_is_read(write: Any) -> None:
-    path = write(*([f"m{n}", "Mug" * 50, "Home", "", "9.99"] for n in range(150)))
+    path = write(*([f"m{n}", "Mug" * 50, "Home", "", "9.99"] for n in range(600)))
     seen: list[tuple[int, int]] = []
     list(import_products(path, on_read=lambda done, size: seen.append((done, size))))
     size = path.stat().st_size
@@ -346,7 +346,7 @@ def test_row_that_is_unchanged_costs_no_query_of_its_own(
 ) -> None:
     path = write(*([f"m{n}", "Mug", "Home", photo, "9.99"] for n in range(150)))
     run(path)
-    with django_assert_num_queries(2):  # one for each hundred rows
+    with django_assert_num_queries(4):  # products and categories of each hundred rows
         assert run(path).counts == {"unchanged": 150}
 
 
