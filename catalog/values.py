@@ -196,14 +196,6 @@ def picture_sources(text: str) -> list[str]:
     return list(dict.fromkeys(map(picture_source, _split_sources(text))))
 
 
-def further_photos(picture: str, photos: Iterable[str]) -> list[str]:
-    """The photos beside the picture of a product, each once. Raises InvalidValue for too many."""
-    kept = [photo for photo in dict.fromkeys(photos) if photo != picture]
-    if len(kept) >= MAX_PICTURES:
-        raise InvalidValue(f"The maximum is {MAX_PICTURES} pictures of a product.")
-    return kept
-
-
 def flag(text: str) -> bool:
     """True or false, in the words of several languages. Raises InvalidValue."""
     word = text.strip(BLANK).lower()

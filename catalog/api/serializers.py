@@ -19,6 +19,7 @@ from catalog.pictures.gate import InvalidImage
 from catalog.pictures.slots import DECODING, STAFF, Busy
 from catalog.pictures.stored import NewPicture, image_limits
 from catalog.values import (
+    FORBIDDEN,
     MAX_ADDRESS,
     MAX_CATEGORY,
     MAX_PICTURES,
@@ -29,7 +30,6 @@ from catalog.values import (
     attributes_in,
     availability,
     flag,
-    further_photos,
     identifier,
     line,
     price,
@@ -121,13 +121,22 @@ class AttributesField(serializers.Field[dict[str, str], Any, Any, Any]):
         raise serializers.ValidationError('Give texts by name, such as {"size": "M"}.')
 
 
-class AddressesField(LineField):
-    """Addresses in one text, separated as in files; a list of them."""
+class PicturesField(LineField):
+    """Addresses in one text, separated as in files; a list of them.
+
+    The path of a file is accepted where an import has left it behind, so that the product can be
+    read and sent back.
+    """
 
     def to_internal_value(self, data: Any) -> Any:
+        text = super().to_internal_value(data)
         try:
-            return addresses(super().to_internal_value(data))
+            return addresses(text)
         except InvalidValue as error:
+            sku = str(self.parent.initial_data.get("sku", ""))
+            is_readable = not FORBIDDEN.search(sku + text)  # or PostgreSQL would fail
+            if is_readable and Product.objects.filter(sku=sku, image_url=text).exists():
+                return [text]
             raise serializers.ValidationError(str(error)) from error
 
 
@@ -369,7 +378,7 @@ class ProductDraftSerializer(StrictSerializer):
     )
     # URLValidator is stricter: the name of a shop's own image server may have no dot. The fetcher
     # decides which hosts it may reach.
-    image_url = AddressesField(
+    image_url = PicturesField(
         required=False,
         allow_blank=True,
         help_text="The address from which the picture is fetched soon, unless one is uploaded. "
@@ -392,16 +401,15 @@ class ProductDraftSerializer(StrictSerializer):
                 if currency and values.setdefault("currency", currency) != currency:
                     sentence = f"The price is in {values['currency']}, and this in {currency}."
                     raise serializers.ValidationError({name: [sentence]})
+        picture, *photos = attrs.get("image_url") or [""]
         if "image_url" in attrs:
-            values["image_url"], *photos = attrs["image_url"] or [""]
-        else:
-            photos = []
+            values["image_url"] = picture
         if photos or "photos" in attrs:
-            try:
-                photos += attrs.get("photos", [])
-                values["photos"] = further_photos(values.get("image_url", ""), photos)
-            except InvalidValue as error:
-                raise serializers.ValidationError({"photos": [str(error)]}) from error
+            named = dict.fromkeys([*photos, *attrs.get("photos", [])])
+            values["photos"] = [address for address in named if address != picture]
+            if len(values["photos"]) >= MAX_PICTURES:
+                sentence = f"The maximum is {MAX_PICTURES} pictures of a product."
+                raise serializers.ValidationError({"photos": [sentence]})
         return values
 
 

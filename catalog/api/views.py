@@ -218,7 +218,7 @@ class ProductList(mixins.ListModelMixin, ProductView):
     def post(self, request: Request) -> Response:
         """Create a product."""
         values = self.draft()
-        with transaction.atomic():
+        with batched_messages(), transaction.atomic():
             result = _successful(self.writer().write(Product(), values))
         return self.answer(result)
 
@@ -258,7 +258,7 @@ class ProductDetail(mixins.RetrieveModelMixin, ProductView):
         self.get_object()
         values = self.draft(partial=partial)
         products = Product.objects.select_for_update(of=("self",)).select_related("category")
-        with transaction.atomic():
+        with batched_messages(), transaction.atomic():
             product = generics.get_object_or_404(products, pk=pk)
             result = _successful(self.writer().write(product, values))
         return self.answer(result)
@@ -292,7 +292,7 @@ class ProductBySKU(ProductView):
         sku = self._validated(sku)
         if values.get("sku", sku) != sku:
             raise ValidationError({"sku": ["This is not the SKU in the address."]})
-        with transaction.atomic():
+        with batched_messages(), transaction.atomic():
             result = _successful(self.writer(sku).upsert({**values, "sku": sku}))
         return self.answer(result)
 

@@ -9,7 +9,7 @@ from django.test import Client
 
 from catalog.models import EmbeddingStatus, Product
 from tests.catalog.conftest import LIST, MUG, Send
-from tests.conftest import MakeProduct, Picture
+from tests.conftest import MakeProduct, Messages, Picture
 
 
 def test_creates_a_product_and_says_where_it_is(staff: Client, client: Client) -> None:
@@ -131,6 +131,12 @@ def test_further_addresses_of_the_picture_become_photos(send: Send) -> None:
     assert (product["image_url"], product["photos"]) == (first, [second, third])
     _, product = send("PATCH", f"{LIST}{product['id']}/", {"image_url": first})
     assert product["photos"] == [second, third], "one address says nothing about further photos"
+
+
+def test_photos_are_handed_to_workers_together(send: Send, messages: Messages) -> None:
+    photos = [f"http://127.0.0.1/{number}.jpg" for number in range(3)]
+    send("POST", LIST, MUG | {"photos": photos})
+    assert [(task, len(ids)) for task, model, ids in messages] == [("fetch", 3)]
 
 
 def test_form_sends_lists_and_attributes_in_its_way(send: Send, picture: Picture) -> None:

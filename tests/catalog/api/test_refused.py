@@ -130,6 +130,16 @@ def test_product_can_be_read_and_sent_back(staff: Client, make_product: MakeProd
     assert (answer.status_code, answer.json()) == (200, product | {"price": 9.5})
 
 
+def test_path_that_an_import_left_behind_can_be_sent_back(
+    staff: Client, make_product: MakeProduct
+) -> None:
+    kept, other = make_product(image_url="mug.jpg"), make_product()
+    for product, status in ((kept, 200), (other, 400)):
+        path = f"{LIST}{product.pk}/"
+        body = staff.get(path).json() | {"image_url": "mug.jpg"}
+        assert staff.put(path, body, "application/json").status_code == status
+
+
 def test_upload_over_the_limit_gets_413(send: Send) -> None:
     status, errors = send("POST", LIST, MUG | {"image": b"\xff\xd8" + bytes(10 * 2**20)})
     assert (status, errors["detail"]) == (413, "The file is too large; the maximum is 10 MB.")
