@@ -16,16 +16,19 @@ from catalog.models import EmbeddedQuerySet, Product, ProductPhoto
 from catalog.values import FORBIDDEN
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+MAX_CELL = 32_767  # characters, in a spreadsheet
 
 
 class KeyWidget(Widget):  # type: ignore[misc]
     """A key, escaped so that no spreadsheet runs it as a formula.
 
-    Control characters, which older releases accepted and no spreadsheet can hold, are replaced.
+    Control characters, which older releases accepted and no spreadsheet can hold, are replaced. Of
+    a text that is too long for a cell, a part would replace the whole, so it is left out.
     """
 
     def render(self, value: str | None, obj: Any = None, **_: Any) -> str:
-        return escape_formula(FORBIDDEN.sub(REPLACEMENT, value or ""))
+        text = escape_formula(FORBIDDEN.sub(REPLACEMENT, value or ""))
+        return text if len(text) <= MAX_CELL else ""
 
 
 class TextWidget(KeyWidget):

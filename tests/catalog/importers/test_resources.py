@@ -11,7 +11,7 @@ from django.test import Client
 from catalog.importers import import_products, summarize
 from catalog.importers.formats.products import escape_formula
 from catalog.importers.formats.reading import text_of
-from catalog.models import Category, Product
+from catalog.models import Category, Product, ProductPhoto
 from tests.catalog.admin.files import CSV, XLSX, counts, export, preview, upload
 from tests.conftest import MakeProduct, Picture
 
@@ -59,6 +59,17 @@ def test_export_survives_a_round_trip(
     assert list(Product.objects.values_list(*columns)) == before
     kept = Product.objects.get(name="Cup").photos.values_list("image_url", flat=True)
     assert list(kept) == photos
+
+
+@pytest.mark.parametrize("kind", [CSV, XLSX])
+def test_photos_that_fit_no_cell_are_left_as_they_are(
+    admin_client: Client, make_product: MakeProduct, kind: str
+) -> None:
+    mug = make_product()
+    addresses = [f"https://shop.example/{number:0200}.jpg" for number in range(249)]
+    mug.photos.bulk_create(ProductPhoto(product=mug, image_url=each) for each in addresses)
+    data = export(admin_client, kind)
+    assert counts(preview(admin_client, data)) == {"unchanged": 1}
 
 
 def test_exported_csv_has_the_columns_of_a_catalog_file_and_no_formula(
