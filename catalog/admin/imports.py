@@ -1,8 +1,12 @@
-"""The page that imports a file of products: first what would change, then the import."""
+"""The page that imports a file of products: how it is read and what would change, then the import.
 
-from collections.abc import Iterable, Sequence
+A file that nobody can read by itself can be read once somebody has said which column is which.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from io import BytesIO
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.text import Truncator
 from django.views.decorators.http import require_POST
 
 from catalog.importers import (
@@ -25,34 +30,119 @@ from catalog.importers import (
     read_table,
     summarize,
 )
-from catalog.importers.formats.products import COLUMNS, NEEDED
+from catalog.importers.formats import FORMATS, NO_OPTIONS, CatalogFile, Options, recognize
+from catalog.importers.tables import Record, Table
 from catalog.importers.writer import CREATED, FAILED, UNCHANGED, UPDATED
-from catalog.models import Product, UnconfirmedImport, default_currency
+from catalog.models import (
+    Availability,
+    Product,
+    UnconfirmedImport,
+    currency_of,
+    default_currency,
+)
+from catalog.values import MAX_ADDRESS, InvalidValue, address
 
 MAX_ROWS = 2000  # a person waits while a request imports them
 SHOWN_ROWS = 100  # of each table of the page
 FILES_OF_USER = 3  # that wait for a confirmation
+FIRST_PRODUCTS = 5  # shown as they were understood
+MAX_HEADERS = 300  # to choose from
+NOT_CHOSEN = ("", "-")
+# The fields whose columns can be chosen, and what the page calls them.
+FIELDS = {
+    "sku": "SKU",
+    "name": "Name",
+    "category": "Category",
+    "image_url": "Picture",
+    "price": "Price",
+    "sale_price": "Sale price",
+    "currency": "Currency",
+    "link": "Shop page",
+    "active": "Active",
+    "availability": "Availability",
+    "brand": "Brand",
+    "group": "Group of variants",
+}
 GONE = "This file was imported already, or a day has passed. Choose it again."
 SHOWN = (CREATED, UPDATED, UNCHANGED, FAILED)
-SIGNER = TimestampSigner(salt="catalog.admin.imports")
+SIGNER = TimestampSigner(salt="catalog.admin.imports.options")
 
 
 class UploadForm(forms.Form):
     import_file = forms.FileField(
-        label="File", widget=forms.FileInput({"accept": ".csv,.tsv,.txt,.xlsx"})
+        label="File", widget=forms.FileInput({"accept": ".csv,.tsv,.txt,.xlsx,.xml,.rss,.html"})
     )
 
 
+class OptionsForm(forms.Form):
+    """What somebody says about a file, in place of what it says itself or where it is silent."""
+
+    format = forms.ChoiceField(
+        choices=[
+            ("", "As the columns show"),
+            *((key, each.title) for key, each in FORMATS.items()),
+        ],
+        required=False,
+    )
+    currency = forms.CharField(
+        max_length=10, required=False, help_text="Of prices without one, such as EUR."
+    )
+    base_url = forms.CharField(
+        label="Shop's address",
+        max_length=MAX_ADDRESS,
+        required=False,
+        help_text="Of pictures and links without one, such as https://shop.example",
+    )
+
+    def __init__(self, table: Table, data: Any = None) -> None:
+        super().__init__(data)
+        headers = _headers(table)
+        for name, label in FIELDS.items():
+            column = forms.ChoiceField(label=label, choices=headers, required=False)
+            self.fields[f"column-{name}"] = column
+
+    def name_detected(self, file: CatalogFile) -> None:
+        """Say which columns were found for the fields where none is chosen."""
+        for name in FIELDS.keys() & file.columns.single.keys():
+            header = file.table.header[file.columns.single[name][0]]
+            column: Any = self.fields[f"column-{name}"]
+            column.choices = [("", f"{header} (found)"), *column.choices[1:]]
+
+    def clean_currency(self) -> str:
+        return _ruled(currency_of, self.cleaned_data["currency"])
+
+    def clean_base_url(self) -> str:
+        return _ruled(address, self.cleaned_data["base_url"])
+
+    @property
+    def general(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.base_fields]
+
+    @property
+    def columns(self) -> list[forms.BoundField]:
+        return [self[f"column-{name}"] for name in FIELDS]
+
+    @property
+    def given(self) -> Options:
+        """The options, of a valid form."""
+        given = self.cleaned_data
+        columns = {name: header for name in FIELDS if (header := given[f"column-{name}"])}
+        return Options(given["format"], columns, given["currency"], given["base_url"])
+
+
 class ConfirmForm(forms.Form):
+    """A file that waits, and how it was read when it was shown."""
+
     import_file_name = forms.CharField(widget=forms.HiddenInput)
 
-    def clean_import_file_name(self) -> int:
-        """The id of the file, from its signed name."""
+    def clean_import_file_name(self) -> dict[str, Any]:
+        """The id of the file and the options, from its signed name."""
         signed = self.cleaned_data["import_file_name"]
         try:
-            return int(SIGNER.unsign(signed, max_age=UnconfirmedImport.LIFETIME))
+            given: dict[str, Any] = SIGNER.unsign_object(signed, max_age=UnconfirmedImport.LIFETIME)
         except BadSignature as error:
             raise forms.ValidationError(GONE) from error
+        return given
 
 
 class ImportsProducts(admin.ModelAdmin):
@@ -80,43 +170,72 @@ class ImportsProducts(admin.ModelAdmin):
         ]
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
-        """The form for a file and, once there is one, what its import would change."""
+        """The form for a file and, once there is one, how it is read and what would change."""
         if not self.has_import_permission(request):
             raise PermissionDenied
         if request.method != "POST":
             return self._page(request, form=UploadForm())
+        if "import_file_name" in request.POST:
+            file, _ = _waiting(request)
+            if file is None:
+                return self._gone(request)
+            return self._preview(request, file, request.POST)
         form = UploadForm(request.POST, request.FILES)
-        if not form.is_valid():
-            return self._page(request, form=form)
-        upload = form.cleaned_data["import_file"]
-        data = upload.read()
-        try:
-            results = self._import(request, data, dry_run=True)
-        except InvalidCatalogFile as error:
-            form.add_error("import_file", str(error))
-            return self._page(request, form=form)
-        context: dict[str, Any] = {"form": UploadForm(), "results": results, "file": upload.name}
-        if any(result.status in (CREATED, UPDATED) for result in results):
-            name = SIGNER.sign(str(_keep(request.user.pk, upload.name, data)))
-            context["confirm_form"] = ConfirmForm(initial={"import_file_name": name})
+        if form.is_valid():
+            upload = form.cleaned_data["import_file"]
+            user: Any = request.user
+            file = UnconfirmedImport(user=user, name=upload.name, data=upload.read())
+            try:
+                return self._preview(request, file)
+            except InvalidCatalogFile as error:
+                form.add_error("import_file", str(error))
+        return self._page(request, form=form)
+
+    def _preview(
+        self, request: HttpRequest, file: UnconfirmedImport, given: Any = None
+    ) -> HttpResponse:
+        """How a file is read with the options in a form, and what it would change.
+
+        Raises InvalidCatalogFile where no options can help.
+        """
+        table = _read(bytes(file.data))
+        options_form = OptionsForm(table, given)
+        context: dict[str, Any] = {"form": UploadForm(), "file": file.name}
+        context["options_form"] = options_form
+        options = NO_OPTIONS
+        if given is None:
+            _keep(file)
+        elif options_form.is_valid():
+            options = options_form.given
+        if not options_form.errors:
+            try:
+                understood = recognize(table, options)
+                options_form.name_detected(understood)
+                context["understood"] = understood
+                context["used"] = understood.headers(used=True)
+                context["ignored"] = understood.headers(used=False)
+                context["first"] = list(islice(understood, FIRST_PRODUCTS))
+                context["results"] = self._import(request, table, options, dry_run=True)
+            except InvalidCatalogFile as error:
+                context["problem"] = str(error)
+        signed = SIGNER.sign_object({"file": file.pk, "options": asdict(options)})
+        confirm_form = ConfirmForm(initial={"import_file_name": signed})
+        context["again_form"] = confirm_form
+        if any(each.status in (CREATED, UPDATED) for each in context.get("results", ())):
+            context["confirm_form"] = confirm_form
         return self._page(request, **context)
 
     def confirm_view(self, request: HttpRequest) -> HttpResponse:
-        """Import a file that was shown before, once."""
+        """Import a file as it was shown before, once."""
         if not self.has_import_permission(request):
             raise PermissionDenied
-        form = ConfirmForm(request.POST)
-        waiting = UnconfirmedImport.objects.none()
-        if form.is_valid():
-            waiting = UnconfirmedImport.objects.filter(
-                pk=form.cleaned_data["import_file_name"], user=request.user.pk
-            )
-        file = waiting.first()
-        if file is None or not waiting.delete()[0]:  # only one of two confirmations deletes it
-            messages.error(request, GONE)
-            return redirect("admin:catalog_product_import")
+        file, options = _waiting(request)
+        # Only one of two confirmations deletes it.
+        if file is None or not UnconfirmedImport.objects.filter(pk=file.pk).delete()[0]:
+            return self._gone(request)
         try:
-            results = self._import(request, bytes(file.data), dry_run=False)
+            table = _read(bytes(file.data))
+            results = self._import(request, table, options, dry_run=False)
         except InvalidCatalogFile as error:
             messages.error(request, str(error))
             return redirect("admin:catalog_product_import")
@@ -129,17 +248,18 @@ class ImportsProducts(admin.ModelAdmin):
         messages.warning(request, f"Import finished: {done}.")
         return self._page(request, form=UploadForm(), results=results, file=file.name, is_done=True)
 
-    def _import(self, request: HttpRequest, data: bytes, *, dry_run: bool) -> list[RowResult]:
-        """Import a file, or see what would change. Raises InvalidCatalogFile."""
-        table = read_table(BytesIO(data))
-        if sum(1 for _ in islice(table, MAX_ROWS + 1)) > MAX_ROWS:
-            raise InvalidCatalogFile(
-                f"The file has more than {MAX_ROWS:,} rows. "
-                "Import larger files with: python manage.py import_products FILE"
-            )
+    def _gone(self, request: HttpRequest) -> HttpResponse:
+        messages.error(request, GONE)
+        return redirect("admin:catalog_product_import")
+
+    def _import(
+        self, request: HttpRequest, table: Table, options: Options, *, dry_run: bool
+    ) -> list[RowResult]:
+        """Import a table, or see what would change. Raises InvalidCatalogFile."""
         results = import_table(
             table,
             {"in the media folder": Path(settings.MEDIA_ROOT)},
+            options=options,
             confined=True,
             may_add_categories=request.user.has_perm("catalog.add_category"),
             dry_run=dry_run,
@@ -154,11 +274,11 @@ class ImportsProducts(admin.ModelAdmin):
             **self.admin_site.each_context(request),
             "title": "Import products",
             "opts": self.opts,
-            "required": [COLUMNS[name][0] for name in NEEDED],
-            "optional": [COLUMNS[name][0].rstrip("#") for name in COLUMNS if name not in NEEDED],
+            "formats": [each.title for each in FORMATS.values()],
             "max_rows": MAX_ROWS,
             "shown_rows": SHOWN_ROWS,
             "default_currency": default_currency(),
+            "stock": Availability.choices,
             "results": results,
             "report": report,
             "counts": {status: report.counts[status] for status in SHOWN},
@@ -168,13 +288,54 @@ class ImportsProducts(admin.ModelAdmin):
         return TemplateResponse(request, "admin/catalog/product/import.html", context)
 
 
-def _keep(user_id: Any, name: str, data: bytes) -> int:
-    """Keep a file until it is confirmed; the id. The oldest ones go."""
+def _read(data: bytes) -> Table:
+    """The table in a file, which a request can import. Raises InvalidCatalogFile."""
+    table = read_table(BytesIO(data))
+    if sum(1 for _ in islice(table, MAX_ROWS + 1)) > MAX_ROWS:
+        raise InvalidCatalogFile(
+            f"The file has more than {MAX_ROWS:,} rows. "
+            "Import larger files with: python manage.py import_products FILE"
+        )
+    return table
+
+
+def _waiting(request: HttpRequest) -> tuple[UnconfirmedImport | None, Options]:
+    """The file that a form names, None if it is gone or somebody else's, and how it was read."""
+    form = ConfirmForm(request.POST)
+    if not form.is_valid():
+        return None, NO_OPTIONS
+    given = form.cleaned_data["import_file_name"]
+    own = UnconfirmedImport.objects.filter(pk=given["file"], user=request.user.pk)
+    return own.first(), Options(**given["options"])
+
+
+def _headers(table: Table) -> list[tuple[str, str]]:
+    """The columns of a table to choose from, each with its text in the first row."""
+    first = next(iter(table), Record(0, 0))
+    names = (table.header or first.names)[:MAX_HEADERS]
+    headers = [NOT_CHOSEN]
+    for header, cell in zip_longest(names, first.cells, fillvalue=""):
+        if header.strip():
+            example = f" ({Truncator(str(cell).strip()).chars(40)})" if str(cell).strip() else ""
+            headers.append((header, f"{header}{example}"))
+    return headers
+
+
+def _ruled(rule: Callable[[str], str], text: str) -> str:
+    """A text by a rule for values. Raises ValidationError."""
+    try:
+        return rule(text) if text else ""
+    except InvalidValue as error:
+        raise forms.ValidationError(str(error)) from error
+
+
+def _keep(file: UnconfirmedImport) -> None:
+    """Keep a file until it is confirmed. The user's oldest ones go."""
     UnconfirmedImport.objects.expired().delete()
-    own = UnconfirmedImport.objects.filter(user=user_id)
+    own = UnconfirmedImport.objects.filter(user=file.user_id)
     older = own.order_by("-pk").values_list("pk", flat=True)[FILES_OF_USER - 1 :]
     own.filter(pk__in=list(older)).delete()
-    return own.create(user_id=user_id, name=name, data=data).pk
+    file.save()
 
 
 def _log(user_id: Any, results: Iterable[RowResult], name: str) -> None:

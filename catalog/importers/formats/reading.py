@@ -288,8 +288,8 @@ class Rules:
             return source
         if not self.base_url:
             raise InvalidValue(
-                f"The picture {source[:80]!r} has no host. Give the shop's address, such as "
-                "--base-url https://shop.example"
+                f"The picture {source[:80]!r} has no host. Give the shop's address (base URL), "
+                "such as https://shop.example."
             )
         return address(self._absolute(source))
 

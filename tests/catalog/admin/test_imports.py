@@ -91,6 +91,66 @@ def test_preview_takes_no_lock_and_writes_only_the_file(admin_client: Client) ->
     assert len(queries) < 20
 
 
+def test_preview_shows_how_the_file_was_read(admin_client: Client) -> None:
+    header = [*HEADER, "sale price", "shelf"]
+    pictures = "https://shop.example/1.jpg https://shop.example/2.jpg"
+    rows = ([f"m{n}", f"Mug {n}", "Home", pictures, "9", "8", "A"] for n in range(7))
+    page = preview(admin_client, csv_file(*rows, header=header))
+    assert page.context["used"] == [*HEADER, "sale price"]
+    assert page.context["ignored"] == ["shelf"]
+    assert [row.sku for row in page.context["first"]] == ["m0", "m1", "m2", "m3", "m4"]
+    html = page.content.decode()
+    assert "Format: <strong>products.csv</strong>" in html
+    assert "<s>9.00</s> 8.00 USD" in html
+    assert ">2</td>" in html, "both pictures are counted"
+    assert not Product.objects.exists()
+
+
+FRENCH = csv_file(["m1", "Chope", "Maison", "/chope.jpg", "9,90"], header=["Réf", *"NCIP"])
+
+
+def test_file_with_an_unknown_header_is_read_as_somebody_says(admin_client: Client) -> None:
+    page = preview(admin_client, FRENCH, "chopes.csv")
+    assert "The header lacks" in page.context["problem"]
+    assert ("N", "N (Chope)") in page.context["options_form"].fields["column-name"].choices
+    columns = {"sku": "Réf", "name": "N", "category": "C", "image_url": "I", "price": "P"}
+    given = {f"column-{name}": header for name, header in columns.items()}
+    given |= {"currency": "€", "base_url": "https://shop.example"}
+    page = admin_client.post(f"{LIST}import/", page.context["again_form"].initial | given)
+    assert "problem" not in page.context
+    assert counts(page) == {"created": 1}
+    assert UnconfirmedImport.objects.count() == 1
+    confirm(admin_client, page)
+    product = Product.objects.get()
+    assert (product.name, str(product.price), product.currency) == ("Chope", "9.90", "EUR")
+    assert product.image_url == "https://shop.example/chope.jpg"
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"format": "excel"}, "format"),
+        ({"currency": "gold"}, "currency"),
+        ({"base_url": "shop"}, "base_url"),
+        ({"column-name": "Nom"}, "column-name"),
+    ],
+)
+def test_options_that_cannot_be_used_get_a_sentence(
+    admin_client: Client, given: dict[str, str], problem: str
+) -> None:
+    page = preview(admin_client, csv_file(MUG))
+    page = admin_client.post(f"{LIST}import/", page.context["again_form"].initial | given)
+    assert list(page.context["options_form"].errors) == [problem]
+    assert "confirm_form" not in page.context
+
+
+def test_file_that_is_gone_is_not_read_again(admin_client: Client) -> None:
+    page = preview(admin_client, csv_file(MUG))
+    confirm(admin_client, page)
+    again = admin_client.post(f"{LIST}import/", page.context["again_form"].initial, follow=True)
+    assert "This file was imported already" in again.content.decode()
+
+
 BAD_ROWS = {
     "a price that is no number": (["b", "Cup", "Home", "", "cheap"], "'cheap' is not a number"),
     "a negative price": (["b", "Cup", "Home", "", "-4"], "greater than or equal to 0"),
@@ -168,12 +228,12 @@ REFUSED_FILES = {
 def test_file_that_cannot_be_imported_gets_a_sentence(admin_client: Client, kind: str) -> None:
     data, sentence = REFUSED_FILES[kind]
     page = preview(admin_client, data)
-    (error,) = page.context["form"].errors["import_file"]
+    error = page.context.get("problem") or page.context["form"].errors["import_file"][0]
     assert sentence in error
     assert error.endswith((".", "price", "FILE"))
     assert not re.search(r"Error|Exception|Traceback|/tmp|/var", error)
     assert "confirm_form" not in page.context
-    assert not UnconfirmedImport.objects.exists()
+    assert UnconfirmedImport.objects.exists() == ("problem" in page.context)
 
 
 @pytest.mark.parametrize("data", [None, b""])
