@@ -1,4 +1,4 @@
-"""The catalog: categories, products and their photos, and what saving a picture does."""
+"""The catalog: categories, products, photos and feeds, and what saving a picture does."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connection, models, router, transaction
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.signals import post_delete
@@ -49,6 +49,8 @@ __all__ = [
     "EmbeddedPicture",
     "EmbeddedQuerySet",
     "EmbeddingStatus",
+    "Feed",
+    "FeedRun",
     "Invisible",
     "Product",
     "ProductPhoto",
@@ -342,6 +344,18 @@ class Product(CatalogPicture):
         help_text="The product's page in the shop.",
     )
     active = models.BooleanField(default=True, help_text="Shown in the shop and found by search.")
+    feed = models.ForeignKey(
+        "Feed",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="products",
+        help_text="The feed that keeps this product up to date.",
+    )
+    # When its feed hid it. A feed shows again only what it has hidden, and hides nothing again that
+    # somebody has shown.
+    left_feed_at = models.DateTimeField("left its feed", null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -410,6 +424,136 @@ class ProductPhoto(CatalogPicture):
 
     def __str__(self) -> str:
         return f"Photo {self.position}"
+
+
+class FeedManager(models.Manager["Feed"]):
+    """Defers the uploaded file, so that lists stay cheap."""
+
+    def get_queryset(self) -> models.QuerySet["Feed"]:
+        return super().get_queryset().defer("upload")
+
+
+class Feed(Ruled, models.Model):
+    """A file with all products of a shop or of a part of it, which is imported again and again."""
+
+    RULES: ClassVar = {"name": line, "url": address, "currency": currency_of, "base_url": address}
+    INTERVALS: ClassVar = (
+        (0, "only when asked"),
+        (15, "every 15 minutes"),
+        (60, "every hour"),
+        (360, "every 6 hours"),
+        (1440, "every day"),
+        (10080, "every week"),
+    )
+
+    name = models.CharField(max_length=100, unique=True)
+    url = models.CharField(
+        "address",
+        max_length=MAX_ADDRESS,
+        blank=True,
+        help_text="The http(s) address that the file is fetched from.",
+    )
+    upload = models.BinaryField(null=True)  # in the database, as other machines import it
+    upload_name = models.CharField(max_length=255, blank=True, editable=False)
+    user = models.CharField("user name", max_length=200, blank=True)
+    password = models.CharField(max_length=200, blank=True)
+    format = models.CharField(max_length=40, blank=True)
+    columns = models.JSONField(default=dict, blank=True)
+    currency = models.CharField(
+        max_length=3, blank=True, help_text="Of prices that name none, such as EUR."
+    )
+    base_url = models.CharField(
+        "shop's address",
+        max_length=MAX_ADDRESS,
+        blank=True,
+        help_text="For pictures and product pages that the file names without a host.",
+    )
+    interval = models.PositiveIntegerField(
+        "fetched", choices=INTERVALS, default=1440, help_text="In minutes."
+    )
+    max_hidden = models.PositiveSmallIntegerField(
+        "safety stop",
+        default=20,
+        validators=[MaxValueValidator(100)],
+        help_text="Percent of its products that a run may hide before somebody has to approve it.",
+    )
+    enabled = models.BooleanField(default=True, help_text="Imported at its times.")
+    next_run_at = models.DateTimeField(
+        "next run", null=True, default=timezone.now, editable=False, db_index=True
+    )
+
+    objects = FeedManager()
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.CheckConstraint(condition=Q(max_hidden__lte=100), name="feed_max_hidden"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """How its file is read, as `importers.Options` takes it."""
+        return {
+            "format": self.format,
+            "columns": self.columns,
+            "currency": self.currency,
+            "base_url": self.base_url,
+        }
+
+
+class FeedRun(models.Model):
+    """One import of a feed's file: how far it has come, and the report on it."""
+
+    class State(models.TextChoices):
+        FETCHING = "fetching", "fetching"
+        IMPORTING = "importing", "importing"
+        HIDING = "hiding", "hiding what is missing"
+        FINISHED = "finished", "finished"
+        UNCHANGED = "unchanged", "nothing new"
+        FAILED = "failed", "failed"
+
+    feed = models.ForeignKey(Feed, models.CASCADE, related_name="runs")
+    state = models.CharField(max_length=10, choices=State, default=State.FETCHING)
+    started_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+    # The right of a process to work on this run, until that time.
+    worker = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    # What the file is: from where, read how, and how to ask whether it has changed.
+    url = models.CharField(max_length=MAX_ADDRESS, blank=True)
+    options = models.JSONField(default=dict)
+    validator = models.CharField(max_length=160, blank=True)
+    size = models.BigIntegerField(default=0)  # bytes; 0 while it is unknown
+    done = models.BigIntegerField(default=0)  # bytes fetched, then bytes read
+    rows = models.PositiveIntegerField(default=0)  # that are imported
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    hidden = models.PositiveIntegerField(default=0)
+    # The first of each, as lists of line, SKU and reason.
+    failures = models.JSONField(default=list)
+    notes = models.JSONField(default=list)
+    problem = models.TextField(blank=True)  # why it failed, or hid nothing
+    missing = models.BinaryField(null=True)  # the ids of products to hide, as int64
+    missing_count = models.PositiveIntegerField(default=0)
+    approved_at = models.DateTimeField(null=True)
+    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True)
+
+    class Meta:
+        ordering = ("-pk",)
+        default_permissions = ("view",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("feed",), condition=Q(ended_at=None), name="feed_one_run_at_a_time"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.feed} on {self.started_at:%Y-%m-%d %H:%M}"
 
 
 class UnconfirmedQuerySet(models.QuerySet["UnconfirmedImport"]):

@@ -73,6 +73,7 @@ def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     settings.EMBEDDER = "efficientnet_lite0"
     settings.MEDIA_ROOT = str(tmp_path / "media")
     settings.PHOTOS_DIR = tmp_path / "photos"
+    settings.FEEDS_DIR = tmp_path / "feeds"
     settings.INDEX_REFRESH_SECONDS = 0
     settings.INDEX_DIR = tmp_path / "index"
     settings.FETCH_ALLOWED_HOSTS = []

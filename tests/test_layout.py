@@ -51,6 +51,7 @@ ORDER = (
     "catalog.middleware",
     "catalog.api",
     "catalog.admin",
+    "catalog.feeds",
     "catalog.importers",
     "catalog.models",
     "catalog.tasks",

@@ -240,6 +240,7 @@ CELERY_BEAT_SCHEDULE = {
         "catalog.tasks.fetch_pending": 3,
         "catalog.tasks.refetch_pending": REFETCH_RUN_SECONDS,
         "catalog.tasks.forget_imports": 3600,
+        "catalog.feeds.tasks.sync_due": 60,
         "search.tasks.compact": 30,
         "search.tasks.examine_catalog": 60,
         "search.tasks.draw_map": 300,
@@ -341,6 +342,7 @@ FETCH_USER_AGENT = env.str(
     f"Mozilla/5.0 (compatible; visualsearch/{VERSION}{FETCH_CONTACT and f'; +{FETCH_CONTACT}'})",
 )
 FETCH_HEADERS = env.headers("FETCH_HEADERS", "")
+FEEDS_DIR = VAR_DIR / "feeds"
 FEED_MAX_MB = env.float("FEED_MAX_MB", 1000, validate=between(1, 100_000))
 FEED_MAX_MINUTES = env.float("FEED_MAX_MINUTES", 30, validate=between(1, 1440))
 REFETCH_DAYS = env.float("REFETCH_DAYS", 30, validate=between(0, 3650))

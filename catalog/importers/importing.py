@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -75,6 +76,19 @@ class ImportReport:
     notes: list[RowResult]
 
 
+class Owner(Protocol):
+    """Whoever a file's products belong to, and keeps how far its import has come."""
+
+    def left(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """The rows that are still to be imported."""
+
+    def admit(self, rows: list[Row]) -> list[Row]:
+        """The rows of a chunk as they are to be written; an error keeps one from that."""
+
+    def settle(self, results: list[RowResult]) -> None:
+        """Keep the results of a chunk, in its transaction, which an exception undoes."""
+
+
 def import_products(
     path: Path,
     *,
@@ -107,6 +121,7 @@ def import_table(
     may_add_categories: bool = True,
     refetch: bool = False,
     dry_run: bool = False,
+    owner: Owner | None = None,
 ) -> Iterator[RowResult]:
     """Import products: a result for each row, once its chunk of rows is committed.
 
@@ -114,8 +129,8 @@ def import_table(
     continues. Of rows with the same SKU the last one counts. Pictures behind addresses are left
     to tasks, with `refetch` also those that were fetched before; paths are relative to the folders,
     and confined ones must not lead out of them. A dry run changes nothing, and its results have
-    what would change. Raises InvalidCatalogFile; where the header is wrong, before anything is
-    imported.
+    what would change. An `owner` takes part in each chunk. Raises InvalidCatalogFile; where the
+    header is wrong, before anything is imported.
     """
     earlier: dict[int, int] = {}  # the last line with a SKU, by the hash of the SKU
     if table.place:
@@ -131,28 +146,36 @@ def import_table(
     if file.format.is_own and "sku" in names:
         reason = "SKUs are read from the column id. To use the column SKU, rename it to id."
         yield RowResult(1, NOTE, reason)
-    rows = iter(file)
+    rows = owner.left(iter(file)) if owner else iter(file)
     with ThreadPoolExecutor(DECODER_THREADS) as decoders:
         while chunk := _next_chunk(rows):
             last = {row.sku: row.line for row in chunk if not row.error}
             counting = [row for row in chunk if row.error or last[row.sku] == row.line]
             known, prepared = _prepare(counting, folders, decoders, confined=confined)
-            if dry_run:
-                outcomes = _check_chunk(prepared, known, may_add_categories)
-            else:
-                outcomes = _import_chunk(prepared, known, may_add_categories, refetch)
-            results = map(_noted, outcomes, (row.note for row in prepared))
-            for row in chunk:
-                if not row.error and last[row.sku] != row.line:
-                    reason = f"Line {last[row.sku]} has the same id and counts instead of this one."
-                    yield RowResult(row.line, UNCHANGED, reason, row.sku)
-                    continue
-                result = next(results)
-                before = None if row.error else earlier.get(hash(row.sku))
-                if before:
-                    note = f"Line {before} has the same id; this line counts instead of it."
-                    result = _noted(result, note)
-                yield result
+            if owner:
+                prepared = owner.admit(prepared)
+            with transaction.atomic() if owner else nullcontext():
+                if dry_run:
+                    outcomes = _check_chunk(prepared, known, may_add_categories)
+                else:
+                    outcomes = _import_chunk(prepared, known, may_add_categories, refetch)
+                results = map(_noted, outcomes, (row.note for row in prepared))
+                told = []
+                for row in chunk:
+                    if not row.error and last[row.sku] != row.line:
+                        line = last[row.sku]
+                        reason = f"Line {line} has the same id and counts instead of this one."
+                        told.append(RowResult(row.line, UNCHANGED, reason, row.sku))
+                        continue
+                    result = next(results)
+                    before = None if row.error else earlier.get(hash(row.sku))
+                    if before:
+                        note = f"Line {before} has the same id; this line counts instead of it."
+                        result = _noted(result, note)
+                    told.append(result)
+                if owner:
+                    owner.settle(told)
+            yield from told
             earlier.update((hash(sku), line) for sku, line in last.items())
             while len(earlier) > REMEMBERED_SKUS:
                 del earlier[next(iter(earlier))]

@@ -15,6 +15,7 @@ from codecs import (
     getincrementaldecoder,
 )
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from io import TextIOWrapper
@@ -146,7 +147,8 @@ class _Lines:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._text.detach()  # otherwise it would close the file
+        with suppress(ValueError):  # the file is closed: whoever read these lines has stopped
+            self._text.detach()  # otherwise it would close the file
 
     def start_row(self) -> None:
         self.first = self.number + 1

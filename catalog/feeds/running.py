@@ -1,0 +1,180 @@
+"""Runs a feed: fetches its file, imports it, and hides what is no longer in it.
+
+Whatever a step does is written together with how far the run has come, in one transaction. So a
+run that is killed goes on from there, with the same file, and its report is as if it never was.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from math import inf
+from pathlib import Path
+from time import monotonic
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from catalog.feeds.hiding import find_missing, hide, safety_stop
+from catalog.feeds.ownership import FeedOwner, added
+from catalog.feeds.turns import Stopped, Turn, take_turn
+from catalog.fetching.fetcher import Answer, FetchError
+from catalog.fetching.remote import fetch_feed
+from catalog.files import replace_file
+from catalog.importers import InvalidCatalogFile, Options, import_table, read_table
+from catalog.importers.importing import MAX_ELEMENTS_OF_COMMAND, NOTE
+from catalog.models import Feed, FeedRun
+
+PROGRESS_SECONDS = 2.0  # between two writes of how much was fetched
+RETRY = timedelta(hours=1)  # after a failure, unless the next run comes earlier
+KEPT_RUNS = 50  # of each feed
+State = FeedRun.State
+
+
+def due_feeds() -> list[Feed]:
+    """The feeds whose turn it is, the one that has waited longest first."""
+    due = Feed.objects.filter(next_run_at__lte=timezone.now())
+    return list(due.order_by("next_run_at", "pk"))
+
+
+def sync(feed: Feed, *, seconds: float = inf, force: bool = False) -> FeedRun | None:
+    """Run a feed, or go on with its run that was stopped; None if another process is at it.
+
+    After `seconds` the run is left to the next call. With `force` the file is imported even if it
+    is the same as last time. What goes wrong with the file is in the run's `problem`.
+    """
+    turn = take_turn(feed, monotonic() + seconds)
+    if turn and turn.run.state == State.IMPORTING and not _is_stored(turn.run):
+        _end(turn, State.FAILED, "It was stopped, and its file is on another machine.")
+        turn = take_turn(feed, monotonic() + seconds)
+    if turn is None:
+        return None
+    run = turn.run
+    try:
+        if run.state == State.FETCHING:
+            _fetch(turn, force=force)
+        if run.state == State.IMPORTING:
+            _import(turn)
+        if run.state == State.HIDING:
+            hide(turn)
+            _end(turn, State.FINISHED)
+    except Stopped:
+        run.refresh_from_db()
+    except (FetchError, InvalidCatalogFile) as error:
+        _end(turn, State.FAILED, f"{error} Nothing was hidden.")
+    except OSError as error:
+        _end(turn, State.FAILED, f"The file can't be stored: {error.strerror}.")
+    finally:
+        with suppress(DatabaseError):  # the lease ends by itself
+            turn.release()
+    return run
+
+
+def _file(run: FeedRun) -> Path:
+    folder: Path = settings.FEEDS_DIR
+    folder.mkdir(exist_ok=True)
+    return folder / f"{run.pk}.feed"
+
+
+def _is_stored(run: FeedRun) -> bool:
+    return _file(run).is_file() and _file(run).stat().st_size == run.size
+
+
+def _fetch(turn: Turn, *, force: bool) -> None:
+    """Store the feed's file on this machine, unless it is the one of the last run."""
+    run, feed = turn.run, turn.run.feed
+    last = feed.runs.filter(state=State.FINISHED).first()
+    is_same = last and not last.problem and (last.url, last.options) == (feed.url, feed.options)
+    validator = last.validator if last and is_same and not force else ""
+    turn.write(url=feed.url, options=feed.options)
+    path = _file(run)
+    for torn in path.parent.glob(f"{path.name}.*"):
+        torn.unlink(missing_ok=True)
+    with replace_file(path) as aside, aside.open("wb") as file:
+        if feed.url:
+            answer = fetch_feed(
+                feed.url,
+                file,
+                user=feed.user,
+                password=feed.password,
+                validator=validator,
+                on_read=_progress(turn),
+            )
+        elif feed.upload:
+            file.write(feed.upload)
+            answer = Answer(b"")
+        else:
+            raise FetchError("The feed has neither an address nor a file.")
+        turn.write()  # before the file gets its name: nobody else must have the run
+    if not answer.is_modified:
+        _end(turn, State.UNCHANGED)
+        return
+    size = path.stat().st_size
+    turn.write(state=State.IMPORTING, validator=answer.validator, size=size, done=0)
+
+
+def _progress(turn: Turn) -> Callable[[int, int], None]:
+    """Writes how much was fetched, now and then."""
+    last = monotonic()
+
+    def tell(received: int, total: int) -> None:
+        nonlocal last
+        turn.check_time()
+        if monotonic() >= last + PROGRESS_SECONDS:
+            last = monotonic()
+            turn.write(done=received, size=total)
+
+    return tell
+
+
+def _import(turn: Turn) -> None:
+    """Import the stored file from where the last turn stopped, and decide what is to be hidden."""
+    run = turn.run
+    with _file(run).open("rb") as file:
+        owner = FeedOwner(turn, file.tell)
+        results = import_table(
+            read_table(file, spare_elements=MAX_ELEMENTS_OF_COMMAND),
+            {"in the media folder": Path(settings.MEDIA_ROOT)},
+            options=Options(**run.options),
+            confined=True,
+            owner=owner,
+        )
+        told = []
+        for result in results:
+            turn.check_time()
+            if result.status == NOTE and not run.rows:
+                told.append(result)
+    if told:
+        turn.write(**added(run.notes, "notes", told))
+    missing, before = find_missing(run, owner.seen)
+    if not len(missing):
+        _end(turn, State.FINISHED)
+        return
+    problem = safety_stop(run, len(missing), before)
+    found = {"missing": missing.tobytes(), "missing_count": len(missing)}
+    if problem:
+        turn.write(**found)
+        _end(turn, State.FINISHED, problem)
+    else:
+        turn.write(state=State.HIDING, **found)
+
+
+def _end(turn: Turn, state: State, problem: str = "") -> None:
+    """End the run, and say when the next one is due."""
+    run, feed, now = turn.run, turn.run.feed, timezone.now()
+    pause = timedelta(minutes=feed.interval)
+    if state == State.FAILED:
+        pause = min(pause, RETRY)
+    is_repeated = feed.enabled and feed.interval and feed.url
+    with transaction.atomic():
+        columns = {"missing": None} if not problem else {}
+        turn.write(state=state, problem=problem, ended_at=now, lease_until=None, **columns)
+        Feed.objects.filter(pk=feed.pk).update(next_run_at=now + pause if is_repeated else None)
+        # The last finished one says what is known of the file.
+        finished = feed.runs.filter(state=State.FINISHED).values_list("pk", flat=True)[:1]
+        kept = feed.runs.values_list("pk", flat=True)[:KEPT_RUNS]
+        feed.runs.exclude(Q(pk__in=list(kept)) | Q(pk__in=list(finished))).delete()
+    with suppress(OSError):
+        os.unlink(_file(run))
