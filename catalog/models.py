@@ -10,7 +10,11 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connection, models, router, transaction
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.db.models import Count, Exists, Func, OuterRef, Q, TextField, Value
+from django.db.models.functions import Concat, StrIndex
+from django.db.models.lookups import GreaterThan
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
@@ -28,9 +32,12 @@ from catalog.embedding.progress import STATES
 from catalog.pictures.references import discard_after_commit
 from catalog.tasks import fetch_again, hand_to_workers
 from catalog.values import (
+    FINAL_SIGMA,
+    MARKS,
     MAX_ADDRESS,
     MAX_CATEGORY,
     NO_SALE,
+    SIGMA,
     InvalidValue,
     address,
     attributes,
@@ -40,6 +47,8 @@ from catalog.values import (
     is_sale,
     line,
     picture_source,
+    plain,
+    words,
 )
 
 __all__ = [
@@ -59,6 +68,7 @@ __all__ = [
     "currency_of",
     "fetch_products_again",
     "findable",
+    "has_words",
     "invisible",
 ]
 
@@ -598,6 +608,38 @@ def fetch_products_again(
     own: EmbeddedQuerySet = Product.objects.filter(pk__in=products)
     photos: EmbeddedQuerySet = ProductPhoto.objects.filter(product__in=products)
     return sum(fetch_again(rows, conditional=conditional) for rows in (own, photos))
+
+
+class Plain(Func):
+    """`catalog.values.plain` in the database."""
+
+    function = "PLAIN"
+    output_field = TextField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **options: Any) -> Any:
+        """The same with PostgreSQL's own functions; its lower case depends on the locale."""
+        template = (
+            f"translate(lower(normalize(%(expressions)s, NFKD)), '{FINAL_SIGMA}{MARKS}', '{SIGMA}')"
+        )
+        return self.as_sql(compiler, connection, template=template, **options)
+
+
+@receiver(connection_created)  # SQLite knows of capitals and accents only what each connection adds
+def add_plain(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Let SQLite call `plain`."""
+    if connection.vendor == "sqlite":
+        connection.connection.create_function("PLAIN", 1, plain, deterministic=True)
+
+
+def has_words(text: str) -> Q:
+    """Products with all of these words in name, brand, SKU or category. Raises InvalidValue.
+
+    Neither case nor accents count, and a part of a word is enough.
+    """
+    columns = ("name", "brand", "sku", "category__name")
+    parts = (part for column in columns for part in (Value(" "), column))
+    own = Plain(Concat(*parts, output_field=TextField()))
+    return Q(*(GreaterThan(StrIndex(own, Value(word)), 0) for word in words(text)))
 
 
 def has_ready_photo() -> Exists:

@@ -24,6 +24,8 @@ MAX_PICTURES = 250  # of one product, as shops on the big platforms can have
 MAX_ATTRIBUTES = 50  # of a product
 MAX_ATTRIBUTE_NAME = 50  # characters
 MAX_ATTRIBUTE = 500
+MAX_WORDS = 20  # to search for; each is a condition of the database's query
+MAX_WORDS_TEXT = 200  # characters of all of them
 MAX_PRICE = Decimal("99999999.99")
 CENT = Decimal("0.01")
 NO_SALE = "A sale price must be above 0 and below the price."
@@ -118,6 +120,10 @@ AVAILABILITIES = {
     "backorder": "backorder",
     "onbackorder": "backorder",
 }
+# What `plain` changes after decomposition: final sigma, and the combining marks that are left out.
+FINAL_SIGMA, SIGMA = "\u03c2\u03c3"
+MARKS = "".join(map(chr, range(0x300, 0x370)))
+PLAIN = str.maketrans(FINAL_SIGMA, SIGMA, MARKS)
 SCHEMA_ORG = re.compile(r"https?://schema\.org/", re.IGNORECASE)
 
 
@@ -149,6 +155,19 @@ def category_key(name: str) -> str:
     if not folded.isascii():
         folded = "".join(letter for letter in folded if category(letter) != "Cf")
     return " ".join(folded.split())[:MAX_CATEGORY]
+
+
+def plain(text: str) -> str:
+    """A text as searches by words compare it: in lower case, without accents."""
+    return text.lower() if text.isascii() else normalize("NFKD", text).lower().translate(PLAIN)
+
+
+def words(text: str) -> list[str]:
+    """The different words of a text, as `plain` writes them. Raises InvalidValue."""
+    found = plain(text).replace(",", " ").split()
+    if len(found) > MAX_WORDS:
+        raise InvalidValue(f"The maximum is {MAX_WORDS} words.")
+    return list(dict.fromkeys(found))
 
 
 def address(text: str) -> str:

@@ -5,21 +5,25 @@ from decimal import Decimal
 from math import floor
 from operator import attrgetter
 from time import perf_counter
+from typing import Any
 
 import numpy as np
+from django.conf import settings
+from django.db.models import Q
 from numpy.typing import NDArray
 
-from catalog.models import Category, Product, ProductPhoto
+from catalog.models import Category, Product, ProductPhoto, has_words
 from catalog.pictures.stored import StoredPicture
 from catalog.values import category_key
 from search.bands import Bands, bands_of
 from search.engines import Corpus, Scan, Scope, get_engine
-from search.index.corpus import Vector, image_key
+from search.index.corpus import AVAILABILITIES, Vector, availability_code, group_key, image_key
 from search.metrics import milliseconds
 from search.queries.query import Query
-from search.ranking import Mask, Positions
+from search.ranking import Mask, Positions, Ranking, first_of_each
 
 NEAREST = 4  # products shown if nothing reaches the threshold
+UNAVAILABLE = ("out_of_stock",)  # the availabilities that UNAVAILABLE_PRODUCTS is about
 UNREACHABLE = 2.0  # a threshold above every score
 
 
@@ -35,14 +39,19 @@ class Options:
     limit: int = 12
     page: int = 1
     categories: tuple[str, ...] = ()  # names; any of them
-    min_price: Decimal | None = None
+    min_price: Decimal | None = None  # selling prices
     max_price: Decimal | None = None
+    availabilities: tuple[str, ...] = ()  # any of them
+    q: str = ""  # words; all of them, as `catalog.models.has_words`
+    group_of: int | None = None  # product id; only its group, each product of which is shown
     ordering: str = "-score"  # or "price", "-price"
+    collapse: bool = False  # show the best of each group instead of each product
 
     @property
     def is_plain(self) -> bool:
         """Whether the whole catalog is searched and the best results come first."""
-        return replace(self, threshold=0, limit=0) == Options(threshold=0, limit=0)
+        plain = Options(threshold=0, limit=0)
+        return replace(self, threshold=0, limit=0, collapse=plain.collapse) == plain
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,7 @@ class Match:
     image: StoredPicture
     score: float
     band: str  # the score in words, in English
+    more: int = 0  # further matches of its group, where results are collapsed
 
     @property
     def percent(self) -> int:
@@ -69,12 +79,24 @@ class CategoryCount:
 
 
 @dataclass(frozen=True)
+class AvailabilityCount:
+    """An availability and its number of matches."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True)
 class Facets:
-    """What the matches can be filtered by; each facet ignores its own filter."""
+    """What the matches can be filtered by; each facet ignores its own filter.
+
+    Counts are those of groups where results are collapsed.
+    """
 
     categories: list[CategoryCount]  # by name
     min_price: float | None
     max_price: float | None
+    availabilities: list[AvailabilityCount]
 
 
 @dataclass(frozen=True)
@@ -103,44 +125,79 @@ def search(query: Query, options: Options) -> Answer:
     asked_for = {category_key(name): name for name in options.categories}
     wanted = Category.objects.in_bulk(list(asked_for), field_name="key")
     names = tuple(wanted[key].name if key in wanted else asked_for[key] for key in asked_for)
-    scope = Scope(options.threshold, names, options.min_price, options.max_price)
+    policy = settings.UNAVAILABLE_PRODUCTS
+    scope = Scope(
+        options.threshold,
+        names,
+        options.min_price,
+        options.max_price,
+        options.availabilities,
+        hidden=UNAVAILABLE if policy == "hidden" else (),
+        products=_products_within(options),
+    )
     corpus = _candidates(query.embedder, query.vector, scope)
+    groups = corpus.group_numbers if options.collapse and options.group_of is None else None
 
     others = corpus.products != (query.product or 0)  # without the product that is searched with
-    in_category = in_price = np.ones(len(corpus.products), bool)
+    if query.product and groups is not None:  # nor others of its group
+        others &= corpus.groups != group_key(query.product, *_group_of(query.product))
+    if scope.products is not None:
+        others &= np.isin(corpus.products, scope.products)
+    is_last = _is_available(corpus, UNAVAILABLE)
+    if policy == "hidden":
+        others &= ~is_last
+    if policy != "last":
+        is_last = np.zeros(len(others), bool)
+    in_category = in_price = is_available = np.ones(len(others), bool)
     if options.categories:
         in_category = np.isin(corpus.categories, [category.pk for category in wanted.values()])
     if options.min_price is not None:
         in_price = in_price & (corpus.prices >= float(options.min_price))
     if options.max_price is not None:
         in_price = in_price & (corpus.prices <= float(options.max_price))
-    mask = others & in_category & in_price
+    if options.availabilities:
+        is_available = _is_available(corpus, options.availabilities)
+    mask = others & in_category & in_price & is_available
 
     scan = corpus.scan(query.vector)
     end = min(options.page * options.limit, len(mask))
-    ranking = scan.rank(end, threshold=options.threshold, mask=mask)
+    ranking = _rank(scan, end, options.threshold, mask, is_last, groups)
     matched = ranking.matched & mask
-    count = int(matched.sum())
     page = slice((options.page - 1) * options.limit, options.page * options.limit)
     if options.ordering == "-score":
         items, rows, scores = ranking.items[page], ranking.rows[page], ranking.scores[page]
     else:
         items = np.flatnonzero(matched)
         prices = corpus.prices[items] * (-1 if options.ordering == "-price" else 1)
-        items = items[np.lexsort((corpus.products[items], prices))][page]
+        items = items[np.lexsort((corpus.products[items], prices, is_last[items]))]
+        if groups is not None:
+            items = items[first_of_each(groups[items])]
+        items = items[page]
         scores, rows = corpus.score_items(query.vector, items)
+    if groups is None:
+        count, more = int(matched.sum()), np.zeros(len(items), np.intp)
+    else:
+        sizes = np.bincount(groups[matched])
+        count, more = int(np.count_nonzero(sizes)), sizes[groups[items]] - 1
 
     in_facets = ranking.matched & others
-    facets = _facets(corpus, in_facets & in_price, in_facets & in_category)
+    facets = _facets(
+        corpus,
+        groups,
+        in_facets & in_price & is_available,
+        in_facets & in_category & is_available,
+        in_facets & in_category & in_price,
+    )
     if asked_for:  # by the names that the catalog has for them, as far as they are visible
         visible = {category_key(each.name): each.name for each in facets.categories}
         names = tuple(visible.get(key, name) for key, name in asked_for.items())
         options = replace(options, categories=names)
+    nearest = None if count else _rank(scan, NEAREST, -1.0, mask, is_last, groups)
     return Answer(
         query=query,
         options=options,
-        matches=_matches(corpus, items, rows, scores),
-        nearest=[] if count else _nearest(corpus, scan, mask),
+        matches=_matches(corpus, items, rows, scores, more),
+        nearest=_shown(corpus, nearest) if nearest else [],
         count=count,
         facets=facets,
         products=len(corpus),
@@ -152,16 +209,16 @@ def search(query: Query, options: Options) -> Answer:
 
 def match_of(query: Query, product_id: int) -> Match | None:
     """A product with its picture most like the query, None if it is not searchable."""
-    corpus = get_engine().candidates(query.embedder, query.vector, Scope(product=product_id))
+    corpus = get_engine().candidates(query.embedder, query.vector, Scope(products=(product_id,)))
     items = np.flatnonzero((corpus.products == product_id) & corpus.live)
     scores, rows = corpus.score_items(query.vector, items)
-    return next(iter(_matches(corpus, items, rows, scores)), None)
+    return next(iter(_matches(corpus, items, rows, scores, np.zeros_like(items))), None)
 
 
 def nearest_to(identity: str, vector: Vector) -> list[Match]:
     """The products nearest to a unit vector (dim,), at any score. Raises NothingToSearch."""
     corpus = _candidates(identity, vector, Scope(threshold=UNREACHABLE))
-    return _nearest(corpus, corpus.scan(vector), corpus.live)
+    return _shown(corpus, corpus.scan(vector).rank(NEAREST))
 
 
 def _candidates(identity: str, vector: Vector, scope: Scope) -> Corpus:
@@ -174,13 +231,61 @@ def _candidates(identity: str, vector: Vector, scope: Scope) -> Corpus:
     return corpus
 
 
-def _nearest(corpus: Corpus, scan: Scan, mask: Mask) -> list[Match]:
-    ranking = scan.rank(NEAREST, mask=mask)
-    return _matches(corpus, ranking.items, ranking.rows, ranking.scores)
+def _products_within(options: Options) -> tuple[int, ...] | None:
+    """The ids of the products that words or a group leave, None for a search with neither."""
+    products = Product.objects.filter(active=True)
+    conditions = [has_words(options.q)] if options.q else []
+    if options.group_of is not None:
+        group, image = _group_of(options.group_of)
+        same = Q(group=group, image=image) if image and not group else Q(group=group)
+        conditions.append(same if group or image else Q(pk=options.group_of))
+    if not conditions:
+        return None
+    return tuple(products.filter(*conditions).order_by("pk").values_list("pk", flat=True))
+
+
+def _group_of(product: int) -> tuple[str, str]:
+    """A product's group and picture, which say what it is collapsed with; empty without it."""
+    found = Product.objects.filter(pk=product).values_list("group", "image").first()
+    return found or ("", "")
+
+
+def _is_available(corpus: Corpus, values: tuple[str, ...]) -> Mask:
+    """True for items that have one of these availabilities."""
+    return np.isin(corpus.availabilities, [availability_code(value) for value in values])
+
+
+def _rank(
+    scan: Scan, k: int, threshold: float, mask: Mask, is_last: Mask, groups: Positions | None
+) -> Ranking:
+    """The `k` best items within the mask, or the best of groups; those that are last in the end."""
+    first = scan.rank(k, threshold=threshold, mask=mask & ~is_last, groups=groups)
+    rest = first.matched & mask & is_last
+    if len(first.items) == k or not rest.any():
+        return first
+    if groups is not None:  # those of which no item comes first
+        rest &= ~np.isin(groups, groups[first.matched & mask & ~is_last])
+    last = scan.rank(k - len(first.items), mask=rest, groups=groups)
+    return Ranking(
+        np.concatenate([first.items, last.items]),
+        np.concatenate([first.rows, last.rows]),
+        np.concatenate([first.scores, last.scores]),
+        np.concatenate([first.keys, last.keys]),
+        first.matched,
+    )
+
+
+def _shown(corpus: Corpus, ranking: Ranking) -> list[Match]:
+    none = np.zeros(len(ranking.items), np.intp)
+    return _matches(corpus, ranking.items, ranking.rows, ranking.scores, none)
 
 
 def _matches(
-    corpus: Corpus, items: Positions, rows: Positions, scores: NDArray[np.float64]
+    corpus: Corpus,
+    items: Positions,
+    rows: Positions,
+    scores: NDArray[np.float64],
+    more: Positions,
 ) -> list[Match]:
     """These items as products with their best pictures.
 
@@ -190,29 +295,47 @@ def _matches(
     products = visible.in_bulk(corpus.products[items].tolist())
     photo_ids, images = corpus.pictures(rows)
     photos = ProductPhoto.objects.in_bulk(photo_ids[photo_ids > 0].tolist())
-    columns = (corpus.products[items], photo_ids, images, scores)
+    columns = (corpus.products[items], photo_ids, images, scores, more)
     found = zip(*(column.tolist() for column in columns), strict=True)
     bands, matches = bands_of(corpus.identity), []
-    for product_id, photo_id, image, score in found:
+    for product_id, photo_id, image, score, further in found:
         product = products.get(product_id)
         picture = photos.get(photo_id) if photo_id else product
         if product and picture and image_key(str(picture.image.name)) == image:
-            matches.append(Match(product, picture.image, score, bands.word(score)))
+            matches.append(Match(product, picture.image, score, bands.word(score), further))
     return matches
 
 
-def _facets(corpus: Corpus, in_price: Mask, in_category: Mask) -> Facets:
-    """Categories of the matches within the price, and prices of those within the category."""
-    ids, counts = np.unique(corpus.categories[in_price], return_counts=True)
+def _facets(
+    corpus: Corpus, groups: Positions | None, by_category: Mask, by_price: Mask, by_stock: Mask
+) -> Facets:
+    """Categories, prices and availabilities of the items within one mask each."""
+    ids, counts = _counted(corpus.categories, by_category, groups)
     names = dict(Category.objects.filter(pk__in=ids.tolist()).values_list("pk", "name"))
     categories = [
         CategoryCount(names[pk], count)
         for pk, count in zip(ids.tolist(), counts.tolist(), strict=True)
         if pk in names
     ]
-    prices = corpus.prices[in_category].tolist()
+    prices = corpus.prices[by_price]
+    codes, of_codes = _counted(corpus.availabilities, by_stock, groups)
     return Facets(
         sorted(categories, key=attrgetter("name")),
-        min(prices, default=None),
-        max(prices, default=None),
+        float(prices.min()) if len(prices) else None,
+        float(prices.max()) if len(prices) else None,
+        [
+            AvailabilityCount(AVAILABILITIES[code], count)
+            for code, count in zip(codes.tolist(), of_codes.tolist(), strict=True)
+        ],
     )
+
+
+def _counted(
+    values: NDArray[Any], mask: Mask, groups: Positions | None
+) -> tuple[NDArray[Any], Positions]:
+    """The different values within the mask, and how many items, or groups, have each."""
+    if groups is None:
+        return np.unique(values[mask], return_counts=True)
+    distinct, places = np.unique(values[mask], return_inverse=True)
+    pairs = np.unique(places + len(distinct) * groups[mask])
+    return distinct, np.bincount(pairs % len(distinct), minlength=len(distinct))

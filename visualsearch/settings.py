@@ -324,6 +324,7 @@ SPECTACULAR_SETTINGS = {
         "catalog.api.schema.public",
         "visualsearch.api_docs.describe",
     ],
+    "ENUM_NAME_OVERRIDES": {"AvailabilityEnum": "catalog.models.Availability"},
     "COMPONENT_SPLIT_REQUEST": True,  # a file is bytes in a request, an address in an answer
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -348,6 +349,9 @@ FEED_MAX_MINUTES = env.float("FEED_MAX_MINUTES", 30, validate=between(1, 1440))
 REFETCH_DAYS = env.float("REFETCH_DAYS", 30, validate=between(0, 3650))
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "USD")
 SEARCH_ENGINE = env.str("SEARCH_ENGINE", "numpy")
+UNAVAILABLE_PRODUCTS = env.str(
+    "UNAVAILABLE_PRODUCTS", "normal", validate=validate.OneOf(["normal", "last", "hidden"])
+)
 INDEX_DIR = VAR_DIR / "index"
 INDEX_REFRESH_SECONDS = env.float("INDEX_REFRESH_SECONDS", 0.25, validate=between(0, 3600))
 SEARCH_RATE = env.str("SEARCH_RATE", "600/min")

@@ -23,6 +23,7 @@ from catalog.values import (
     MAX_ADDRESS,
     MAX_CATEGORY,
     MAX_PICTURES,
+    MAX_WORDS_TEXT,
     InvalidValue,
     address,
     addresses,
@@ -33,6 +34,7 @@ from catalog.values import (
     identifier,
     line,
     price,
+    words,
 )
 
 BATCH_SIZE = 500
@@ -59,6 +61,22 @@ printable = RegexValidator(
     "^[^\x00-\x1f\x7f-\x9f\ufffe\uffff]*\\Z", "Control characters are not allowed."
 )
 http_url = URLValidator(schemes=("http", "https"))
+
+
+def few_words(text: str) -> None:
+    """Raises ValidationError if `has_words` does not take so many."""
+    try:
+        words(text)
+    except InvalidValue as error:
+        raise serializers.ValidationError(str(error)) from error
+
+
+# The options of a field of words to look for.
+WORDS: dict[str, Any] = {
+    "max_length": MAX_WORDS_TEXT, "default": "", "allow_blank": True, "validators": [few_words],
+    "help_text": "At most 20 words; a product's name, brand, SKU or category must contain each of "
+    "them. Neither case nor accents count.",
+}  # fmt: skip
 
 
 class LineField(serializers.CharField):

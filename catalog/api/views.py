@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from catalog.api.parsers import BatchParser
 from catalog.api.schema import ID, SKU, errors
 from catalog.api.serializers import (
+    WORDS,
     BatchAnswerSerializer,
     BatchItemSerializer,
     BatchSerializer,
@@ -39,13 +40,13 @@ from catalog.models import (
     Product,
     ProductPhoto,
     fetch_products_again,
+    has_words,
 )
 from catalog.tasks import batched_messages
 from catalog.values import MAX_CATEGORY, category_key, identifier
 
 ADD, CHANGE, DELETE = (f"catalog.{verb}_product" for verb in ("add", "change", "delete"))
 WRITE_ERRORS = errors(400, 401, 403, 409, 413, 415, 503)
-MAX_SEARCH_WORDS = 20  # each is a condition of the query; databases take a few hundred
 PAGE = {
     "count": {"description": "The number of items on all pages."},
     "next": {"description": "The address of the next page; null on the last one."},
@@ -128,12 +129,8 @@ class ProductView(generics.GenericAPIView[Product]):
 class ListSerializer(serializers.Serializer[Any]):
     """The options of the list of products."""
 
-    search = LineField(
-        max_length=200,
-        default="",
-        allow_blank=True,
-        help_text="At most 20 words; a product's name or SKU must contain each of them.",
-    )
+    q = LineField(**WORDS)
+    search = LineField(**WORDS | {"help_text": "Another name of `q`."})
     page = serializers.IntegerField(
         min_value=1, default=1, help_text="The page, from 1; a page after the last one is a 404."
     )
@@ -174,20 +171,17 @@ class ListSerializer(serializers.Serializer[Any]):
         help_text="Only the product with this number; repeat it for more.",
     )
 
-    def validate_search(self, text: str) -> str:
-        if len(text.replace(",", " ").split()) > MAX_SEARCH_WORDS:
-            raise serializers.ValidationError(f"The maximum is {MAX_SEARCH_WORDS} words.")
-        return text
-
 
 class ListFilter(filters.BaseFilterBackend):
-    """Filters by fields. It validates all options, so it runs before other filters."""
+    """Filters by words and by fields."""
 
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: Any
     ) -> QuerySet[Any]:
         options = ListSerializer(data=request.query_params)
         options.is_valid(raise_exception=True)
+        for name in ("q", "search"):
+            queryset = queryset.filter(has_words(options.validated_data[name]))
         if categories := options.validated_data["category"]:
             queryset = queryset.filter(category__key__in=map(category_key, categories))
         for name in ("brand", "group", "availability", "id"):
@@ -198,8 +192,7 @@ class ListFilter(filters.BaseFilterBackend):
 
 class ProductList(mixins.ListModelMixin, ProductView):
     pagination_class = Pages
-    filter_backends = (ListFilter, filters.SearchFilter)
-    search_fields = ("name", "sku")
+    filter_backends = (ListFilter,)
     write_permissions: ClassVar = {"POST": (ADD,)}
 
     @extend_schema(
@@ -207,7 +200,7 @@ class ProductList(mixins.ListModelMixin, ProductView):
         responses={200: ProductSerializer(many=True)} | errors(400, 401, 404),
     )
     def get(self, request: Request) -> Response:
-        """Products by id. `search` looks into names and SKUs."""
+        """Products by id, all of them or those with some words."""
         return self.list(request)
 
     @extend_schema(

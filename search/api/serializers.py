@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from catalog.models import MAX_ID
+from catalog.api.serializers import WORDS
+from catalog.models import MAX_ID, Availability
 from catalog.values import MAX_ADDRESS, MAX_CATEGORY
 from search.api.intake import SearchRequest
-from search.bands import WORDS, Band
+from search.bands import WORDS as BANDS
+from search.bands import Band
 from search.queries.query import Crop, Query
-from search.service import Answer, CategoryCount, Facets, Match, Options
+from search.service import Answer, AvailabilityCount, CategoryCount, Facets, Match, Options
 
 MAX_LIMIT = 100
 MAX_PAGE = 1_000_000
@@ -120,6 +122,28 @@ class OptionsSerializer(serializers.Serializer[Options]):
     max_price = serializers.DecimalField(
         **PRICE, help_text="Only products that cost at most this, such as 49.90."
     )
+    availability = serializers.ListField(
+        child=serializers.ChoiceField(Availability.choices),
+        max_length=len(Availability.choices),
+        default=list,
+        help_text="Only products with this availability; repeat it for several.",
+    )
+    q = serializers.CharField(**WORDS)
+    group_of = serializers.IntegerField(
+        min_value=1,
+        max_value=MAX_ID,
+        required=False,
+        allow_null=True,
+        help_text="The id of a product. Only it and the products that `collapse=group` shows as "
+        "one with it, each of them.",
+    )
+    collapse = serializers.ChoiceField(
+        ("none", "group"),
+        default="none",
+        help_text="With group, the variants of a product (`group`) are one result: the first of "
+        "them in this order. So are products without a group that share the very same picture. "
+        "Numbers are then those of groups.",
+    )
     ordering = serializers.ChoiceField(
         ("-score", "price", "-price"),
         default=DEFAULTS.ordering,
@@ -143,8 +167,12 @@ class OptionsSerializer(serializers.Serializer[Options]):
             **{name: data[name] for name in given if data.get(name) is not None},
             **fields,
             options=Options(
-                categories=tuple(data["category"]),
-                **{each.name: data[each.name] for each in fields_of(Options) if each.name in data},
+                **{each.name: data[each.name] for each in fields_of(Options) if each.name in data}
+                | {
+                    "categories": tuple(data["category"]),
+                    "availabilities": tuple(data["availability"]),
+                    "collapse": data["collapse"] == "group",
+                }
             ),
         )
 
@@ -194,7 +222,23 @@ class MatchSerializer(serializers.Serializer[Match]):
     name = serializers.CharField(source="product.name", help_text="The name that shoppers see.")
     category = serializers.CharField(source="product.category.name", help_text="Its name.")
     price = serializers.FloatField(source="product.price", help_text="Its price.")
+    sale_price = serializers.FloatField(
+        source="product.sale_price",
+        allow_null=True,
+        help_text="What it costs now, if that is less.",
+    )
     currency = serializers.CharField(source="product.currency", help_text="ISO 4217, such as EUR.")
+    availability = serializers.ChoiceField(
+        Availability.choices, source="product.availability", help_text="Whether it can be bought."
+    )
+    brand = serializers.CharField(source="product.brand", help_text="Its brand, if it is known.")
+    group = serializers.CharField(
+        source="product.group", help_text="What it shares with its variants; empty without any."
+    )
+    more = serializers.IntegerField(
+        help_text="With `collapse=group`, how many other products of its group match. "
+        "`group_of` and its id lists them."
+    )
     image_src = serializers.URLField(
         source="image.url", help_text="Its picture that is most like the query."
     )
@@ -203,7 +247,7 @@ class MatchSerializer(serializers.Serializer[Match]):
         help_text="The cosine of the two pictures' vectors: 1 is the same picture."
     )
     match = serializers.ChoiceField(
-        WORDS,
+        BANDS,
         source="band",
         help_text="The score in words; `index.bands` has the limits, which fit this catalog.",
     )
@@ -245,7 +289,7 @@ class CategoryCountSerializer(serializers.Serializer[CategoryCount]):
 
 
 class PriceRangeSerializer(serializers.Serializer[Facets]):
-    """The prices of the matches."""
+    """The prices of the matches, which are sale prices where there are any."""
 
     min = serializers.FloatField(
         source="min_price", allow_null=True, help_text="The lowest; null if nothing matches."
@@ -255,6 +299,13 @@ class PriceRangeSerializer(serializers.Serializer[Facets]):
     )
 
 
+class AvailabilityCountSerializer(serializers.Serializer[AvailabilityCount]):
+    """An availability and its number of matches."""
+
+    value = serializers.ChoiceField(Availability.choices, help_text="As in `availability`.")
+    count = serializers.IntegerField(help_text="The number of its products that match.")
+
+
 class FacetsSerializer(serializers.Serializer[Facets]):
     """What can be filtered by. Each facet ignores its own filter."""
 
@@ -262,6 +313,9 @@ class FacetsSerializer(serializers.Serializer[Facets]):
         source="categories", many=True, help_text="The categories of the matches, by name."
     )
     price = PriceRangeSerializer(source="*", help_text="The prices of the matches.")
+    availability = AvailabilityCountSerializer(
+        source="availabilities", many=True, help_text="The availabilities of the matches."
+    )
 
 
 class BandSerializer(serializers.Serializer[Band]):

@@ -50,7 +50,9 @@ class Scope:
     categories: tuple[str, ...] = ()  # names; any of them
     min_price: Decimal | None = None
     max_price: Decimal | None = None
-    product: int | None = None  # only this one
+    availabilities: tuple[str, ...] = ()  # any of them
+    hidden: tuple[str, ...] = ()  # availabilities of products that are left out
+    products: tuple[int, ...] | None = None  # ids; only these
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,14 @@ class Status:
 class Scan(Protocol):
     """One query's pass over a corpus, for several rankings by the same vector."""
 
-    def rank(self, k: int, *, threshold: float = -1.0, mask: Mask | None = None) -> Ranking:
+    def rank(
+        self,
+        k: int,
+        *,
+        threshold: float = -1.0,
+        mask: Mask | None = None,
+        groups: Positions | None = None,
+    ) -> Ranking:
         """The `k` best items within the mask (items,); as `search.ranking.rank`."""
 
 
@@ -100,7 +109,19 @@ class Corpus(Protocol):
 
     @property
     def prices(self) -> NDArray[np.float64]:
-        """(items,)."""
+        """(items,), selling prices."""
+
+    @property
+    def availabilities(self) -> NDArray[np.int8]:
+        """(items,), `availability_code`s."""
+
+    @property
+    def groups(self) -> Ids:
+        """(items,), `group_key`s."""
+
+    @property
+    def group_numbers(self) -> Positions:
+        """(items,), small numbers from 0, which are equal where the groups are."""
 
     @property
     def live(self) -> Mask:

@@ -55,7 +55,9 @@ FROM = """
     ) picture ON picture.image = kept.image AND picture.embedding_status <> 'failed'
     WHERE kept.embedder = %(embedder)s
 """
-COLUMNS = "kept.product, kept.photo, kept.image, category_id, price::float8"
+PRICE = "coalesce(sale_price, price)"
+COLUMNS = f"""kept.product, kept.photo, kept.image,
+    category_id, {PRICE}::float8, availability, "group", product.image"""
 ALL = f"SELECT {COLUMNS}, 0 {FROM} ORDER BY kept.product, kept.photo"
 PICTURES = f"""
     SELECT {COLUMNS}, kept.vector::halfvec({{dim}}) <#> %(vector)s::halfvec({{dim}}) AS distance
@@ -84,9 +86,11 @@ COUNT = f"SELECT count(DISTINCT kept.product) {FROM}"
 FILTERS = {
     "categories": """category_id IN
         (SELECT id FROM catalog_category WHERE name = ANY(%(categories)s))""",
-    "min_price": "price >= %(min_price)s",
-    "max_price": "price <= %(max_price)s",
-    "product": "product.id = %(product)s",
+    "min_price": f"{PRICE} >= %(min_price)s",
+    "max_price": f"{PRICE} <= %(max_price)s",
+    "availabilities": "availability = ANY(%(availabilities)s)",
+    "hidden": "availability <> ALL(%(hidden)s)",
+    "products": "product.id = ANY(%(products)s)",
 }
 
 
@@ -98,6 +102,9 @@ class Candidate(NamedTuple):
     image: str
     category: int
     price: float
+    availability: str
+    group: str
+    own_image: str  # of the product
     distance: float  # the inner product in half precision, negated
 
 
@@ -122,7 +129,11 @@ def read_candidates(
 
     Each filter's facet is counted without that filter, so there are candidates for that, too.
     """
-    others = replace(scope, categories=()), replace(scope, min_price=None, max_price=None)
+    others = (
+        replace(scope, categories=()),
+        replace(scope, min_price=None, max_price=None),
+        replace(scope, availabilities=()),
+    )
     found = (
         _candidates(identity, vector, each, searched=searched, limit=COMPARED_ROWS)
         for each in {scope, *others}
@@ -219,7 +230,7 @@ def _parameters(scope: Scope) -> dict[str, Any]:
     """The filters that are set, by name."""
     values = {name: getattr(scope, name) for name in FILTERS}
     return {
-        name: list(value) if name == "categories" else value
+        name: list(value) if isinstance(value, tuple) else value
         for name, value in values.items()
-        if value not in ((), None)
+        if value != getattr(Scope, name)  # the default, which filters nothing
     }

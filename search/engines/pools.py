@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from search.engines import candidates
 from search.engines.candidates import HALF_ERROR, Candidate
-from search.index.corpus import Ids, PictureKey, Segment, Vector, image_key, places_among
+from search.index.corpus import (
+    Ids,
+    PictureKey,
+    Segment,
+    Vector,
+    availability_code,
+    group_key,
+    image_key,
+    places_among,
+)
 from search.ranking import (
     Labelled,
     Mask,
@@ -22,6 +31,8 @@ from search.ranking import (
     Positions,
     Ranking,
     Tuning,
+    contenders,
+    first_of_each,
     order_of,
     rank,
     rows_of,
@@ -108,6 +119,18 @@ class TableCorpus:
         return self.listed.segment.prices
 
     @property
+    def availabilities(self) -> NDArray[np.int8]:
+        return self.listed.segment.availabilities
+
+    @property
+    def groups(self) -> Ids:
+        return self.listed.segment.groups
+
+    @property
+    def group_numbers(self) -> Positions:
+        return self.listed.segment.distinct_groups[1]
+
+    @property
     def live(self) -> Mask:
         """(items,), all True."""
         return np.ones(len(self.products), bool)
@@ -164,19 +187,26 @@ class TableScan:
     def __init__(self, corpus: TableCorpus, vector: Vector) -> None:
         self._corpus, self._vector = corpus, vector
 
-    def rank(self, k: int, *, threshold: float = -1.0, mask: Mask | None = None) -> Ranking:
+    def rank(
+        self,
+        k: int,
+        *,
+        threshold: float = -1.0,
+        mask: Mask | None = None,
+        groups: Positions | None = None,
+    ) -> Ranking:
         """As `Corpus.rank`, but only items within the mask count as matched."""
         corpus = self._corpus
         mask = corpus.live if mask is None else mask
         if np.count_nonzero(mask) <= candidates.POOL:
-            return self._rank_few(np.flatnonzero(mask), k, threshold)
+            return self._rank_few(np.flatnonzero(mask), k, threshold, groups)
         pool = self._nearest
-        ranking = self._rank_pool(pool, k, threshold, mask)
+        ranking = self._rank_pool(pool, k, threshold, mask, groups)
         is_cut_off = (
             pool.row_count >= candidates.POOL and pool.scores.min() >= threshold - HALF_ERROR
         )
         if len(ranking.items) < k and is_cut_off:
-            return self._rank_pool(self._everything, k, threshold, mask)
+            return self._rank_pool(self._everything, k, threshold, mask, groups)
         return ranking
 
     @cached_property
@@ -191,7 +221,9 @@ class TableScan:
         found = candidates.compare_all(self._corpus.identity, self._vector)
         return pool_of(found, self._vector, self._corpus)
 
-    def _rank_few(self, items: Positions, k: int, threshold: float) -> Ranking:
+    def _rank_few(
+        self, items: Positions, k: int, threshold: float, groups: Positions | None
+    ) -> Ranking:
         """Rank some items by their vectors."""
         corpus = self._corpus
         rows, starts = corpus.rows_of(items)
@@ -199,17 +231,23 @@ class TableScan:
         if labelled is not None:
             labelled = replace(labelled, labels=labelled.labels[items])
         matrix = Matrix(corpus.vectors(rows), starts, labelled=labelled)
-        few = rank(matrix, self._vector, k, threshold=threshold)
+        of_items = None if groups is None else groups[items]
+        few = rank(matrix, self._vector, k, threshold=threshold, groups=of_items)
         matched = np.zeros(len(corpus.products), bool)
         matched[items] = few.matched
         return replace(few, items=items[few.items], rows=rows[few.rows], matched=matched)
 
-    def _rank_pool(self, pool: "Pool", k: int, threshold: float, mask: Mask) -> Ranking:
+    def _rank_pool(
+        self, pool: "Pool", k: int, threshold: float, mask: Mask, groups: Positions | None
+    ) -> Ranking:
         """The ranking of a pool in the numbers of the corpus, without what is new in the pool."""
         corpus = self._corpus
         items = places_among(corpus.products, pool.products)
         is_known = items >= 0
-        found = pool.scan(self._vector).rank(k, threshold=threshold, mask=is_known & mask[items])
+        of_items = None if groups is None else groups[items]
+        found = pool.scan(self._vector).rank(
+            k, threshold=threshold, mask=is_known & mask[items], groups=of_items
+        )
         row_of = corpus.listed.row_of
         rows = np.array([row_of.get(key, -1) for key in pool.listed.keys(found.rows)], np.intp)
         known = rows >= 0
@@ -269,25 +307,33 @@ class PoolScan:
         self._pool = pool
         self._order = order_of(pool.labelled, pool.vector)
 
-    def rank(self, k: int, *, threshold: float = -1.0, mask: Mask | None = None) -> Ranking:
+    def rank(
+        self,
+        k: int,
+        *,
+        threshold: float = -1.0,
+        mask: Mask | None = None,
+        groups: Positions | None = None,
+    ) -> Ranking:
         """As `search.ranking.rank`; beyond the first EXACT, scores stay in half precision."""
         pool = self._pool
         pool.settle(np.flatnonzero(np.abs(self._best - threshold) <= HALF_ERROR))
         matched = self._best >= threshold
         eligible = np.flatnonzero(matched if mask is None else matched & mask)
-        near, exact = eligible, min(k, EXACT)
-        if exact < len(near):
-            # Leave those that cannot be among the best in any case.
-            keys = self._order.exact_keys(self._best[near], near)
-            margin = 2 * self._order.rounding_error(HALF_ERROR)
-            near = near[keys >= np.partition(keys, -exact)[-exact] - margin]
+        keys = self._order.exact_keys(self._best[eligible], eligible)
+        margin = 2 * self._order.rounding_error(HALF_ERROR)
+        of_items = None if groups is None else groups[eligible]
+        near = eligible[contenders(keys, min(k, EXACT), margin=margin, groups=of_items)]
         pool.settle(near)
         scores = self._best
         matched = scores >= threshold
         near = near if k <= EXACT else eligible
         near = near[matched[near]]
         keys = self._order.exact_keys(scores[near], near)
-        best = np.lexsort((near, -keys))[:k]
+        best = np.lexsort((near, -keys))
+        if groups is not None:
+            best = best[first_of_each(groups[near[best]])]
+        best = best[:k]
         items = near[best]
         return Ranking(items, pool.best_rows[items], scores[items], keys[best], matched)
 
@@ -312,9 +358,17 @@ def pool_of(found: Sequence[Candidate], vector: Vector, corpus: TableCorpus) -> 
 
 def candidate_segment(found: Sequence[Candidate]) -> Segment:
     """Pictures, by product and photo, as a segment without vectors."""
-    columns = [(*one[:2], image_key(one.image), one.category, one.price) for one in found]
-    rows = np.array(columns, "i8, i8, i8, i8, f8")
-    products, photos, images, categories, prices = (rows[name] for name in rows.dtype.names or ())
+    columns = [
+        (
+            *one[:2],
+            image_key(one.image),
+            *(one.category, one.price, availability_code(one.availability)),
+            group_key(one.product, one.group, one.own_image),
+        )
+        for one in found
+    ]
+    rows = np.array(columns, "i8, i8, i8, i8, f8, i1, i8")
+    products, photos, images, *facts = (rows[name] for name in rows.dtype.names or ())
     starts = np.flatnonzero(np.diff(products, prepend=0))
     return Segment(
         Matrix(np.empty((len(rows), 0), np.float32), starts),
@@ -322,6 +376,5 @@ def candidate_segment(found: Sequence[Candidate]) -> Segment:
         images,
         np.zeros(len(rows), np.int64),
         products[starts],
-        categories[starts],
-        prices[starts],
+        *(column[starts] for column in facts),
     )

@@ -73,7 +73,7 @@ def ask_for_products(copies: Copies, orders: Orders) -> Iterator[Outcome]:
     asked = zip(copies.products.tolist(), copies.changes.tolist(), copies.vectors, strict=True)
     for pk, change, vector in asked:
         key = image_key(str(products[pk].image.name))
-        own = get_engine().candidates(orders.identity, vector, Scope(product=pk))
+        own = get_engine().candidates(orders.identity, vector, Scope(products=(pk,)))
         scores, _ = own.score_items(vector, np.flatnonzero(own.live & (own.products == pk)))
         for order, corpus in orders.corpora(pk, vector).items():
             ranking = corpus.rank(vector, RANKED)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from search.ranking import (
     Ranking,
     Scan,
     Tuning,
+    first_of_each,
     rank_many,
     rows_of,
     score_items,
@@ -29,7 +30,10 @@ from search.ranking import (
 Ids = NDArray[np.int64]
 Vector = NDArray[np.float32]  # (dim,)
 PictureKey = tuple[int, int]  # product id, and photo id or 0 for the product's own picture
-Number = TypeVar("Number", np.int64, np.float64)
+Number = TypeVar("Number", np.int8, np.int64, np.float64)
+
+# Snapshots have positions in this list, so add to its end.
+AVAILABILITIES = ("in_stock", "out_of_stock", "preorder", "backorder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,9 @@ class Item:
 
     product: int
     category: int
-    price: float
+    price: float  # the selling price
+    availability: int  # `availability_code`
+    group: int  # `group_key`
     rows: tuple[Row, ...]
 
 
@@ -66,6 +72,13 @@ class Segment:
     products: Ids  # (items,), ids, rising
     categories: Ids  # (items,), ids
     prices: NDArray[np.float64]  # (items,)
+    availabilities: NDArray[np.int8]  # (items,), `availability_code`s
+    groups: Ids  # (items,), `group_key`s
+
+    @cached_property
+    def distinct_groups(self) -> tuple[Ids, Positions]:
+        """The different groups, rising, and the position of each item's group (items,) there."""
+        return np.unique(self.groups, return_inverse=True)
 
     def between(self, low: int, high: int) -> slice:
         """The positions of the products with low <= id < high."""
@@ -75,13 +88,9 @@ class Segment:
     def items(self, which: slice) -> list[Item]:
         """These items as objects; their vectors are views of the matrix."""
         edges = self._edges(which).tolist()
-        columns = (self.products[which], self.categories[which], self.prices[which])
-        facts = zip(*(column.tolist() for column in columns), strict=True)
-        spans = pairwise(edges)
-        return [
-            Item(product, category, price, tuple(map(self._row, range(*span))))
-            for (product, category, price), span in zip(facts, spans, strict=True)
-        ]
+        columns = (column[which].tolist() for column in self._columns)
+        rows = [tuple(map(self._row, range(*span))) for span in pairwise(edges)]
+        return list(map(Item, *columns, rows))
 
     def part(self, which: slice) -> "Segment":
         """These items as a segment without bounds; only their starts are copied."""
@@ -92,10 +101,13 @@ class Segment:
             self.photos[rows],
             self.images[rows],
             self.revisions[rows],
-            self.products[which],
-            self.categories[which],
-            self.prices[which],
+            *(column[which] for column in self._columns),
         )
+
+    @property
+    def _columns(self) -> tuple[NDArray[Any], ...]:
+        """The columns of items, in the order of `Item`."""
+        return self.products, self.categories, self.prices, self.availabilities, self.groups
 
     def _edges(self, which: slice) -> Positions:
         """The first row of each of these items, and the end of the last one's rows."""
@@ -114,8 +126,27 @@ class Segment:
 
 def image_key(name: str) -> int:
     """A 64-bit hash of a stored picture's name, which contains its digest; 0 for no picture."""
-    digest = blake2b(name.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little", signed=True) if name else 0
+    return _hash(name, b"") if name else 0
+
+
+def availability_code(value: str) -> int:
+    """The position among AVAILABILITIES, that of "in_stock" for an unknown value."""
+    return AVAILABILITIES.index(value) if value in AVAILABILITIES else 0
+
+
+def group_key(product: int, group: str, image: str) -> int:
+    """A 64-bit number that products share which searches collapse into one.
+
+    These are products of the same group and, of those without one, products with the very same
+    picture of their own. Any two of a million different groups or pictures share a key with a
+    probability of 3e-8 (n**2 / 2**65).
+    """
+    return _hash(group, b"group") if group else image_key(image) or -product
+
+
+def _hash(text: str, kind: bytes) -> int:
+    digest = blake2b(text.encode(), digest_size=8, person=kind).digest()
+    return int.from_bytes(digest, "little", signed=True)
 
 
 def places_among(ids: Ids, wanted: Ids) -> Positions:
@@ -141,6 +172,8 @@ def segment_of(items: Sequence[Item], dim: int) -> Segment:
         _ids(item.product for item in items),
         _ids(item.category for item in items),
         np.fromiter((item.price for item in items), np.float64),
+        np.fromiter((item.availability for item in items), np.int8),
+        _ids(item.group for item in items),
     )
 
 
@@ -177,6 +210,23 @@ class IndexCorpus:
     @cached_property
     def prices(self) -> NDArray[np.float64]:
         return _joined(self.base.prices, self.overlay.prices)
+
+    @cached_property
+    def availabilities(self) -> NDArray[np.int8]:
+        return _joined(self.base.availabilities, self.overlay.availabilities)
+
+    @cached_property
+    def groups(self) -> Ids:
+        return _joined(self.base.groups, self.overlay.groups)
+
+    @cached_property
+    def group_numbers(self) -> Positions:
+        """Numbers the groups of the base once, and then those that only the overlay has."""
+        keys, of_base = self.base.distinct_groups
+        places = places_among(keys, self.overlay.groups)
+        new = places < 0
+        places[new] = len(keys) + np.unique(self.overlay.groups[new], return_inverse=True)[1]
+        return _joined(of_base, places)
 
     @cached_property
     def live(self) -> Mask:
@@ -246,11 +296,16 @@ class IndexCorpus:
     def with_tuning(self, tuning: Tuning | None) -> "IndexCorpus":
         return replace(self, tuning=tuning)
 
-    def merged(self, base: Ranking, overlay: Ranking, k: int) -> Ranking:
+    def merged(
+        self, base: Ranking, overlay: Ranking, k: int, groups: Positions | None = None
+    ) -> Ranking:
         """The ranking of the corpus from those of its segments."""
         items = np.concatenate([base.items, overlay.items + len(self.base.products)])
         keys = np.concatenate([base.keys, overlay.keys])
-        best = np.lexsort((self.products[items], -keys))[:k]
+        best = np.lexsort((self.products[items], -keys))
+        if groups is not None:
+            best = best[first_of_each(groups[items[best]])]
+        best = best[:k]
         return Ranking(
             items[best],
             np.concatenate([base.rows, overlay.rows + len(self.base.photos)])[best],
@@ -286,12 +341,20 @@ class IndexScan:
     base: Scan
     overlay: Scan
 
-    def rank(self, k: int, *, threshold: float = -1.0, mask: Mask | None = None) -> Ranking:
+    def rank(
+        self,
+        k: int,
+        *,
+        threshold: float = -1.0,
+        mask: Mask | None = None,
+        groups: Positions | None = None,
+    ) -> Ranking:
         live, split = self.corpus.live, len(self.corpus.base.products)
         mask = live if mask is None else live & mask
-        base = self.base.rank(k, threshold=threshold, mask=mask[:split])
-        overlay = self.overlay.rank(k, threshold=threshold, mask=mask[split:])
-        return self.corpus.merged(base, overlay, k)
+        of_base, of_overlay = (None, None) if groups is None else (groups[:split], groups[split:])
+        base = self.base.rank(k, threshold=threshold, mask=mask[:split], groups=of_base)
+        overlay = self.overlay.rank(k, threshold=threshold, mask=mask[split:], groups=of_overlay)
+        return self.corpus.merged(base, overlay, k, groups)
 
 
 def _joined(base: NDArray[Number], overlay: NDArray[Number]) -> NDArray[Number]:

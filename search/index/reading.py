@@ -7,15 +7,25 @@ database has missed nothing. Only rows that changed are read again, and only vec
 import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import groupby, islice
 from typing import Any
 
 from django.db.models import Count, F, Sum
+from django.db.models.functions import Coalesce
 
 from catalog.embedding.columns import EmbeddedQuerySet, EmbeddingStatus
 from catalog.models import Product, ProductPhoto
 from catalog.vectors import InvalidVector, from_bytes
-from search.index.corpus import Item, PictureKey, Row, Vector, image_key
+from search.index.corpus import (
+    Item,
+    PictureKey,
+    Row,
+    Vector,
+    availability_code,
+    group_key,
+    image_key,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +45,7 @@ class Picture:
     key: PictureKey
     revision: int
     image: int  # `image_key`
-    category: int
-    price: float
+    facts: tuple[int, float, int, int]  # of the product, in the order of `Item`
     embedder: str  # the identity of its vector's embedder, empty while it has no vector
     is_failed: bool
 
@@ -66,7 +75,7 @@ class RangeReader:
         for product, group in groupby(with_rows, lambda picture: picture.key[0]):
             own = list(group)
             found = tuple(rows[picture.key] for picture in own)
-            items.append(Item(product, own[0].category, own[0].price, found))
+            items.append(Item(product, *own[0].facts, found))
         return items, tally
 
     def _still_holds(self, row: Row, picture: Picture) -> bool:
@@ -128,14 +137,14 @@ def read_pictures(number: int) -> tuple[list[Picture], Tally]:
     low, high = ids_of(number)
     products = Product.objects.filter(pk__gte=low, pk__lt=high).order_by("pk")
     photos = ProductPhoto.objects.filter(product_id__gte=low, product_id__lt=high)
-    own = list(products.values_list(*columns, "category_id", "price", "active"))
+    selling_price = Coalesce("sale_price", "price")
+    facts = ("category_id", selling_price, "availability", "group", "active")
+    own = list(products.values_list(*columns, *facts))
     more = list(photos.order_by("position", "pk").values_list(*columns, "product_id"))
-    of_product = {row[0]: row[5:7] for row in own if row[7]}
-    pictures = [_picture((row[0], 0), row[:5], row[5:7]) for row in own if row[7]]
+    of_product = {row[0]: _facts(row[0], row[2], *row[5:9]) for row in own if row[9]}
+    pictures = [_picture((row[0], 0), row, of_product[row[0]]) for row in own if row[9]]
     pictures += [
-        _picture((row[5], row[0]), row[:5], of_product[row[5]])
-        for row in more
-        if row[5] in of_product
+        _picture((row[5], row[0]), row, of_product[row[5]]) for row in more if row[5] in of_product
     ]
     pictures = [picture for picture in pictures if picture.image]
     pictures.sort(key=lambda picture: (picture.key[0], picture.key[1] != 0))  # a stable sort
@@ -178,15 +187,20 @@ def _counts(rows: EmbeddedQuerySet) -> dict[int, tuple[int, int]]:
     return {row["range"]: (row["n"], int(row["sum"])) for row in grouped}
 
 
-def _picture(key: PictureKey, row: tuple[Any, ...], of_product: tuple[Any, ...]) -> Picture:
-    _, revision, image, status, embedder = row
-    category, price = of_product
+def _facts(
+    product: int, image: str, category: int, price: Decimal, availability: str, group: str
+) -> tuple[int, float, int, int]:
+    key = group_key(product, group, image)
+    return category, float(price), availability_code(availability), key
+
+
+def _picture(key: PictureKey, row: tuple[Any, ...], facts: tuple[int, float, int, int]) -> Picture:
+    _, revision, image, status, embedder = row[:5]
     return Picture(
         key=key,
         revision=revision,
         image=image_key(image),
-        category=category,
-        price=float(price),
+        facts=facts,
         embedder=embedder if status == EmbeddingStatus.READY else "",
         is_failed=status == EmbeddingStatus.FAILED,
     )

@@ -34,14 +34,15 @@ SAMPLE_BYTES = 4096  # at each place
 # The files that are written part by part, and the types of their numbers.
 COLUMNS = {
     "rows": "<f4", "starts": "<i8", "photos": "<i8", "images": "<i8", "revisions": "<i8",
-    "products": "<i8", "categories": "<i8", "prices": "<f8",
+    "products": "<i8", "categories": "<i8", "prices": "<f8", "availabilities": "|i1",
+    "groups": "<i8",
 }  # fmt: skip
 BOUNDS = {
     "basis": "<f8", "heads": "<f4", "bodies": "<f4", "after_heads": "<f4", "after_bodies": "<f4",
 }  # fmt: skip
 
 # The format of the files. Increase the first number when their contents change.
-FORMAT = [1, HEAD, BODY]
+FORMAT = [2, HEAD, BODY]
 
 Part = tuple[int, Tally, Segment]  # a range, its tally, its products
 

@@ -15,7 +15,17 @@ from search.ranking.bounds import (
     project,
     sample,
 )
-from search.ranking.matrix import Mask, Matrix, Positions, Ranking, order_of, rows_of, score_items
+from search.ranking.matrix import (
+    Mask,
+    Matrix,
+    Positions,
+    Ranking,
+    contenders,
+    first_of_each,
+    order_of,
+    rows_of,
+    score_items,
+)
 from search.ranking.ranking import Scan, rank, rank_many
 from search.ranking.tuning import Labelled, Tuning
 
@@ -33,6 +43,8 @@ __all__ = [
     "Tuning",
     "basis_of",
     "bounds_of",
+    "contenders",
+    "first_of_each",
     "order_of",
     "project",
     "rank",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.ranking.bounds import CHUNK, Bounds, Vectors
-from search.ranking.tuning import LEVEL, SHARPNESS, Doubles, Items, Labelled, raised
+from search.ranking.tuning import LEVEL, SHARPNESS, Doubles, Items, Labelled, Reals, raised
 
 Positions = NDArray[np.intp]
 Mask = NDArray[np.bool_]
@@ -84,6 +84,9 @@ class Question:
     threshold: float
     mask: Mask | None  # (items,)
     order: Order
+    groups: Positions | None = (
+        None  # (items,), the number of each item's group; only its best counts
+    )
 
     @property
     def counts(self) -> bool:
@@ -100,6 +103,37 @@ class Ranking:
     scores: Doubles  # (<= k,), cosine of each
     keys: Doubles  # (<= k,), what orders them
     matched: Mask  # (items,), at or above the threshold, within the mask or not; read only
+
+
+def first_of_each(groups: Positions) -> Positions:
+    """The positions at which each group occurs first in these numbers of groups (m,), rising."""
+    first = np.empty(groups.max(initial=-1) + 1, np.intp)
+    positions = np.arange(len(groups))
+    first[groups[::-1]] = positions[::-1]  # NumPy keeps what was assigned last
+    return np.flatnonzero(first[groups] == positions)
+
+
+def contenders(keys: Reals, k: int, *, margin: float, groups: Positions | None = None) -> Positions:
+    """The positions of all keys (m,) that can be among the `k` best, given their error.
+
+    With the group (m,) of each key, the best keys are those of the groups that come first.
+    """
+    if not k:
+        return np.empty(0, np.intp)
+    best = keys if groups is None else best_of_groups(keys, groups)
+    can_be: Mask = np.ones(len(keys), bool)
+    if k < len(best):
+        can_be = keys >= np.partition(best, -k)[-k] - margin
+    if groups is not None:
+        can_be &= keys >= best[groups] - margin
+    return np.flatnonzero(can_be)
+
+
+def best_of_groups(keys: Reals, groups: Positions) -> Reals:
+    """The best key of each group, -inf for one that does not occur."""
+    best = np.full(groups.max(initial=-1) + 1, -np.inf, keys.dtype)
+    np.maximum.at(best, groups, keys)
+    return best
 
 
 def order_of(labelled: Labelled | None, query: Vectors) -> Order:

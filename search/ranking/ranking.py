@@ -12,7 +12,9 @@ from search.ranking.matrix import (
     Positions,
     Question,
     Ranking,
+    contenders,
     estimate_items,
+    first_of_each,
     order_of,
     rounding_error,
     score_items,
@@ -40,14 +42,23 @@ class Scan:
         self.matrix, self.query = matrix, query
         self._order = order_of(matrix.labelled, query)
 
-    def rank(self, k: int, *, threshold: float = -1.0, mask: Mask | None = None) -> Ranking:
+    def rank(
+        self,
+        k: int,
+        *,
+        threshold: float = -1.0,
+        mask: Mask | None = None,
+        groups: Positions | None = None,
+    ) -> Ranking:
         """As the function `rank`."""
-        question = self.question(k, threshold, mask)
+        question = self.question(k, threshold, mask, groups)
         return self.settle(question, self.score_few(question) or self.score_all())
 
-    def question(self, k: int, threshold: float, mask: Mask | None) -> Question:
+    def question(
+        self, k: int, threshold: float, mask: Mask | None, groups: Positions | None = None
+    ) -> Question:
         """The arguments of `rank` as one value."""
-        return Question(self.query, k, threshold, mask, self._order)
+        return Question(self.query, k, threshold, mask, self._order, groups)
 
     @cached_property
     def probe(self) -> Probe | None:
@@ -84,12 +95,17 @@ class Scan:
         eligible = np.flatnonzero(
             good if question.mask is None else good & question.mask[scored.items]
         )
-        keys = question.order.keys(scored.scores[eligible], scored.items[eligible])
+        items, groups = scored.items[eligible], question.groups
+        keys = question.order.keys(scored.scores[eligible], items)
         margin = 2 * question.order.rounding_error(rounding_error(len(question.query)))
-        items = scored.items[eligible[_best(keys, question.k, margin=margin)]]
+        of_items = None if groups is None else groups[items]
+        items = items[contenders(keys, question.k, margin=margin, groups=of_items)]
         scores, rows = score_items(self.matrix, question.query, items)
         exact = question.order.exact_keys(scores, items)
-        best = np.lexsort((items, -exact))[: question.k]
+        best = np.lexsort((items, -exact))
+        if groups is not None:
+            best = best[first_of_each(groups[items[best]])]
+        best = best[: question.k]
         if question.counts:
             matched = scored.matched.copy()
             matched[scored.items] = good
@@ -102,14 +118,21 @@ class Scan:
 
 
 def rank(
-    matrix: Matrix, query: Vectors, k: int, *, threshold: float = -1.0, mask: Mask | None = None
+    matrix: Matrix,
+    query: Vectors,
+    k: int,
+    *,
+    threshold: float = -1.0,
+    mask: Mask | None = None,
+    groups: Positions | None = None,
 ) -> Ranking:
     """The `k` best items within the mask (items,) that reach the threshold, for a query (dim,).
 
-    Order and scores are those of sums in double precision, so they do not depend on the order in
-    which a BLAS library sums. Where the matrix is labelled, the order is the tuned one.
+    With `groups` (items,), which are numbers from 0, only the best item of each group counts. Order
+    and scores are those of sums in double precision, so they do not depend on the order in which a
+    BLAS library sums. Where the matrix is labelled, the order is the tuned one.
     """
-    return Scan(matrix, query).rank(k, threshold=threshold, mask=mask)
+    return Scan(matrix, query).rank(k, threshold=threshold, mask=mask, groups=groups)
 
 
 def rank_many(
@@ -143,11 +166,3 @@ def _good(matrix: Matrix, question: Question, scored: _Scored) -> Mask:
     exact, _ = score_items(matrix, question.query, scored.items[border])
     good[border] = exact >= question.threshold
     return good
-
-
-def _best(keys: Vectors, k: int, *, margin: float) -> Positions:
-    """The positions of all keys that can be among the `k` best given the rounding error."""
-    if k >= len(keys):
-        return np.arange(len(keys))
-    kth = np.partition(keys, -k)[-k] if k else np.inf
-    return np.flatnonzero(keys >= kth - margin)

@@ -2,7 +2,8 @@
 
 1. Head: bound the score of every item by the first coordinates of its rows.
 2. Floor: score the items with the highest upper bounds. The k-th best key of all items cannot be
-   below the k-th best of these.
+   below the k-th best of these. Where only the best item of each group counts, the keys of groups
+   take the place of those of items, in both.
 3. An item is in doubt if it can reach the floor, or can be on either side of the threshold.
 4. Body: compute narrower bounds for the items in doubt, and repeat step 3.
 
@@ -20,6 +21,7 @@ from search.ranking.matrix import (
     Matrix,
     Positions,
     Question,
+    best_of_groups,
     estimate_items,
     products,
     rounding_error,
@@ -137,17 +139,24 @@ def _certain(limits: _Limits, narrower: _Limits, items: Positions, question: Que
 
 
 def _floor(matrix: Matrix, question: Question, keys: Vectors) -> float:
-    """A key that each of the k best items reaches."""
-    if not question.k:
+    """A key that each of the k best items, or groups of items, reaches."""
+    k, groups = question.k, question.groups
+    if not k:
         return np.inf
-    items = _promising(keys, max(PROMISING, 2 * question.k))
-    scores = estimate_items(matrix, question.query, items)
-    error = rounding_error(len(question.query))
-    good = scores >= question.threshold + error
-    if question.k > np.count_nonzero(good):
-        return float(np.finfo(np.float32).min)  # above the -inf of items outside the mask
-    kth = np.partition(question.order.keys(scores[good], items[good]), -question.k)[-question.k]
-    return float(kth) - 2 * question.order.rounding_error(error)
+    error, tries = rounding_error(len(question.query)), max(PROMISING, 2 * k)
+    while True:
+        items = _promising(keys, tries)
+        scores = estimate_items(matrix, question.query, items)
+        good = scores >= question.threshold + error
+        best = question.order.keys(scores[good], items[good])
+        if groups is not None:
+            best = best_of_groups(best, groups[items[good]])
+            best = best[best > -np.inf]
+        if k <= len(best):
+            return float(np.partition(best, -k)[-k]) - 2 * question.order.rounding_error(error)
+        if groups is None or not good.all() or tries > MOST_SCORED * len(keys):
+            return float(np.finfo(np.float32).min)  # above the -inf of items outside the mask
+        tries *= 4  # the most promising items are of few groups
 
 
 def _promising(keys: Vectors, tries: int) -> Positions:

@@ -65,7 +65,12 @@ def test_answer_has_the_fields_of_the_contract(
         "name": "Product 0",
         "category": "Mugs",
         "price": 10.0,
+        "sale_price": None,
         "currency": "USD",
+        "brand": "",
+        "group": "",
+        "availability": "in_stock",
+        "more": 0,
         "image_src": f"http://testserver{product.image.url}",
         "url": f"http://testserver/products/{product.pk}/",
         "score": match["score"],
@@ -82,6 +87,7 @@ def test_answer_has_the_fields_of_the_contract(
     assert answer["facets"] == {
         "category": [{"name": "Cups", "count": 3}, {"name": "Mugs", "count": 3}],
         "price": {"min": 10.0, "max": 15.0},
+        "availability": [{"value": "in_stock", "count": 6}],
     }
     assert answer["index"]["products"] == 6
     assert answer["timings_ms"].keys() == {"decode", "embed", "rank", "total"}

@@ -33,7 +33,8 @@ def parts(number: int) -> Iterator[Part]:
         rows = np.full((ITEMS, DIM), number, np.float32)
         ids = np.full(ITEMS, number, np.int64)
         matrix = Matrix(rows, np.arange(ITEMS))
-        segment = Segment(matrix, ids, ids, ids, ids, ids, ids.astype(np.float64))
+        columns = (ids, ids, ids, ids, ids, ids.astype(np.float64), ids.astype(np.int8), ids)
+        segment = Segment(matrix, *columns)
         yield place, (number, number, number, number), segment
 
 
@@ -49,6 +50,7 @@ def number_in_use(folder: Path) -> int:
     segment = snapshot.segment
     number = int(segment.products[0])
     columns = (segment.products, segment.categories, segment.photos, segment.images, segment.prices)
+    columns += (segment.groups,)
     assert all((column == number).all() and len(column) == 4 * ITEMS for column in columns)
     assert (segment.matrix.rows == np.float32(number)).all()
     assert segment.matrix.bounds is not None
