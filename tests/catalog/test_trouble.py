@@ -42,6 +42,7 @@ def test_admin_says_in_503_that_the_picture_cannot_be_stored(
     mug = make_product("Mug")
     fields = {"name": "Cup", "sku": mug.sku, "category": mug.category.pk, "price": "1"}
     fields |= {"currency": "EUR", "photos-TOTAL_FORMS": 0, "photos-INITIAL_FORMS": 0}
+    fields["availability"] = "in_stock"
     fields["image"] = SimpleUploadedFile("a.jpg", picture(1))
     response = admin_client.post(f"/admin/catalog/product/{mug.pk}/change/", fields)
     page = response.content.decode()

@@ -25,6 +25,7 @@ def give(client: Client, path: str, **fields: Any) -> str:
     category = Category.objects.get_or_create(name="Home")[0]
     form = {"name": "Cup", "sku": "cup", "category": category.pk, "price": "5", "currency": "EUR"}
     form |= {"photos-TOTAL_FORMS": "0", "photos-INITIAL_FORMS": "0", "active": "on"}
+    form["availability"] = "in_stock"
     page = client.post(path, form | fields, follow=True)
     assert Product.objects.filter(sku="cup").exists()
     return str(page.content.decode())
