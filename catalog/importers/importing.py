@@ -28,6 +28,7 @@ from catalog.importers.writer import (
     WriteResult,
     differing,
     prefetch_photos,
+    read_products,
     without_false_sale,
 )
 from catalog.models import Product, fetch_products_again
@@ -227,8 +228,7 @@ def _prepare(
 ) -> tuple[dict[str, Product], list[Row]]:
     """The products that exist, by SKU, and the rows with their local pictures."""
     skus = [row.sku for row in rows if not row.error]
-    products = Product.objects.only(*READ_COLUMNS).prefetch_related("category")
-    known = products.in_bulk(skus, field_name="sku")
+    known = read_products(Product.objects.only(*READ_COLUMNS), skus)
     prefetch_photos(known[row.sku] for row in rows if "photos" in row.values and row.sku in known)
 
     def with_picture(row: Row) -> Row:
