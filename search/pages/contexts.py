@@ -9,19 +9,21 @@ from django.core.paginator import Paginator
 from django.http import QueryDict
 from PIL import Image
 
-from catalog.models import Product
+from catalog.models import Availability, Product
 from catalog.pictures.stored import accepted_types
 from search.api.explain import data_url
 from search.api.intake import answer_to, http_errors
 from search.api.serializers import DEFAULTS
 from search.pages.demo_photos import demo_photos
+from search.pages.variants import labels_of
 from search.queries.query import Crop, Query, preview_of
 from search.service import Answer, Options
 
 # Parameters of the address that the filter form repeats as hidden fields.
-KEPT = ("query", "crop", "more", "less", "limit")
-SIMILAR = Options(threshold=-1.0, limit=8)  # look-alikes on a product's page, however distant
-CHEAPER = replace(DEFAULTS, threshold=0.5, limit=4)
+KEPT = ("query", "crop", "more", "less", "limit", "group_of", "collapse")
+# Look-alikes on a product's page, however distant.
+SIMILAR = Options(threshold=-1.0, limit=8, collapse=True)
+CHEAPER = replace(DEFAULTS, threshold=0.5, limit=4, collapse=True)
 CENT = Decimal("0.01")
 SAMPLES, SAMPLE_STEP = 48, 8  # every eighth of the newest products, for some variety
 
@@ -67,15 +69,27 @@ def found_context(answer: Answer, address: QueryDict, client: str) -> dict[str, 
     # The products that the query started from, and that it was moved towards or away from.
     ids = [*query.more, *query.less, *([query.product] if query.product else [])]
     products = Product.objects.in_bulk(ids)
+    stock = dict.fromkeys(options.availabilities, 0)
+    stock |= {each.value: each.count for each in answer.facets.availabilities}
+    has_choice = bool(stock.keys() - {Availability.IN_STOCK})
+    shown = [match.product for match in answer.matches]
     votes = {"more": query.more, "less": query.less}
     steered = {name: [products[pk] for pk in ids if pk in products] for name, ids in votes.items()}
     return {
         "answer": answer,
         "options": options,
-        "filtered": options.categories or (options.min_price, options.max_price) != (None, None),
+        "filtered": bool(options.categories or options.availabilities or options.q)
+        or (options.min_price, options.max_price) != (None, None),
         "kept": {name: address[name] for name in KEPT if address.get(name)},
         "photo": shown_photo(query, client),
         "page": Paginator(range(answer.count), options.limit).get_page(options.page),
+        "availabilities": [
+            (value, words, stock[value])
+            for value, words in Availability.choices
+            if has_choice and value in stock
+        ],
+        "labels": {} if options.group_of is None else labels_of(shown),
+        "grouped": Product.objects.filter(active=True, pk=options.group_of).first(),
         "unmatched": [name for name in options.categories if name not in matched],
         "steered": steered if query.more or query.less else {},
         "liked": products.get(query.product or 0),
@@ -88,8 +102,8 @@ def product_context(product: Product, query: Query) -> dict[str, Any]:
     Raises APIException.
     """
     cheaper = None
-    if product.price > 0:
-        cheaper = answer_to(query, replace(CHEAPER, max_price=product.price - CENT))
+    if product.selling_price > 0:
+        cheaper = answer_to(query, replace(CHEAPER, max_price=product.selling_price - CENT))
         same = [each for each in cheaper.matches if each.product.currency == product.currency]
         cheaper = replace(cheaper, matches=same)
     return {"answer": answer_to(query, SIMILAR), "cheaper": cheaper}

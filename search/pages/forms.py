@@ -7,26 +7,36 @@ from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from catalog.models import Product
-from catalog.values import MAX_CATEGORY, category_key
+from catalog.models import Availability, Product, has_words
+from catalog.values import MAX_CATEGORY, InvalidValue, category_key
 
 
 class ProductsForm(forms.Form):
-    """Part of a name, and a category by name."""
+    """Words, a category by name, an availability, and a group."""
 
     q = forms.CharField(max_length=200, required=False)
     category = forms.CharField(max_length=MAX_CATEGORY, required=False)
+    availability = forms.ChoiceField(choices=Availability, required=False)
+    group = forms.CharField(max_length=100, required=False)
 
 
 def filtered_products(parameters: QueryDict) -> tuple[QuerySet[Product], dict[str, Any]]:
-    """The active products that pass the filter, and the filter. Raises BadRequest."""
+    """The active products that pass the filter, and the filter; with an `error` none do.
+
+    Raises BadRequest.
+    """
     form = ProductsForm(parameters)
     if not form.is_valid():
         raise BadRequest("The filter can't be read.")
-    name, category = form.cleaned_data["q"], form.cleaned_data["category"]
+    given = form.cleaned_data
     products: QuerySet[Product] = Product.objects.filter(active=True).select_related("category")
-    if name:
-        products = products.filter(name__icontains=name)
-    if category:
-        products = products.filter(category__key=category_key(category))
-    return products, form.cleaned_data
+    try:
+        products = products.filter(has_words(given["q"]))
+    except InvalidValue as error:
+        products, given["error"] = products.none(), str(error)
+    if given["category"]:
+        products = products.filter(category__key=category_key(given["category"]))
+    for name in ("availability", "group"):
+        if given[name]:
+            products = products.filter(**{name: given[name]})
+    return products, given

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.paginator import Paginator
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 from rest_framework.exceptions import APIException
 
-from catalog.models import Category, Product
+from catalog.models import Availability, Category, Product
 from catalog.values import category_key
 from search.api.intake import SearchRequest, Unavailable, answer_to, query_of, record
 from search.api.serializers import QuerySerializer, SearchSerializer
@@ -31,6 +31,7 @@ from search.api.throttles import (
 from search.pages.contexts import empty_context, found_context, product_context
 from search.pages.demo_photos import demo_photo
 from search.pages.forms import filtered_products
+from search.pages.variants import count_more, first_of_groups, labels_of, variants_of
 from search.service import Answer
 
 PRODUCTS_PER_PAGE = 24
@@ -60,8 +61,16 @@ def search_page(request: HttpRequest) -> HttpResponse:
 @csrf_exempt  # so that other methods get 405
 @require_safe
 def products_page(request: HttpRequest) -> HttpResponse:
-    """The active products by name and category."""
-    return render(request, "products.html", _listed(request, PRODUCTS_PER_PAGE, "name"))
+    """The active products by name: each group once, or the variants of the one in the address."""
+    products, filters = filtered_products(request.GET)
+    listed = products if filters["group"] else first_of_groups(products)
+    context = _listed(request, listed, filters, PRODUCTS_PER_PAGE, "name")
+    shown = list(context["page"])
+    if filters["group"]:
+        context |= {"labels": labels_of(shown), "more": {}}
+    else:
+        context |= {"labels": {}, "more": count_more(shown, products)}
+    return render(request, "products.html", context)
 
 
 @csrf_exempt  # so that other methods get 405
@@ -70,7 +79,9 @@ def product_page(request: HttpRequest, pk: int) -> HttpResponse:
     """A product and those that look like it."""
     products = Product.objects.filter(active=True).select_related("category")
     product = get_object_or_404(products, pk=pk)
+    variants = variants_of(product)
     context: dict[str, Any] = {"product": product, "answer": None, "error": ""}
+    context |= {"variants": variants, "labels": labels_of(variants)}
     try:
         check_throttles(request, SearchThrottle)
         asked = SearchRequest(product=pk, client=client_of(request))
@@ -88,19 +99,26 @@ def map_page(request: HttpRequest) -> HttpResponse:
     """All products as dots, which a script draws; with `?list=1` the same as a plain list."""
     if "list" not in request.GET:
         return render(request, "map.html")
-    context = _listed(request, LIST_PER_PAGE, "category__name", "name")
+    products, filters = filtered_products(request.GET)
+    context = _listed(request, products, filters, LIST_PER_PAGE, "category__name", "name")
     return render(request, "map_list.html", context)
 
 
-def _listed(request: HttpRequest, per_page: int, *order: str) -> dict[str, Any]:
-    """A page of the products that pass the filter in the address, and the filter."""
-    products, filters = filtered_products(request.GET)
+def _listed(
+    request: HttpRequest,
+    products: QuerySet[Product],
+    filters: dict[str, Any],
+    per_page: int,
+    *order: str,
+) -> dict[str, Any]:
+    """A page of the products that passed the filter, and the filter."""
     page = Paginator(products.order_by(*order, "pk"), per_page).get_page(request.GET.get("page"))
     active = Product.objects.filter(active=True, category=OuterRef("pk"))
     categories = {each.key: each for each in Category.objects.filter(Exists(active))}
     chosen = categories.get(category_key(filters["category"]))
     name = chosen.name if chosen else filters["category"]
-    return filters | {"page": page, "category": name, "categories": categories.values()}
+    choices = {"categories": categories.values(), "availabilities": Availability.choices}
+    return filters | choices | {"page": page, "category": name}
 
 
 def _results_url(request: HttpRequest) -> str:
@@ -127,7 +145,8 @@ def _results(request: HttpRequest) -> Answer:
     given = QuerySerializer(data=request.GET)
     given.is_valid(raise_exception=True)
     asked = given.asked(client=client_of(request))
-    query, options = query_of(asked), asked.options
+    is_collapsed = request.GET.get("collapse") != "none"  # other than in the API
+    query, options = query_of(asked), replace(asked.options, collapse=is_collapsed)
     answer = answer_to(query, options)
     last = Paginator(range(answer.count), options.limit).num_pages
     if options.page > last:

@@ -103,13 +103,13 @@ addEventListener("popstate", goBack);
 results.addEventListener("input", ({ target }) => {
   if (!(target instanceof HTMLInputElement || target instanceof HTMLSelectElement)) return;
   const { form } = target;
-  if (!form || target.type === "number") return;
+  if (!form || target.type === "number" || (target.type === "search" && target.value)) return;
   if (target.type === "range") slide(form, Number(target.value));
   else refine(form);
 });
 
 results.addEventListener("change", ({ target }) => {
-  if (target instanceof HTMLInputElement && target.type === "number" && target.form)
+  if (target instanceof HTMLInputElement && /number|search/.test(target.type) && target.form)
     refine(target.form);
 });
 

@@ -57,9 +57,19 @@ def faults(page: Page, at: Any = None) -> list[str]:
 
 @pytest.fixture
 def shop(make_product: MakeProduct, picture: Picture) -> Product:
-    """Products of two categories, some of which look alike, and one without a picture."""
+    """Products of two categories, some variants, and one without a picture."""
     for seed in range(3):
         make_product(f"Cup {seed}", category="Cups", image=picture(seed))
+    for size, availability in (("S", "in_stock"), ("M", "out_of_stock"), ("L", "preorder")):
+        make_product(
+            "Big mug",
+            group="big-mug",
+            brand="Acme",
+            sale_price="5",
+            attributes={"size": size},
+            availability=availability,
+            image=picture(8),
+        )
     make_product("Plain card", category="Paper")
     return make_product("Mug", sku="mug", image=picture(7), link="https://shop.example/mug")
 
@@ -68,12 +78,16 @@ def test_pages_of_the_catalog_have_no_fault(examine: Examine, shop: Product) -> 
     paper = Product.objects.get(name="Plain card")
     for path in ("/", "/products/", "/products/?q=nothing", "/map/?list=1", "/map/?list=1&q=x"):
         examine(path)
-    examine(f"/products/{shop.pk}/")
-    examine(f"/products/{paper.pk}/")
+    big = Product.objects.filter(group="big-mug").first()
+    examine("/products/?group=big-mug&availability=preorder")
+    for product in (shop, paper, big):
+        examine(f"/products/{product.pk}/")
 
 
 def test_results_have_no_fault(examine: Examine, shop: Product) -> None:
-    for options in ("threshold=0", "threshold=1", "threshold=0&limit=2", "threshold=2"):
+    big = Product.objects.filter(group="big-mug").first()
+    group = f"threshold=0&group_of={big.pk}"
+    for options in ("threshold=0", "threshold=1", "threshold=0&limit=2", "threshold=2", group):
         examine(f"/?query=product-{shop.pk}&{options}")
     examine("/?query=long-ago")
 

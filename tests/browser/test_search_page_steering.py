@@ -155,6 +155,26 @@ def test_filters_and_sorts_within_the_matches(page: Page, shop: Shop) -> None:
 
 
 @on_both
+def test_leads_from_a_product_to_its_variants_and_back_and_filters_by_words(
+    page: Page, shop: Shop
+) -> None:
+    Product.objects.filter(category__name="Shoes").update(group="shoe", brand="Acme")
+    look_for(page, SNEAKER, threshold=0)
+    expect(page.locator(".found .card")).to_have_count(4)
+    page.get_by_role("link", name="and 2 more like Court Sneaker, Chalk").click()
+    expect(page.locator(".found .card")).to_have_count(3)
+    expect(page.locator(".found-title")).to_be_focused()
+    page.locator("#words").fill("acme forest")
+    page.keyboard.press("Enter")
+    expect(page.locator(".found .card-name")).to_have_text(["Court Sneaker, Forest"])
+    page.locator("#words").fill("")
+    expect(page.locator(".found .card")).to_have_count(3)
+    page.get_by_role("link", name="Back to all results").click()
+    expect(page.locator(".found .card")).to_have_count(4)
+    assert "group_of" not in address(page)
+
+
+@on_both
 def test_shows_the_nearest_apart_where_nothing_is_close_enough(page: Page, shop: Shop) -> None:
     look_for(page, SNEAKER, threshold=0)
     page.locator("#threshold").fill("0.99")
