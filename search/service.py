@@ -139,8 +139,8 @@ def search(query: Query, options: Options) -> Answer:
     groups = corpus.group_numbers if options.collapse and options.group_of is None else None
 
     others = corpus.products != (query.product or 0)  # without the product that is searched with
-    if query.product and groups is not None:  # nor others of its group
-        others &= corpus.groups != group_key(query.product, *_group_of(query.product))
+    if query.product and groups is not None and (group := _group_of(query.product)[0]):
+        others &= corpus.groups != group_key(query.product, group, "")  # nor its variants
     if scope.products is not None:
         others &= np.isin(corpus.products, scope.products)
     is_last = _is_available(corpus, UNAVAILABLE)

@@ -153,6 +153,19 @@ def test_search_lists_products_of_the_very_same_picture(
     assert "Mug 3" not in client.get(url).content.decode()
 
 
+def test_search_with_a_product_finds_those_of_its_very_picture_but_not_its_variants(
+    client: Client, sell: Sell, make_product: MakeProduct, picture: Picture
+) -> None:
+    shirt, _ = sell("Shirt", "S", "M", image=picture(1))
+    mug, _, _ = (make_product(f"Mug {i}", image=picture(2)) for i in range(3))
+    page = client.get(f"/?query=product-{shirt.pk}&threshold=0")
+    assert [match.product.name[:3] for match in page.context["answer"].matches] == ["Mug"]
+    html = client.get(mug.get_absolute_url()).content.decode()
+    more = f"/?query=product-{mug.pk}&threshold=0&group_of={mug.pk + 1}".replace("&", "&amp;")
+    assert f'href="{more}"' in html
+    assert "and 1 more" in html
+
+
 def test_search_is_restricted_to_words_and_availabilities(
     client: Client, make_product: MakeProduct, picture: Picture
 ) -> None:
