@@ -1,7 +1,6 @@
 """Which of a product's prices counts now."""
 
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
@@ -21,7 +20,8 @@ def amount_of(text: str) -> Decimal | None:
 
 def is_lower(text: str, other: str) -> bool:
     """Whether a price is lower than another one."""
-    amount, limit = amount_of(text), amount_of(other)
+    amount = amount_of(text)
+    limit = None if amount is None else amount_of(other)
     return amount is not None and limit is not None and amount < limit
 
 
@@ -54,15 +54,18 @@ class Cheapest:
     """The lowest of the prices that were seen for each of several things."""
 
     def __init__(self) -> None:
-        self._prices: dict[str, tuple[Decimal, Mapping[str, str]]] = {}
+        self._prices: dict[str, tuple[Decimal, str, str]] = {}
 
-    def add(self, key: str, prices: Mapping[str, str]) -> None:
-        """Keep a price and sale price if they are the lowest."""
-        amount = amount_of(prices["sale_price"] or prices["price"])
+    def add(self, key: str, price: str, sale_price: str) -> None:
+        """Keep these prices if what is paid is the lowest."""
+        amount = amount_of(sale_price or price)
         if amount is not None and (key not in self._prices or amount < self._prices[key][0]):
-            self._prices[key] = amount, prices
+            self._prices[key] = amount, price, sale_price
 
-    def of(self, *keys: str) -> Mapping[str, str]:
+    def of(self, *keys: str) -> dict[str, str]:
         """The price and sale price of what has these keys; none where no price was seen."""
-        found = (self._prices[key] for key in keys if key in self._prices)
-        return min(found, key=lambda pair: pair[0], default=(0, {}))[1]
+        found = [self._prices[key] for key in keys if key in self._prices]
+        if not found:
+            return {}
+        _, price, sale_price = min(found)
+        return {"price": price, "sale_price": sale_price}

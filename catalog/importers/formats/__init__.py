@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import BinaryIO
 
-from catalog.importers.formats import magento, products, shopify, woocommerce
+from catalog.importers.formats import jsonld, magento, products, shopify, woocommerce
 from catalog.importers.formats.contract import FIELDS, NO_OPTIONS, Format, Options, Row
 from catalog.importers.formats.reading import (
     CatalogFile,
@@ -26,6 +26,7 @@ FORMATS: Mapping[str, Format] = {
     "shopify": shopify.FORMAT,
     "magento": magento.FORMAT,
     "woocommerce": woocommerce.FORMAT,
+    "jsonld": jsonld.FORMAT,
 }
 SAMPLE_ROWS = 1000  # which show the format of a file, and the decimal mark of its prices
 SAMPLE_LETTERS = 5_000_000

@@ -17,7 +17,7 @@ addresses, availability, and the report on what is wrong.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.importers.tables import InvalidCatalogFile, Record
@@ -100,7 +100,7 @@ class Draft:
 
     def but(self, **texts: Any) -> "Draft":
         """The same with other texts."""
-        return replace(self, texts={**self.texts, **texts})
+        return Draft(self.line, {**self.texts, **texts}, self.error)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from catalog.importers.formats.contract import Draft, Format
 from catalog.importers.sales import Cheapest, amount_of, is_lower, is_running
@@ -65,9 +66,10 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
     """A draft for each product. Raises InvalidCatalogFile where no row is whole."""
     variants: dict[str, tuple[_Parent, str]] = {}  # by SKU; the text tells them apart
     unpriced: set[str] = set()  # configurable products
-    count = 0
+    prices: dict[int, tuple[str, str]] = {}  # and sale prices of all products, by the SKU's hash
     for row in _whole(rows):
-        count += 1
+        with suppress(InvalidValue):
+            prices[hash(row["sku"])] = _prices(row)
         if row["variations"]:
             product = _product(row)
             parent = _Parent(*(product[name] for name in _Parent.__slots__))
@@ -75,22 +77,23 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
                 variants[_pairs(text).get("sku", "")] = parent, text
             if not _regular(row):
                 unpriced.add(parent.sku)
-    if not count:
+    if not prices:
         raise InvalidCatalogFile(
             "Each row belongs to a store view. Export the products with all store views."
         )
     cheapest = Cheapest()  # by the parent's SKU
-    for row in _whole(rows) if unpriced else ():
-        if row["sku"] in variants and (sku := variants[row["sku"]][0].sku) in unpriced:
-            with suppress(InvalidValue):
-                cheapest.add(sku, _prices(row))
+    for sku, (parent, _) in variants.items():
+        if parent.sku in unpriced:
+            cheapest.add(parent.sku, *prices.get(hash(sku), ("", "")))
+    prices.clear()
     photographed: set[int] = set()
     for row in _whole(rows):
         try:
-            product = _product(row).but(**_prices(row))
+            price, sale_price = _prices(row)
         except InvalidValue as error:
             yield replace(row, error=row.error or f"special_price: {error}")
             continue
+        product = _product(row).but(price=price, sale_price=sale_price)
         if row["sku"] in unpriced:
             product = product.but(**cheapest.of(row["sku"]))
         if row["type"] in COMPOSED and not product["price"]:
@@ -114,27 +117,28 @@ def _whole(rows: Iterable[Draft]) -> Iterator[Draft]:
 
 def _product(row: Draft) -> Draft:
     """The product in a row, as far as the row alone tells."""
-    hidden = row["hidden_images"].split(",")
-    further = [path for path in row["additional_images"].split(",") if path not in hidden]
+    texts: dict[str, Any] = {
+        "category": _deepest(row["category"]),
+        "image_url": _picture(row["image_url"]),
+        "link": row["url_key"] and f"{row['url_key']}.html",
+        "active": {"1": "yes", "2": "no"}.get(row["online"], row["online"]),
+        "availability": _availability(row),
+        "group": row["sku"] if row["variations"] else "",
+    }
+    if "additional_images" in row.texts:
+        hidden = row["hidden_images"].split(",")
+        further = (path for path in row["additional_images"].split(",") if path not in hidden)
+        texts["photos"] = list(filter(None, map(_picture, further)))
     attributes = _pairs(row["additional_attributes"])
-    attributes |= {name: row[name] for name in ATTRIBUTES if row[name]}
-    brands = [attributes.pop(name, "") for name in ("brand", "manufacturer")]
-    return row.but(
-        name=row["name"],
-        category=_deepest(row["category"]),
-        image_url=_picture(row["image_url"]),
-        photos=list(filter(None, map(_picture, further))),
-        link=row["url_key"] and f"{row['url_key']}.html",
-        active={"1": "yes", "2": "no"}.get(row["online"], row["online"]),
-        availability=_availability(row),
-        brand=row["brand"] or next(filter(None, brands), ""),
-        group=row["sku"] if row["variations"] else "",
-        attributes={
-            name: text.replace("|", ", ")
-            for name, text in attributes.items()
-            if not TECHNICAL.fullmatch(name)
-        },
-    )
+    brands = (row["brand"], attributes.pop("brand", ""), attributes.pop("manufacturer", ""))
+    if "brand" in row.texts or any(brands):
+        texts["brand"] = next(filter(None, brands), "")
+    texts["attributes"] = {
+        name: text.replace("|", ", ")
+        for name, text in attributes.items()
+        if not TECHNICAL.fullmatch(name)
+    } | {name: row[name] for name in ATTRIBUTES if row[name]}
+    return row.but(**texts)
 
 
 def _variant(product: Draft, parent: _Parent, text: str) -> Draft:
@@ -152,11 +156,11 @@ def _variant(product: Draft, parent: _Parent, text: str) -> Draft:
     )
 
 
-def _prices(row: Draft) -> dict[str, str]:
+def _prices(row: Draft) -> tuple[str, str]:
     """The price and today's special price, "" where there is none. Raises InvalidValue."""
     regular, special = _regular(row), row["special_price"]
     is_sale = is_lower(special, regular) and is_running(row["special_from"], row["special_to"])
-    return {"price": regular, "sale_price": special if is_sale else ""}
+    return regular, special if is_sale else ""
 
 
 def _regular(row: Draft) -> str:
@@ -201,6 +205,4 @@ def _pairs(text: str) -> dict[str, str]:
     return {name.strip(): value.strip().strip('"') for name, _, value in pairs if name}
 
 
-FORMAT = Format(
-    title="Magento 2", columns=COLUMNS, needed=("sku", "name", "type", "price"), products=products
-)
+FORMAT = Format("Magento 2", COLUMNS, ("sku", "name", "type", "price"), products)

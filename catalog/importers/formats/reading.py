@@ -42,6 +42,7 @@ SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+")
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
 ESCAPED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
 CURRENCY = re.compile(r"[^\d\s.,'+-]")
+PLAIN_PATH = re.compile(r"[\w-]+(?:/[\w-]+)*(?:\.\w+)?")  # which needs no `urljoin`
 # Elements of HTML, not all that is in angle brackets: names such as "Cable <2 m" are real.
 TAG = re.compile(
     r"<\s*/?\s*(?:(?P<breaks>br|p|div|li|ul|ol|h[1-6])"
@@ -127,16 +128,16 @@ class _Drafts:
                 found = ""
                 for place in places:
                     if place < width and (found := text_of(cells[place])):
+                        if type(found) is Fault:
+                            error = error or found
                         break
-                if isinstance(found, Fault):
-                    error = error or found
                 texts[name] = found
             for name, by_number in columns.numbered.items():
-                pairs = (
+                pairs = [
                     (number, text_of(cells[place]))
                     for number, place in by_number.items()
-                    if place < width
-                )
+                    if place < width and cells[place] != ""
+                ]
                 texts[name] = {number: text for number, text in pairs if text}
             if not error and record.end > record.line and not record.names:
                 error = self._find_swallowed_rows(record)
@@ -294,7 +295,10 @@ class Rules:
         return address(self._absolute(source))
 
     def _absolute(self, text: str) -> str:
-        return urljoin(f"{self.base_url.rstrip('/')}/", text) if self.base_url else text
+        if not self.base_url or REMOTE.fullmatch(text):
+            return text
+        base = f"{self.base_url.rstrip('/')}/"
+        return base + text if PLAIN_PATH.fullmatch(text) else urljoin(base, text)
 
 
 def sku_of(text: str) -> str:
@@ -331,6 +335,8 @@ def label(name: str) -> str:
 
 def text_of(cell: str | float) -> str:
     """The text of a cell as one line; in a spreadsheet it may be a number or an escaped formula."""
+    if not cell and isinstance(cell, str):  # as most cells are
+        return ""
     if isinstance(cell, str):
         text = cell if cell.isprintable() else LINE_BREAK.sub(" ", cell)
         text = text.strip(BLANK)

@@ -124,7 +124,6 @@ def _variants(handle: str, rows: Sequence[Draft]) -> Iterator[Draft]:
             # An apostrophe marks a number as text.
             "sku": row["sku"].removeprefix("'")
             or _shortened("-".join((handle, *options.values())), MAX_SKU),
-            "attributes": options,
             "link": f"products/{quote(handle)}",
             "active": _active(shared["status"], shared["published"]),
             "availability": _availability(row),
@@ -132,6 +131,8 @@ def _variants(handle: str, rows: Sequence[Draft]) -> Iterator[Draft]:
         }
         if "brand" in row.texts:
             texts["brand"] = shared["brand"]
+        if "option_values" in row.texts:
+            texts["attributes"] = options
         if "image_url" in row.texts:
             texts["photos"] = addresses if row is variants[0] else ()
         if is_lower(row["price"], row["compare_at_price"]):

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from sys import intern
+from typing import Any
 
 from catalog.importers.formats.contract import Draft, Format
 from catalog.importers.sales import Cheapest, amount_of, is_lower, is_running
@@ -120,29 +122,28 @@ def find_columns(header: Sequence[str], sample: Sequence[Record]) -> Mapping[str
 
 def products(rows: Iterable[Draft]) -> Iterator[Draft]:
     """A draft for each row; a parent completes its variations, and they give it their price."""
-    parents: dict[str, dict[str, str]] = {}  # what variations inherit, by the parent's SKU and id
+    parents: dict[str, tuple[str, ...]] = {}  # what variations inherit, by SKU and by id
     cheapest = Cheapest()  # by the parent's name
     for row in rows:
         if "variable" in row["type"]:
             product = _product(row)
-            parent = {name: product[name] for name in ("sku", "active", *INHERITED)}
-            parents |= {parent["sku"]: parent, f"id:{row['id']}": parent}
+            names = ("sku", "active", *INHERITED)
+            parent = tuple(intern(str(product[name])) for name in names)
+            parents[product["sku"]] = parents[f"id:{row['id']}"] = parent
         elif "variation" in row["type"]:
             with suppress(InvalidValue):
-                cheapest.add(row["parent"], _prices(row))
+                cheapest.add(row["parent"], **_prices(row))
     for row in rows:
         try:
             product = _product(row).but(**_prices(row))
         except InvalidValue as error:
             product = replace(row, error=row.error or f"sale dates: {error}")
         if "variation" in row["type"]:
-            parent = parents.get(row["parent"], {})
-            inherited = product.texts.keys() & INHERITED
-            texts = {name: product[name] or parent.get(name, "") for name in inherited}
-            texts["group"] = parent.get("sku", row["parent"])
-            if parent.get("active") == "no":
-                texts["active"] = "no"
-            product = product.but(**texts)
+            group, active, *inherited = parents.get(row["parent"], (row["parent"], ""))
+            pairs = zip(INHERITED, inherited, strict=False)
+            texts = {name: product[name] or text for name, text in pairs if text}
+            hidden = {"active": "no"} if active == "no" else {}
+            product = product.but(group=group, **texts, **hidden)
         elif "variable" in row["type"]:
             product = product.but(group=product["sku"])
             if not product["price"]:
@@ -155,26 +156,27 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
 
 def _product(row: Draft) -> Draft:
     """The product in a row, as far as the row alone tells."""
-    pictures = _items(row["image_url"])
-    names = row.numbered("attribute_names")
-    values = row.numbered("attribute_values").items()
     by_id = row["id"] and "variation" not in row["type"]  # only products have a page
     hidden = row["visibility"].lower() == "hidden"
-    brands = {"brand": next(iter(_items(row["brand"])), "").rpartition(">")[2].strip()}
-    return row.but(
-        **(brands if "brand" in row.texts else {}),
-        sku=row["sku"] or (row["id"] and f"id:{row['id']}"),
-        category=max(_items(row["category"]), key=lambda path: path.count(">"), default=""),
-        image_url=pictures[0] if pictures else "",
-        photos=pictures[1:],
-        link=row["link"] or (f"?p={row['id']}" if by_id else ""),
-        active="no" if hidden else FLAGS.get(row["published"], row["published"]),
-        availability=_availability(row),
-        attributes={
+    texts: dict[str, Any] = {
+        "sku": row["sku"] or (row["id"] and f"id:{row['id']}"),
+        "group": "",
+        "category": max(_items(row["category"]), key=lambda path: path.count(">"), default=""),
+        "link": row["link"] or (f"?p={row['id']}" if by_id else ""),
+        "active": "no" if hidden else FLAGS.get(row["published"], row["published"]),
+        "availability": _availability(row),
+    }
+    if "image_url" in row.texts:
+        texts["image_url"], *texts["photos"] = _items(row["image_url"]) or [""]
+    if "brand" in row.texts:
+        texts["brand"] = next(iter(_items(row["brand"])), "").rpartition(">")[2].strip()
+    if "attribute_values" in row.texts:
+        names = row.numbered("attribute_names")
+        values = row.numbered("attribute_values").items()
+        texts["attributes"] = {
             names[place]: ", ".join(_items(text)) for place, text in values if place in names
-        },
-        group="",
-    )
+        }
+    return row.but(**texts)
 
 
 def _prices(row: Draft) -> dict[str, str]:
@@ -200,10 +202,4 @@ def _items(text: str) -> list[str]:
     return [item for part in parts if (item := part.replace("\\,", ",").strip())]
 
 
-FORMAT = Format(
-    title="WooCommerce",
-    columns=COLUMNS,
-    needed=("type", "name", "price"),
-    products=products,
-    find_columns=find_columns,
-)
+FORMAT = Format("WooCommerce", COLUMNS, ("type", "name", "price"), products, find_columns)

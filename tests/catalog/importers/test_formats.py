@@ -84,7 +84,7 @@ def test_product_may_be_made_of_several_rows() -> None:
 
 def test_picture_without_a_host_needs_the_shop_s_address() -> None:
     texts = {"sku": "1", "name": "Mug", "price": "5", "photos": ["/a.jpg"]}
-    assert "--base-url https://shop.example" in Rules().row(Draft(2, texts)).error
+    assert "Give the shop's address (base URL)" in Rules().row(Draft(2, texts)).error
     values = Rules(base_url="https://a.example").row(Draft(2, texts)).values
     assert values["image_url"] == "https://a.example/a.jpg"
 

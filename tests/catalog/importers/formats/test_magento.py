@@ -161,7 +161,7 @@ def test_bundle_without_a_price_is_told() -> None:
 
 def test_pictures_need_the_shop_s_address() -> None:
     (row,) = read(written(BAG))
-    assert "--base-url https://shop.example" in row.error
+    assert "Give the shop's address (base URL)" in row.error
     assert one(base_image="https://cdn.example/x.jpg")["image_url"] == "https://cdn.example/x.jpg"
 
 
