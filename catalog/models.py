@@ -555,7 +555,7 @@ class FeedRun(models.Model):
 
     class Meta:
         ordering = ("-pk",)
-        default_permissions = ("view",)
+        default_permissions = ()  # those for the feed hold
         constraints = (
             models.UniqueConstraint(
                 fields=("feed",), condition=Q(ended_at=None), name="feed_one_run_at_a_time"

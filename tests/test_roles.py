@@ -10,8 +10,10 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver, resolve
+from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
+from catalog.models import Feed
 from tests.conftest import MakeProduct, Picture
 
 # The user has all the rights but is not staff, who have none; the editor is and has.
@@ -131,6 +133,17 @@ TABLE: list[Row] = [
     ("GET", "/admin/catalog/category/CATEGORY/change/", None, SUPERUSERS),
     ("GET", "/admin/catalog/category/CATEGORY/delete/", None, SUPERUSERS),
     ("GET", "/admin/catalog/category/CATEGORY/history/", None, SUPERUSERS),
+    ("GET", "/admin/catalog/feed/", None, SUPERUSERS),
+    ("GET", "/admin/catalog/feed/add/", None, SUPERUSERS),
+    ("GET", "/admin/catalog/feed/FEED/", None, ELSEWHERE),
+    ("GET", "/admin/catalog/feed/FEED/change/", None, SUPERUSERS),
+    ("GET", "/admin/catalog/feed/FEED/delete/", None, SUPERUSERS),
+    ("GET", "/admin/catalog/feed/FEED/history/", None, SUPERUSERS),
+    ("POST", "/admin/catalog/feed/FEED/run/", {}, (302, 302, 403, 403, 302)),
+    ("GET", "/admin/catalog/feed/FEED/run/", None, (302, 302, 405, 405, 405)),
+    ("POST", "/admin/catalog/feed/FEED/test/", {}, SUPERUSERS),
+    ("GET", "/admin/catalog/feed/FEED/runs/RUN/", None, SUPERUSERS),
+    ("POST", "/admin/catalog/feed/FEED/runs/RUN/approve/", {}, (302, 302, 403, 403, 302)),
     ("GET", "/admin/doctor/", None, EDITORS),
     ("POST", "/admin/doctor/", {}, (302, 302, 403, 302, 302)),
     ("DELETE", "/admin/doctor/", None, (302, 302, 405, 405, 405)),
@@ -167,6 +180,8 @@ def names(make_product: MakeProduct, picture: Picture) -> dict[str, str]:
     clerk = User.objects.create_user("clerk")
     Token.objects.create(user=clerk)
     rows = {"SHOWN": shown, "HIDDEN": hidden, "CATEGORY": shown.category, "CLERK": clerk}
+    rows["FEED"] = Feed.objects.create(name="Shop")
+    rows["RUN"] = rows["FEED"].runs.create(ended_at=timezone.now())
     rows["GROUP"] = Group.objects.create(name="Clerks")
     rows["PRODUCTS"] = ContentType.objects.get_for_model(shown)
     return {name: str(row.pk) for name, row in rows.items()} | {"PICTURE": shown.image.url}

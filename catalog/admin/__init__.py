@@ -5,9 +5,10 @@
 
 from django.contrib import admin
 
+from catalog.admin.feeds import FeedAdmin
 from catalog.admin.products import CategoryAdmin, ProductAdmin
 
-__all__ = ["CategoryAdmin", "ProductAdmin"]
+__all__ = ["CategoryAdmin", "FeedAdmin", "ProductAdmin"]
 
 admin.site.site_header = admin.site.site_title = "visualsearch"
 admin.site.index_title = "Catalog"

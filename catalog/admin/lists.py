@@ -8,7 +8,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db import DatabaseError, transaction
-from django.db.models import PROTECT, Model, QuerySet
+from django.db.models import PROTECT, SET_NULL, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -93,7 +93,7 @@ class BoundedLists:
             name = str(relation.related_model._meta.verbose_name_plural)
             if number and relation.on_delete is PROTECT:
                 forbidding.append(f"{number:,} {name}")
-            elif number:
+            elif number and relation.on_delete is not SET_NULL:
                 counts[name] = number
         lacking = set()
         if not self.has_delete_permission(request):  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from datetime import timedelta
 from math import inf
 from pathlib import Path
 from time import monotonic
+from typing import BinaryIO
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
@@ -93,26 +94,32 @@ def _fetch(turn: Turn, *, force: bool) -> None:
     for torn in path.parent.glob(f"{path.name}.*"):
         torn.unlink(missing_ok=True)
     with replace_file(path) as aside, aside.open("wb") as file:
-        if feed.url:
-            answer = fetch_feed(
-                feed.url,
-                file,
-                user=feed.user,
-                password=feed.password,
-                validator=validator,
-                on_read=_progress(turn),
-            )
-        elif feed.upload:
-            file.write(feed.upload)
-            answer = Answer(b"")
-        else:
-            raise FetchError("The feed has neither an address nor a file.")
+        answer = store(feed, file, validator=validator, on_read=_progress(turn))
         turn.write()  # before the file gets its name: nobody else must have the run
     if not answer.is_modified:
         _end(turn, State.UNCHANGED)
         return
     size = path.stat().st_size
     turn.write(state=State.IMPORTING, validator=answer.validator, size=size, done=0)
+
+
+def store(
+    feed: Feed, file: BinaryIO, *, on_read: Callable[[int, int], object], validator: str = ""
+) -> Answer:
+    """Write a feed's file to `file`. Raises FetchError, and OSError if that can't be written."""
+    if feed.url:
+        return fetch_feed(
+            feed.url,
+            file,
+            user=feed.user,
+            password=feed.password,
+            validator=validator,
+            on_read=on_read,
+        )
+    if not feed.upload:
+        raise FetchError("The feed has neither an address nor a file.")
+    file.write(feed.upload)
+    return Answer(b"")
 
 
 def _progress(turn: Turn) -> Callable[[int, int], None]:

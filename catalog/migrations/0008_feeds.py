@@ -185,7 +185,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("-pk",),
-                "default_permissions": ("view",),
+                "default_permissions": (),
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(("ended_at", None)),

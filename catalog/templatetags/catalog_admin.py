@@ -5,6 +5,7 @@ from typing import Any
 from django import template
 from django.template.context import RequestContext
 
+from catalog.feeds.reports import feeds_with_problems
 from catalog.models import count_invisible
 
 register = template.Library()
@@ -15,6 +16,13 @@ def invisible_products(context: RequestContext) -> dict[str, Any]:
     """A banner about products that search can't find, for users who may view products."""
     may_view = context["request"].user.has_perm("catalog.view_product")
     return {"invisible": count_invisible() if may_view else None}
+
+
+@register.inclusion_tag("admin/_feeds.html", takes_context=True)
+def feed_problems(context: RequestContext) -> dict[str, Any]:
+    """A banner about feeds that need attention, for users who may view feeds."""
+    may_view = context["request"].user.has_perm("catalog.view_feed")
+    return {"feeds": feeds_with_problems() if may_view else ()}
 
 
 @register.filter

@@ -1,0 +1,289 @@
+"""The pages of feeds: their list and form, a test of how one is read, and reports on runs."""
+
+from itertools import islice
+from tempfile import TemporaryFile
+from time import monotonic
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from catalog.admin.lists import BoundedLists
+from catalog.feeds.hiding import NotApproved, approve
+from catalog.feeds.reports import failed_pictures, with_last_runs
+from catalog.feeds.running import store
+from catalog.feeds.tasks import run_soon
+from catalog.feeds.turns import is_in_work
+from catalog.fetching.fetcher import FetchError, host_names
+from catalog.importers import FORMATS, InvalidCatalogFile, Options, read_table, recognize
+from catalog.models import Availability, Feed, FeedRun, default_currency
+from catalog.values import InvalidValue, address
+
+SHOWN_ROWS = 100  # of each table of a page
+SHOWN_RUNS = 20
+FIRST_PRODUCTS = 5  # shown as they were understood
+SECONDS_OF_TEST = 20.0  # a person waits
+COLUMNS_HELP = "Only where a column is not found by itself: one in each line, such as name=Nom."
+
+
+class ColumnsField(forms.CharField):
+    """Headers by field, written as `name=Nom`, one in each line."""
+
+    widget = forms.Textarea
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return "\n".join(f"{name}={header}" for name, header in value.items())
+        return value
+
+    def to_python(self, value: Any) -> Any:
+        lines = [text for text in (value or "").splitlines() if text.strip()]
+        try:
+            return dict(Options.of(columns=lines).columns)
+        except InvalidCatalogFile as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class FeedForm(forms.ModelForm):
+    """The password is never shown; a feed that moves to another host does not take it along."""
+
+    file = forms.FileField(required=False, help_text="Instead of an address: it is imported once.")
+    format = forms.ChoiceField(
+        choices=[("", "As the columns show"), *((key, it.title) for key, it in FORMATS.items())],
+        required=False,
+    )
+    columns = ColumnsField(
+        required=False, widget=forms.Textarea({"rows": 3}), help_text=COLUMNS_HELP
+    )
+    password = forms.CharField(
+        required=False,
+        max_length=200,
+        strip=False,
+        widget=forms.PasswordInput({"autocomplete": "new-password"}),
+    )
+
+    class Meta:
+        model = Feed
+        fields = (
+            "name", "url", "file", "user", "password", "format", "columns", "currency", "base_url",
+            "interval", "max_hidden", "enabled",
+        )  # fmt: skip
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.password:
+            sentence = "There is one, which is kept if this is empty. It goes with the user name."
+            self.fields["password"].help_text = sentence
+        if self.instance.upload_name:
+            self.fields["file"].help_text = f"Now: {self.instance.upload_name}."
+
+    def clean_password(self) -> str:
+        given: str = self.cleaned_data["password"]
+        return given or (self.cleaned_data.get("user") and self.instance.password) or ""
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"]
+        try:
+            url = address(url) if url else ""
+            self.hosts = set(host_names(url)) if url else set()
+        except InvalidValue as error:
+            raise forms.ValidationError(str(error)) from error
+        except FetchError as error:
+            sentence = f"{error} User name and password have fields of their own."
+            raise forms.ValidationError(sentence) from error
+        return url
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        if "url" not in given:
+            return given
+        old_url, is_kept = self.instance.url, given.get("password") and not self.data["password"]
+        if is_kept and old_url and given["url"] and self.hosts != set(host_names(old_url)):
+            self.add_error("password", "The address has another host. Give its password.")
+        if given["url"] and given.get("file"):
+            self.add_error("file", "Give an address or a file, not both.")
+        elif not given["url"] and not given.get("file") and not self.instance.upload_name:
+            self.add_error("url", "Give an address, or a file.")
+        return given
+
+
+@admin.register(Feed)
+class FeedAdmin(BoundedLists, admin.ModelAdmin):
+    form = FeedForm
+    list_display = ("name", "state", "last", "next_run_at", "interval", "enabled")
+    search_fields = ("name",)
+    change_form_template = "admin/catalog/feed/change_form.html"
+    fieldsets = (
+        (None, {"fields": ("name", "url", "file", ("user", "password"), "interval", "enabled")}),
+        ("How it is read", {"fields": ("format", "columns", "currency", "base_url")}),
+        ("What is missing", {"fields": ("max_hidden",)}),
+    )
+
+    class Media:
+        css: ClassVar = {"all": ("admin.css",)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Feed]:
+        return with_last_runs()
+
+    @admin.display(description="state")
+    def state(self, feed: Any) -> SafeString:
+        problem = feed.last_problem or feed.unapproved
+        if is_in_work(feed):
+            return _badge("pending", "running")
+        if problem:
+            return _badge("failed", "needs attention", problem)
+        return _badge("ready", "fine") if feed.last_run else _badge("outdated", "not run yet")
+
+    @admin.display(description="last run")
+    def last(self, feed: Any) -> SafeString | str:
+        run = feed.runs.filter(pk=feed.last_run).first()
+        return "-" if run is None else _link(run)
+
+    def save_model(self, request: HttpRequest, obj: Feed, form: Any, change: bool) -> None:
+        """Save the feed, which runs soon if anything of it has changed."""
+        upload = form.cleaned_data.get("file")
+        if upload:
+            obj.upload, obj.upload_name = upload.read(), upload.name
+        elif obj.url:
+            obj.upload, obj.upload_name = None, ""
+        if form.changed_data:
+            obj.next_run_at = timezone.now() if obj.enabled else None
+        super().save_model(request, obj, form, change)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        approve_view = view(require_POST(self.approve_view))
+        return [
+            path(
+                "<int:pk>/run/",
+                view(require_POST(self.run_view)),
+                name="catalog_feed_run",
+            ),
+            path("<int:pk>/test/", view(require_POST(self.test_view)), name="catalog_feed_test"),
+            path("<int:pk>/runs/<int:run>/", view(self.report_view), name="catalog_feed_report"),
+            path("<int:pk>/runs/<int:run>/approve/", approve_view, name="catalog_feed_approve"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The form, with the feed's last runs."""
+        runs = FeedRun.objects.filter(feed=int(object_id)) if object_id.isdecimal() else ()
+        context = {"runs": runs[:SHOWN_RUNS], **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def run_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Run the feed now."""
+        feed = self._feed(request, pk, change=True)
+        run = run_soon(feed)
+        if run and run.ended_at is None:
+            messages.warning(
+                request,
+                "It takes longer than a page may. To go on, run: python manage.py sync_feeds",
+            )
+        if run:
+            return redirect("admin:catalog_feed_report", feed.pk, run.pk)
+        messages.success(request, f"A worker runs {feed.name} as soon as one is free.")
+        return redirect("admin:catalog_feed_change", feed.pk)
+
+    def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Fetch the file and show how it is read; nothing is imported."""
+        feed = self._feed(request, pk, change=True)
+        context: dict[str, Any] = {"title": f"Test of {feed.name}"}
+        end = monotonic() + SECONDS_OF_TEST
+
+        def check_time(*_: int) -> None:
+            if monotonic() > end:
+                raise FetchError("Fetching the file takes too long for a test.")
+
+        try:
+            with TemporaryFile() as file:
+                store(feed, file, on_read=check_time)
+                file.seek(0)
+                understood = recognize(read_table(file), Options(**feed.options))
+                context |= {
+                    "understood": understood,
+                    "used": understood.headers(used=True),
+                    "ignored": understood.headers(used=False),
+                    "first": list(islice(understood, FIRST_PRODUCTS)),
+                }
+        except (FetchError, InvalidCatalogFile) as error:
+            context["problem"] = str(error)
+        except OSError as error:
+            context["problem"] = f"The file can't be stored: {error.strerror}."
+        return self._page(request, feed, "admin/catalog/feed/test.html", context)
+
+    def report_view(self, request: HttpRequest, pk: int, run: int) -> HttpResponse:
+        """The report on a run; while it is in work, the page asks again."""
+        feed = self._feed(request, pk, change=False)
+        shown = get_object_or_404(feed.runs, pk=run)
+        pictures, count = failed_pictures(feed, SHOWN_ROWS)
+        last = feed.runs.filter(state=FeedRun.State.FINISHED).first()
+        names = ("created", "updated", "unchanged", "hidden", "failed")
+        context = {
+            "title": f"Run of {shown.started_at:%Y-%m-%d %H:%M}",
+            "run": shown,
+            "counts": {name: getattr(shown, name) for name in names},
+            "percent": min(100, 100 * shown.done // shown.size) if shown.size else None,
+            "may_approve": shown == last and shown.missing is not None and not shown.approved_at,
+            "pictures": pictures if shown.pk == feed.runs.values_list("pk", flat=True)[0] else [],
+            "picture_count": count,
+        }
+        return self._page(request, feed, "admin/catalog/feed/report.html", context)
+
+    def approve_view(self, request: HttpRequest, pk: int, run: int) -> HttpResponse:
+        """Hide what the run has found missing."""
+        feed = self._feed(request, pk, change=True)
+        user: Any = request.user
+        try:
+            count = approve(get_object_or_404(feed.runs, pk=run), user.pk)
+        except NotApproved as error:
+            messages.error(request, str(error))
+        else:
+            products = "1 product is" if count == 1 else f"{count:,} products are"
+            messages.success(request, f"{products} hidden now.")
+        return redirect("admin:catalog_feed_report", pk, run)
+
+    def _feed(self, request: HttpRequest, pk: int, *, change: bool) -> Feed:
+        may = self.has_change_permission if change else self.has_view_permission
+        if not may(request):
+            raise PermissionDenied
+        return get_object_or_404(Feed, pk=pk)
+
+    def _page(
+        self, request: HttpRequest, feed: Feed, template: str, context: dict[str, Any]
+    ) -> TemplateResponse:
+        context |= {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "feed": feed,
+            "may_change": self.has_change_permission(request),
+            "shown_rows": SHOWN_ROWS,
+            "stock": Availability.choices,
+            "default_currency": default_currency(),
+        }
+        return TemplateResponse(request, template, context)
+
+
+def _badge(kind: str, word: str, reason: str = "") -> SafeString:
+    return format_html('<span class="state state-{}" title="{}">{}</span>', kind, reason, word)
+
+
+def _link(run: FeedRun) -> SafeString:
+    url = reverse("admin:catalog_feed_report", args=(run.feed_id, run.pk))
+    return format_html('<a href="{}">{}</a>', url, f"{run.started_at:%Y-%m-%d %H:%M}")
