@@ -478,16 +478,14 @@ class Feed(Ruled, models.Model):
         blank=True,
         help_text="For pictures and product pages that the file names without a host.",
     )
-    interval = models.PositiveIntegerField(
-        "fetched", choices=INTERVALS, default=1440, help_text="In minutes."
-    )
+    interval = models.PositiveIntegerField("imported", choices=INTERVALS, default=1440)  # minutes
     max_hidden = models.PositiveSmallIntegerField(
         "safety stop",
         default=20,
         validators=[MaxValueValidator(100)],
         help_text="Percent of its products that a run may hide before somebody has to approve it.",
     )
-    enabled = models.BooleanField(default=True, help_text="Imported at its times.")
+    enabled = models.BooleanField(default=True, help_text="Imported regularly.")
     next_run_at = models.DateTimeField(
         "next run", null=True, default=timezone.now, editable=False, db_index=True
     )

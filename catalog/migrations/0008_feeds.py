@@ -73,8 +73,7 @@ class Migration(migrations.Migration):
                             (10080, "every week"),
                         ],
                         default=1440,
-                        help_text="In minutes.",
-                        verbose_name="fetched",
+                        verbose_name="imported",
                     ),
                 ),
                 (
@@ -86,7 +85,7 @@ class Migration(migrations.Migration):
                         verbose_name="safety stop",
                     ),
                 ),
-                ("enabled", models.BooleanField(default=True, help_text="Imported at its times.")),
+                ("enabled", models.BooleanField(default=True, help_text="Imported regularly.")),
                 (
                     "next_run_at",
                     models.DateTimeField(
