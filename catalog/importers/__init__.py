@@ -10,9 +10,10 @@ from catalog.importers.importing import (
     RowResult,
     import_products,
     import_table,
+    open_catalog,
     summarize,
 )
-from catalog.importers.tables import InvalidCatalogFile
+from catalog.importers.tables import InvalidCatalogFile, TruncatedFile
 from catalog.importers.writer import ProductWriter, WriteResult
 
 __all__ = [
@@ -22,9 +23,11 @@ __all__ = [
     "Options",
     "ProductWriter",
     "RowResult",
+    "TruncatedFile",
     "WriteResult",
     "import_products",
     "import_table",
+    "open_catalog",
     "read_table",
     "recognize",
     "summarize",

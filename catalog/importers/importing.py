@@ -5,10 +5,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from io import BufferedReader
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +16,14 @@ from django.core.exceptions import ValidationError
 from django.db import OperationalError, transaction
 
 from catalog.embedding.columns import EmbeddedPicture, EmbeddingStatus, embedded_models, is_remote
-from catalog.importers.formats import NO_OPTIONS, Options, Row, read_table, recognize
+from catalog.importers.formats import (
+    NO_OPTIONS,
+    CatalogFile,
+    Options,
+    Row,
+    read_table,
+    recognize,
+)
 from catalog.importers.tables import WINDOWS, InvalidCatalogFile, Table
 from catalog.importers.writer import (
     FAILED,
@@ -28,10 +34,9 @@ from catalog.importers.writer import (
     WriteResult,
     differing,
     prefetch_photos,
-    read_products,
     without_false_sale,
 )
-from catalog.models import Product, fetch_products_again
+from catalog.models import Product, default_currency, fetch_products_again
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.slots import DECODING, STAFF, Busy
 from catalog.pictures.stored import NewPicture, image_limits, sha256
@@ -113,6 +118,13 @@ def import_products(
             yield result
 
 
+@contextmanager
+def open_catalog(path: Path, options: Options = NO_OPTIONS) -> Iterator[CatalogFile]:
+    """How a file is understood, for as long as it is open. Raises InvalidCatalogFile."""
+    with _open(path) as file:
+        yield recognize(read_table(file, spare_elements=MAX_ELEMENTS_OF_COMMAND), options)
+
+
 def import_table(
     table: Table,
     folders: Mapping[str, Path],
@@ -147,9 +159,11 @@ def import_table(
     if file.format.is_own and "sku" in names:
         reason = "SKUs are read from the column id. To use the column SKU, rename it to id."
         yield RowResult(1, NOTE, reason)
-    rows = owner.left(iter(file)) if owner else iter(file)
+    rows = owner.left(iter(file)) if owner else file
+    unpriced = 0  # rows without a currency
     with ThreadPoolExecutor(DECODER_THREADS) as decoders:
-        while chunk := _next_chunk(rows):
+        for chunk in _chunks(rows):
+            unpriced += sum(not row.error and "currency" not in row.values for row in chunk)
             last = {row.sku: row.line for row in chunk if not row.error}
             counting = [row for row in chunk if row.error or last[row.sku] == row.line]
             known, prepared = _prepare(counting, folders, decoders, confined=confined)
@@ -180,6 +194,13 @@ def import_table(
             earlier.update((hash(sku), line) for sku, line in last.items())
             while len(earlier) > REMEMBERED_SKUS:
                 del earlier[next(iter(earlier))]
+    if unpriced and not file.format.is_own:
+        have = "1 product has" if unpriced == 1 else f"{unpriced:,} products have"
+        reason = (
+            f"{have} no currency in the file. New ones get {default_currency()}, unless you name "
+            "another: --currency EUR"
+        )
+        yield RowResult(1, NOTE, reason)
 
 
 def summarize(results: Iterable[RowResult]) -> ImportReport:
@@ -228,7 +249,8 @@ def _prepare(
 ) -> tuple[dict[str, Product], list[Row]]:
     """The products that exist, by SKU, and the rows with their local pictures."""
     skus = [row.sku for row in rows if not row.error]
-    known = read_products(Product.objects.only(*READ_COLUMNS), skus)
+    products = Product.objects.only(*READ_COLUMNS).prefetch_related("category")
+    known = products.in_bulk(skus, field_name="sku")
     prefetch_photos(known[row.sku] for row in rows if "photos" in row.values and row.sku in known)
 
     def with_picture(row: Row) -> Row:
@@ -254,17 +276,27 @@ def _has_path(row: Row) -> bool:
     return bool(source) and not is_remote(source)
 
 
-def _next_chunk(rows: Iterator[Row]) -> list[Row]:
-    """The rows that are committed together; fewer where the import itself reads their pictures."""
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """The rows that are committed together; fewer where the import itself reads their pictures.
+
+    Raises InvalidCatalogFile after the rows before the fault.
+    """
     chunk: list[Row] = []
     slow = 0
-    for row in islice(rows, CHUNK_ROWS):
-        chunk.append(row)
-        fetches = settings.CELERY_TASK_ALWAYS_EAGER and "image_url" in row.values
-        slow += fetches or _has_path(row)
-        if slow == SLOW_ROWS:
-            break
-    return chunk
+    try:
+        for row in rows:
+            chunk.append(row)
+            fetches = settings.CELERY_TASK_ALWAYS_EAGER and "image_url" in row.values
+            slow += fetches or _has_path(row)
+            if len(chunk) == CHUNK_ROWS or slow == SLOW_ROWS:
+                yield chunk
+                chunk, slow = [], 0
+    except InvalidCatalogFile:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
+        yield chunk
 
 
 def _check_chunk(

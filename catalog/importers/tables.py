@@ -29,6 +29,7 @@ CHUNK_BYTES = 2**20
 HIGH_BYTES = bytes(range(0x80, 0x100))
 CONTROL_BYTES = bytes({*range(0x20), 0x7F} - {*b"\t\n\v\f\r"})
 SEPARATOR = re.compile(rf'"?sep=([{DELIMITERS}])"?[{DELIMITERS}]*\s*', re.IGNORECASE)
+COMMENT = re.compile(r'"?#\s')  # before a header, as in Meta's templates
 QUOTED = re.compile(r'"[^"]*"?')
 # The mark of UTF-16 begins that of UTF-32, so the longer ones come first.
 MARKS = (
@@ -56,6 +57,14 @@ OTHER_FILES = (
 
 class InvalidCatalogFile(Exception):
     """The file as a whole can't be read as a catalog; the message says why."""
+
+
+class TruncatedFile(InvalidCatalogFile):
+    """The file ends too early or is damaged; the rows before that were read.
+
+    It is raised after them, so whoever imports has imported them, but knows that others may be
+    missing.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +193,7 @@ def _first_line(lines: _Lines) -> tuple[str, str]:
         line = next(lines)
         if separator := SEPARATOR.fullmatch(line):
             named = separator[1]
-        elif line.strip(f"{DELIMITERS} \r\n"):
+        elif line.strip(f"{DELIMITERS} \r\n") and not COMMENT.match(line):
             break
     bare = QUOTED.sub("", line)
     return line, named or max(DELIMITERS, key=bare.count)

@@ -189,7 +189,9 @@ class ProductWriter:
         return result
 
     def _lock(self, skus: Iterable[str]) -> dict[str, Product]:
-        return read_products(Product.objects.select_for_update(), skus)
+        products = Product.objects.select_for_update().prefetch_related("category")
+        locked: dict[str, Product] = products.in_bulk(list(skus), field_name="sku")
+        return locked
 
     def _clean(self, product: Product, changes: Values) -> dict[str, Any]:
         """The changes as the model's fields take them. Raises ValidationError."""
@@ -305,18 +307,6 @@ def _shown(value: Any) -> str:
 def addressed_photos(product: Product) -> list[ProductPhoto]:
     """The further photos that came from addresses, in their order."""
     return [photo for photo in product.photos.all() if is_remote(photo.image_url)]
-
-
-def read_products(rows: QuerySet[Product], skus: Iterable[str]) -> dict[str, Product]:
-    """Those of the products that have these SKUs, with their categories, in two queries.
-
-    Products in the same category share its instance, which `select_related` would create for each.
-    """
-    found: dict[str, Product] = rows.in_bulk(list(skus), field_name="sku")
-    categories = Category.objects.in_bulk({product.category_id for product in found.values()})
-    for product in found.values():
-        product.category = categories[product.category_id]
-    return found
 
 
 def prefetch_photos(products: Iterable[Product]) -> None:

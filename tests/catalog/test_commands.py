@@ -5,12 +5,14 @@ import sys
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from catalog.management.commands.prepare import check_port
 from catalog.models import EmbeddingStatus, Product
+from tests.catalog.local_servers import hosts, http, running_servers
 from tests.conftest import FIXTURES, MakeProduct, Picture
 
 
@@ -77,6 +79,52 @@ def test_import_products_reports_and_fails_if_a_row_did(tmp_path: Path, picture:
         call_command("import_products", file, stdout=output, stderr=output)
     assert "1 created, 0 updated, 0 unchanged, 1 failed" in output.getvalue()
     assert "line 3: image_url: There is no file no.jpg" in output.getvalue()
+
+
+FEED = "id\ttitle\timage_link\tprice\tnotes\n" + "".join(
+    f"G-{n}\tMug\t/{n}.jpg\t5.00\tnew\n" for n in range(7)
+)
+
+
+@pytest.mark.django_db
+def test_import_products_shows_what_it_understands_and_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "feed.txt"
+    file.write_text(FEED)
+    shop = ["--base-url", "https://shop.example", "--map", "brand=notes"]
+    said = run("import_products", "--dry-run", str(file), *shop)
+    assert "format: Google Merchant or Meta (--format google)" in said
+    assert "columns used: id, title, image_link, price, notes" in said
+    assert "columns ignored: none" in said
+    assert "line 2: G-0 'Mug'; 5.00 USD; Uncategorised; 1 photo" in said
+    assert said.count("1 photo") == 5
+    assert "7 products have no currency in the file. New ones get USD" in said
+    assert "7 created, 0 updated, 0 unchanged, 0 failed" in said
+    assert not Product.objects.exists()
+    with pytest.raises(CommandError, match="7 rows would not be imported"):
+        run("import_products", "--dry-run", str(file))
+    with pytest.raises(CommandError, match="lacks name, category, image_url"):
+        run("import_products", "--format=products", str(file))
+
+
+@pytest.mark.django_db
+def test_import_products_fetches_a_feed(settings: Any) -> None:
+    with running_servers() as serve:
+        server = serve(http(FEED.encode()))
+        settings.FETCH_ALLOWED_HOSTS = hosts([server])
+        assert "7 created" in run("import_products", server.url)
+        assert Product.objects.get(sku="G-3").image_url == urljoin(server.url, "/3.jpg")
+        server.reply = http(status="404 Not Found")
+        with pytest.raises(CommandError, match="The server answered 404"):
+            run("import_products", server.url)
+
+
+@pytest.mark.django_db
+def test_import_products_imports_what_is_before_the_fault_of_a_feed(tmp_path: Path) -> None:
+    cells = "<id>1</id><title>Mug</title><image_link>//a.example/1</image_link><price>5</price>"
+    (tmp_path / "feed").write_text(f"<rss><item>{cells}</item><item>")
+    with pytest.raises(CommandError, match=r"ends in line 1, .* Only what is before that was read"):
+        run("import_products", str(tmp_path / "feed"))
+    assert Product.objects.count() == 1
 
 
 @pytest.mark.django_db

@@ -1,11 +1,12 @@
 """The formats of catalog files. `contract.py` says what a format is and how to add one."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from catalog.importers.formats import jsonld, magento, products, shopify, woocommerce
+from catalog.importers.formats import google, jsonld, magento, products, shopify, woocommerce
 from catalog.importers.formats.contract import FIELDS, NO_OPTIONS, Format, Options, Row
 from catalog.importers.formats.reading import (
     CatalogFile,
@@ -14,8 +15,17 @@ from catalog.importers.formats.reading import (
     label,
     plain_header,
 )
+from catalog.importers.packing import GZIP_MAGIC, PackedFile
+from catalog.importers.product_page import open_page
 from catalog.importers.spreadsheet import MAX_SPARE_ELEMENTS, ZIP_MAGIC, open_sheet
-from catalog.importers.tables import InvalidCatalogFile, Record, Table, open_table
+from catalog.importers.tables import (
+    InvalidCatalogFile,
+    Record,
+    Table,
+    TruncatedFile,
+    open_table,
+)
+from catalog.importers.xml_feed import open_feed
 from catalog.values import FORBIDDEN
 
 __all__ = ["FORMATS", "NO_OPTIONS", "CatalogFile", "Options", "Row", "read_table", "recognize"]
@@ -26,8 +36,12 @@ FORMATS: Mapping[str, Format] = {
     "shopify": shopify.FORMAT,
     "magento": magento.FORMAT,
     "woocommerce": woocommerce.FORMAT,
+    "google": google.FORMAT,
     "jsonld": jsonld.FORMAT,
 }
+START_BYTES = 1000  # in which files of text show what they are
+BEFORE_TEXT = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"
+HTML = (b"<!doctype html", b"<html")
 SAMPLE_ROWS = 1000  # which show the format of a file, and the decimal mark of its prices
 SAMPLE_LETTERS = 5_000_000
 SHOWN_COLUMNS = 8  # of a header that can't be used
@@ -35,8 +49,18 @@ SHOWN_COLUMNS = 8  # of a header that can't be used
 
 def read_table(file: BinaryIO, *, spare_elements: int = MAX_SPARE_ELEMENTS) -> Table:
     """The table in a file of any kind that can be imported. Raises InvalidCatalogFile."""
-    is_spreadsheet = file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
-    return open_sheet(file, spare_elements=spare_elements) if is_spreadsheet else open_table(file)
+    file.seek(0)
+    start = file.read(START_BYTES)
+    if start.startswith(GZIP_MAGIC):
+        file.seek(0)
+        file = cast(BinaryIO, PackedFile(fileobj=file))
+        start = file.read(START_BYTES)
+    if start.startswith(ZIP_MAGIC):
+        return open_sheet(file, spare_elements=spare_elements)
+    text = start.lstrip(BEFORE_TEXT).replace(b"\0", b"").lower()
+    if text.startswith((b"{", b"[")) or any(tag in text for tag in HTML):
+        return open_page(file)
+    return open_feed(file) if text.startswith(b"<") else open_table(file)
 
 
 def recognize(table: Table, options: Options = NO_OPTIONS) -> CatalogFile:
@@ -72,11 +96,12 @@ def _sample(table: Table) -> list[Record]:
     """The first rows, as far as they are kept."""
     sample: list[Record] = []
     letters = 0
-    for record in islice(table, SAMPLE_ROWS):
-        sample.append(record)
-        letters += sum(len(cell) for cell in record.cells if isinstance(cell, str))
-        if letters > SAMPLE_LETTERS:
-            break
+    with suppress(TruncatedFile):  # it is raised again, when the rows before it are imported
+        for record in islice(table, SAMPLE_ROWS):
+            sample.append(record)
+            letters += sum(len(cell) for cell in record.cells if isinstance(cell, str))
+            if letters > SAMPLE_LETTERS:
+                break
     return sample
 
 

@@ -14,6 +14,10 @@ A format is a module in this package with one `FORMAT`, listed in `FORMATS` in `
 
 All else is common to all formats (`reading.py`): cells to text, prices, currencies, entities,
 addresses, availability, and the report on what is wrong.
+
+Whoever imports a file iterates over it once. A file that ends too early or is damaged gives the
+products before that, and then raises `TruncatedFile`; every other InvalidCatalogFile is one that
+can't be read at all, such as an empty one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -33,7 +33,7 @@ from catalog.values import (
 )
 
 NEVER_EMPTY = ("sku", "name", "category", "price")
-CLEARED = ("brand", "group")  # by an empty cell in a file of a shop system
+EMPTY: Mapping[str, Any] = {"brand": "", "group": "", "attributes": {}}  # of a shop's file
 UNCATEGORISED = "Uncategorised"
 MAX_SKU = 64
 KEPT_NAMES = 1000  # lists of names, of files in which each row names its cells
@@ -111,9 +111,8 @@ class _Drafts:
     def __iter__(self) -> Iterator[Draft]:
         format_, named = self.file.format, self.file.options.columns
         columns = self.file.columns
-        # In a file without a header, a row that lacks a field says that it is empty.
+        # A row that names its cells says of all other fields that they are empty.
         empty = {name: {} if is_numbered(format_, name) else "" for name in format_.columns}
-        absent: dict[str, Any] = {} if self.file.table.header else empty
         by_names: dict[tuple[str, ...], Columns] = {}
         for record in self.records:
             if record.names:
@@ -123,7 +122,7 @@ class _Drafts:
                     by_names[record.names] = find_columns(format_, record.names, named)
                 columns = by_names[record.names]
             cells, width, error = record.cells, len(record.cells), record.error
-            texts: dict[str, Any] = dict(absent)
+            texts: dict[str, Any] = dict(empty) if record.names else {}
             for name, places in columns.single.items():
                 found = ""
                 for place in places:
@@ -259,9 +258,9 @@ class Rules:
         if "sale_price" in texts and not texts["sale_price"]:
             values["sale_price"] = None
         if not self.is_own:
-            for name in CLEARED:
-                if texts.get(name) == "":
-                    values[name] = ""
+            values |= {
+                name: empty for name, empty in EMPTY.items() if name in texts and not texts[name]
+            }
         if errors:
             text = " ".join(f"{label(name)}: {problem}" for name, problem in errors.items())
             return Row(draft.line, sku, error=text)
@@ -290,7 +289,7 @@ class Rules:
         if not self.base_url:
             raise InvalidValue(
                 f"The picture {source[:80]!r} has no host. Give the shop's address (base URL), "
-                "such as https://shop.example."
+                "such as https://shop.example (for the command, --base-url https://shop.example)."
             )
         return address(self._absolute(source))
 

@@ -232,7 +232,7 @@ FILES = {
     "a million columns": (HEADER + ",a" * 1_000_000, "longer than 1,000,000 characters"),
     "many columns": (HEADER + ",a" * 6_000, "6,005 columns; the maximum is 5,000"),
     "a damaged spreadsheet": ("PK\x03\x04", "The spreadsheet is damaged."),
-    "a compressed file": ("\x1f\x8b", "This is a compressed file"),
+    "a compressed file": ("\x1f\x8b", "The compressed file is damaged"),
     "nothing": ("", "The file is empty."),
     "a picture": ("\x89PNG\r\n\x1a\n", "This is a picture, and not a table."),
     "an unknown header": (

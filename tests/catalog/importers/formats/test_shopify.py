@@ -107,7 +107,7 @@ def test_reads_a_product_of_several_rows() -> None:
     assert (medium["image_url"], medium["photos"]) == (f"{CDN}3.jpg", [])
     mug = found["mug"]
     assert (mug["name"], mug["category"], mug["active"]) == ("A Mug & saucer", "Kitchen", False)
-    assert "attributes" not in mug
+    assert mug["attributes"] == {}
 
 
 def test_rows_of_a_product_may_be_apart() -> None:

@@ -1,0 +1,75 @@
+"""Feeds for Google Merchant Center and Meta (Facebook, Instagram): text and XML.
+
+support.google.com/merchants/answer/7052112; developers.facebook.com, "Catalog fields".
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from catalog.importers.formats.contract import Draft, Format
+
+COLUMNS = {
+    "sku": ("id",),
+    "name": ("title",),
+    "link": ("link",),
+    "image_url": ("image_link", "image[0].url"),
+    "photos": ("additional_image_link#", "image[#].url"),
+    "price": ("price",),
+    "sale_price": ("sale_price",),
+    "sale_dates": ("sale_price_effective_date",),
+    "availability": ("availability",),
+    "brand": ("brand",),
+    "group": ("item_group_id",),
+    "own_category": ("product_type#",),
+    "known_category": ("google_product_category#", "fb_product_category#"),
+    "colour": ("color", "colour"),
+    "size": ("size",),
+    "material": ("material",),
+    "pattern": ("pattern",),
+    "gender": ("gender",),
+    "age group": ("age_group",),
+    "visibility": ("visibility", "status"),
+}
+NEEDED = ("sku", "name", "image_url", "price")
+ATTRIBUTES = ("colour", "size", "material", "pattern", "gender", "age group")
+HIDDEN = {"hidden", "staging", "archived"}  # values of Meta's `visibility` and `status`
+NUMBER = re.compile(r"\A\d+(?: - |\Z)")  # of a category, perhaps before its path
+
+
+def products(rows: Iterable[Draft]) -> Iterator[Draft]:
+    """A product for each row; `item_group_id` groups the variants."""
+    for row in rows:
+        more: dict[str, Any] = {"category": _category(row)}
+        if attributes := {name: row[name] for name in ATTRIBUTES if name in row.texts}:
+            more["attributes"] = {name: text for name, text in attributes.items() if text}
+        if row["visibility"]:
+            more["active"] = "no" if row["visibility"].lower() in HIDDEN else "yes"
+        if row["sale_dates"] and not _is_now(row["sale_dates"]):
+            more["sale_price"] = ""
+        yield row.but(**more)
+
+
+def _category(row: Draft) -> str:
+    """The shop's own category, or that of Google's or Meta's list if it is not just a number."""
+    own = row.numbered("own_category").values()
+    known = (NUMBER.sub("", text) for text in row.numbered("known_category").values())
+    return next((text for text in (*own, *known) if text), "")
+
+
+def _is_now(dates: str) -> bool:
+    """Whether a sale such as 2026-01-31T00:00+0100/2026-02-07T23:59+0100 is running now.
+
+    Dates that can't be read don't end a sale.
+    """
+    moments = []
+    for text in dates.split("/"):
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(text.strip())
+            moments.append(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return len(moments) != 2 or moments[0] <= datetime.now(UTC) <= moments[1]
+
+
+FORMAT = Format("Google Merchant or Meta", COLUMNS, NEEDED, products)
