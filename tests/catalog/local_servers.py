@@ -110,9 +110,11 @@ def running_servers() -> Iterator[Serve]:
         servers.append(LocalServer(reply))
         return servers[-1]
 
-    yield start
-    for server in servers:
-        server.stop()
+    try:
+        yield start
+    finally:  # otherwise a test that fails would never let the process end
+        for server in servers:
+            server.stop()
 
 
 class Internet:

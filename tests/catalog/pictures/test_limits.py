@@ -88,7 +88,7 @@ def test_limit_of_bytes_holds_for_what_is_fetched(picture: Picture, settings: An
         settings.FETCH_ALLOWED_HOSTS = [server.host]
         assert fetch_picture(server.url) == picture(1)
         settings.MAX_IMAGE_MB = 1 / 1024
-        with pytest.raises(FetchError, match=r"over 0\.000977 MB"):
+        with pytest.raises(FetchError, match=r"over 0\.0009765625 MB"):
             fetch_picture(server.url)
 
 
