@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache, lru_cache, partial
 from html import unescape
+from itertools import islice
 from typing import Any
 from urllib.parse import urljoin
 
@@ -15,6 +16,9 @@ from catalog.importers.tables import Record, Table
 from catalog.models import currency_of, default_currency
 from catalog.values import (
     BLANK,
+    MAX_ATTRIBUTE,
+    MAX_ATTRIBUTE_NAME,
+    MAX_ATTRIBUTES,
     MAX_CATEGORY,
     MAX_PICTURES,
     REMOTE,
@@ -220,6 +224,8 @@ class Rules:
         if not self.is_own:
             named = without_tags(draft["name"])
             texts = {**texts, "name": named, "category": short_path(draft["category"])}
+            if "attributes" in texts:
+                texts["attributes"] = fitting(texts["attributes"])
         sku = str(texts.get("sku", ""))[:MAX_SKU]
         error = draft.error
         if not error and (empty := [label(name) for name in NEVER_EMPTY if not texts.get(name)]):
@@ -345,6 +351,16 @@ def text_of(cell: str | float) -> str:
     number = Number(int(cell) if cell.is_integer() else cell)  # 17 may arrive as 17.0
     number.value = cell
     return number
+
+
+def fitting(attributes: Mapping[str, str]) -> dict[str, str]:
+    """The attributes that a product can have: shops keep long texts and lists among theirs."""
+    fit = (
+        (name, text)
+        for name, text in attributes.items()
+        if len(name) <= MAX_ATTRIBUTE_NAME and len(text) <= MAX_ATTRIBUTE
+    )
+    return dict(islice(fit, MAX_ATTRIBUTES))
 
 
 def without_tags(text: str) -> str:

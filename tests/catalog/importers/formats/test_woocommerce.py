@@ -191,6 +191,12 @@ def test_older_lists_have_bars() -> None:
     assert found["category"] == "Clothing > Shirts"
 
 
+def test_attributes_that_are_too_long_are_left_out() -> None:
+    long = {"Attribute 2 name": "Fits", "Attribute 2 value(s)": "Model 12, " * 60}
+    (found,) = values(written(TEE | long)).values()
+    assert found["attributes"] == {"colour": "Red, Blue"}
+
+
 def test_apostrophes_that_disarm_formulas_are_dropped() -> None:
     found = one(Name="'-50% tee", SKU="'+7", Published="'-1")
     assert (found["name"], found["sku"], found["active"]) == ("-50% tee", "+7", False)
