@@ -64,3 +64,11 @@ def ask(environment: Mapping[str, str], query: str) -> list[Any]:
     url, file = environment["DATABASE_URL"], Path(environment["VAR_DIR"], "db.sqlite3")
     with closing(psycopg.connect(url) if url else sqlite3.connect(file, timeout=100)) as connection:
         return connection.execute(query).fetchall()
+
+
+def change(environment: Mapping[str, str], statement: str) -> None:
+    """Execute a statement in the database of the shop that has this environment."""
+    url, file = environment["DATABASE_URL"], Path(environment["VAR_DIR"], "db.sqlite3")
+    with closing(psycopg.connect(url) if url else sqlite3.connect(file, timeout=100)) as connection:
+        connection.execute(statement)
+        connection.commit()

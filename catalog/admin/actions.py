@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import model_ngettext
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -45,6 +45,8 @@ def refetch(model_admin: Any, request: HttpRequest, products: QuerySet[Product])
 @admin.action(permissions=["change"], description="Hide from the shop and from search")
 def hide(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) -> None:
     """Make these products inactive."""
+    # Those that a feed had hidden stay hidden when they are back in it.
+    products.exclude(left_feed_at=None).update(left_feed_at=None, revision=F("revision"))
     _set_active(request, products, False, "hidden")
 
 

@@ -139,14 +139,17 @@ class ProductAdmin(BoundedLists, ExportsProducts, ShowsPictures, ImportsProducts
         "thumbnail", "name", "sku", "category", "cost", "availability", "active", "badge"
     )  # fmt: skip
     list_display_links = ("thumbnail", "name")
-    list_filter = (StateFilter, FoundFilter, "availability", "category", PriceFilter)
+    list_filter = (StateFilter, FoundFilter, "availability", "category", PriceFilter, "feed")
     list_select_related = ("category",)
     list_per_page = 50
     search_fields = ("name", "sku", "brand", "group")
     actions = (retry, embed_again, refetch, hide, show)
     inlines = (PhotoInline,)
     change_list_template = "admin/catalog/product/change_list.html"
-    readonly_fields = ("preview", "state", "embedder", "embedded_at", "created_at", "updated_at")
+    readonly_fields = (
+        *("preview", "state", "embedder", "embedded_at"),
+        *("feed", "left_feed_at", "created_at", "updated_at"),
+    )
     formfield_overrides: ClassVar = {
         models.URLField: {"assume_scheme": "https"},
         models.DecimalField: {"form_class": PriceField},
@@ -157,7 +160,7 @@ class ProductAdmin(BoundedLists, ExportsProducts, ShowsPictures, ImportsProducts
         ("Details", {"fields": ("brand", "group", "attributes")}),
         ("Picture", {"fields": ("preview", "image", "image_url")}),
         ("Vector", {"fields": ("state", "embedder", "embedded_at")}),
-        ("History", {"fields": ("created_at", "updated_at")}),
+        ("History", {"fields": ("feed", "left_feed_at", "created_at", "updated_at")}),
     )
 
     @admin.display(description="price", ordering="price")

@@ -36,14 +36,18 @@ def find_missing(run: FeedRun, seen: "array[int]") -> tuple[NDArray[np.int64], i
     return np.concatenate(missing), before
 
 
-def safety_stop(run: FeedRun, missing: int, before: int) -> str:
+def safety_stop(run: FeedRun, missing: int, before: int, *, is_damaged: bool) -> str:
     """Why these many of so many products must not be hidden unasked, "" if they may be."""
     most = run.feed.max_hidden
-    if missing * 100 <= most * before:
+    if is_damaged:
+        reason = "Lines of the file are lost, for a quote is not closed"
+    elif missing * 100 > most * before:
+        reason = f"That is more than the {most} % that a run of this feed may hide"
+    else:
         return ""
     return (
-        f"{missing:,} of {before:,} products are not in the file. That is more than the {most} %"
-        " that a run of this feed may hide, so nothing was hidden. Approve it if they are gone."
+        f"{missing:,} of {before:,} products are not in the file. {reason}, so nothing was hidden."
+        " Approve it if they are gone."
     )
 
 

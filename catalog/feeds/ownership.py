@@ -17,9 +17,11 @@ from django.utils import timezone
 from catalog.feeds.turns import Turn
 from catalog.importers import RowResult
 from catalog.importers.formats import Row
+from catalog.importers.tables import LINES_LOST
 from catalog.importers.writer import CREATED, FAILED, UNCHANGED, UPDATED
 from catalog.models import Product
 
+RENEWED_ROWS = 10_000  # after which the lease is renewed while rows are passed over
 MAX_TOLD = 200  # failures of a run, and notes, that its report keeps
 
 
@@ -31,6 +33,7 @@ class FeedOwner:
         self._feed_id = turn.run.feed_id
         # The hashes of all SKUs in the file: eight bytes for each, and no write to the database.
         self.seen = array("q")
+        self.is_damaged = False  # whether the file has lines that can't be told apart
         self._new: list[str] = []  # SKUs of the present chunk that become this feed's
         self._leaving: list[str] = []  # ... that the file says are not sold
         self._returning: list[str] = []  # ... that this feed had hidden
@@ -39,9 +42,12 @@ class FeedOwner:
         """The rows after those that an earlier turn has imported."""
 
         def noted() -> Iterator[Row]:
-            for row in rows:
+            for number, row in enumerate(rows):
                 if row.sku:
                     self.seen.append(hash(row.sku))
+                self.is_damaged |= row.error.endswith(LINES_LOST)
+                if number % RENEWED_ROWS == 0:
+                    self._turn.write()
                 yield row
 
         return islice(noted(), self._turn.run.rows, None)

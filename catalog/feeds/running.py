@@ -62,7 +62,8 @@ def sync(feed: Feed, *, seconds: float = inf, force: bool = False) -> FeedRun | 
             hide(turn)
             _end(turn, State.FINISHED)
     except Stopped:
-        run.refresh_from_db()
+        with suppress(FeedRun.DoesNotExist):  # somebody has deleted the feed
+            run.refresh_from_db()
     except (FetchError, InvalidCatalogFile) as error:
         _end(turn, State.FAILED, f"{error} Nothing was hidden.")
     except OSError as error:
@@ -159,7 +160,7 @@ def _import(turn: Turn) -> None:
     if not len(missing):
         _end(turn, State.FINISHED)
         return
-    problem = safety_stop(run, len(missing), before)
+    problem = safety_stop(run, len(missing), before, is_damaged=owner.is_damaged)
     found = {"missing": missing.tobytes(), "missing_count": len(missing)}
     if problem:
         turn.write(**found)
@@ -171,14 +172,18 @@ def _import(turn: Turn) -> None:
 def _end(turn: Turn, state: State, problem: str = "") -> None:
     """End the run, and say when the next one is due."""
     run, feed, now = turn.run, turn.run.feed, timezone.now()
-    pause = timedelta(minutes=feed.interval)
-    if state == State.FAILED:
-        pause = min(pause, RETRY)
-    is_repeated = feed.enabled and feed.interval and feed.url
     with transaction.atomic():
         columns = {"missing": None} if not problem else {}
         turn.write(state=state, problem=problem, ended_at=now, lease_until=None, **columns)
-        Feed.objects.filter(pk=feed.pk).update(next_run_at=now + pause if is_repeated else None)
+        feed.refresh_from_db(fields=("enabled", "interval", "url", "next_run_at"))
+        pause = timedelta(minutes=feed.interval)
+        if state == State.FAILED:
+            pause = min(pause, RETRY)
+        is_repeated = feed.enabled and feed.interval and feed.url
+        # Somebody may have changed the feed, or asked for another run, while this one was in work.
+        if not (feed.next_run_at and run.started_at < feed.next_run_at <= now):
+            next_run_at = now + pause if is_repeated else None
+            Feed.objects.filter(pk=feed.pk).update(next_run_at=next_run_at)
         # The last finished one says what is known of the file.
         finished = feed.runs.filter(state=State.FINISHED).values_list("pk", flat=True)[:1]
         kept = feed.runs.values_list("pk", flat=True)[:KEPT_RUNS]

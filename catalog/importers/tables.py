@@ -25,6 +25,7 @@ from typing import BinaryIO
 DELIMITERS = ",;\t|~"
 MAX_LINE = 1_000_000  # characters of a line, and of the lines of one row
 MAX_COLUMNS = 5_000
+LINES_LOST = " are lost."  # ends the error of a row that took other lines with it
 CHUNK_BYTES = 2**20
 HIGH_BYTES = bytes(range(0x80, 0x100))
 CONTROL_BYTES = bytes({*range(0x20), 0x7F} - {*b"\t\n\v\f\r"})
@@ -217,7 +218,7 @@ def _explain(error: Exception, lines: _Lines, delimiter: str) -> Record:
     else:
         line += opened
         lost = _lines(lines.first, lines.number)
-        problem = f"A quote that opens in line {line} is not closed; {lost} are lost."
+        problem = f"A quote that opens in line {line} is not closed; {lost}{LINES_LOST}"
     return Record(line, lines.number, error=problem)
 
 

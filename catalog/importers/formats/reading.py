@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 from catalog.importers.formats.contract import Draft, Format, Options, Row
 from catalog.importers.spreadsheet import Fault
-from catalog.importers.tables import Record, Table
+from catalog.importers.tables import LINES_LOST, Record, Table
 from catalog.models import currency_of, default_currency
 from catalog.values import (
     BLANK,
@@ -160,7 +160,7 @@ class _Drafts:
                 count = record.end - record.line + 1
                 lost = f"lines {record.line} to {record.end} ({count} lines)"
                 quote = f"A quote in line {record.line} is not closed"
-                return f"{table.header[place]}: {quote}; {lost} are lost."
+                return f"{table.header[place]}: {quote}; {lost}{LINES_LOST}"
         return ""
 
 

@@ -16,7 +16,7 @@ from catalog.feeds.tasks import sync_due
 from catalog.importers import importing
 from catalog.models import Category, Feed, FeedRun, Product
 from tests.catalog.feeds.shops import counts, many, new_feed, run, shown, text_of
-from tests.catalog.local_servers import Serve, hosts, http, redirect, sent_with, versioned
+from tests.catalog.local_servers import Serve, http, redirect, sent_with, versioned
 
 State = FeedRun.State
 
@@ -210,6 +210,43 @@ def test_faulty_row_is_reported_and_hides_nothing(serve: Serve) -> None:
     assert shown() == {"a", "b"}
 
 
+def test_lost_lines_hide_nothing(serve: Serve) -> None:
+    server = serve(http(text_of("a", "b", "c", "d")))
+    feed = new_feed(server, max_hidden=100)
+    run(feed)
+    server.reply = http(text_of("a") + b'\nb,"Mug b,Home,,5\nc,Mug c,Home,,5\nd,Mug d,Home,,5')
+    assert "Lines of the file are lost" in run(feed).problem
+    assert shown() == {"a", "b", "c", "d"}
+
+
+def test_feed_that_is_deleted_meanwhile_ends_its_run(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = new_feed(serve(http(text_of("a"))))
+
+    def delete(*arguments: Any, **options: Any) -> Any:
+        Feed.objects.all().delete()
+        return read_table(*arguments, **options)
+
+    read_table = importing.read_table
+    monkeypatch.setattr("catalog.feeds.running.read_table", delete)
+    sync(feed)
+    assert not Product.objects.exists()
+
+
+def test_run_that_is_asked_for_during_another_comes_after_it(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "CHUNK_ROWS", 10)
+    feed = new_feed(serve(http(text_of(*many(20)))))
+    run(feed, seconds=0)
+    Feed.objects.update(next_run_at=timezone.now())
+    run(feed)
+    assert due_feeds() == [feed]
+    run(feed)
+    assert not due_feeds()
+
+
 def test_goes_on_where_it_stopped(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
@@ -323,4 +360,3 @@ def test_keeps_the_runs_that_matter(serve: Serve) -> None:
     assert run(feed).state == State.UNCHANGED
     assert FeedRun.objects.count() == 51
     assert FeedRun.objects.filter(pk=finished.pk).exists()
-    assert hosts([]) == ()
