@@ -72,6 +72,8 @@ PLAIN = (
     "catalog/fetching/fetcher.py",
     "catalog/fetching/hosts.py",
     "catalog/files.py",
+    "catalog/importers/product_page.py",
+    "catalog/importers/sales.py",
     "catalog/importers/spreadsheet.py",
     "catalog/importers/tables.py",
     "catalog/pictures/colours.py",

@@ -17,7 +17,8 @@ from catalog.importers.sales import amount_of
 from catalog.importers.tables import InvalidCatalogFile, Record, Table
 
 MAX_BYTES = 10 * 2**20  # of a page
-MAX_ROWS = 5_000
+MAX_ROWS = 1_000
+MAX_ITEMS = 1_000  # of a list; the same one may be read for each row
 MAX_PICTURES = 250
 PRODUCTS = {"Product", "ProductGroup", "IndividualProduct", "ProductModel"}
 CONTAINERS = ("@graph", "mainEntity", "itemListElement", "item")  # which may hold products
@@ -146,6 +147,10 @@ def _rows(nodes: Sequence[Node], address: str) -> list[dict[str, str]]:
     return rows
 
 
+def _items(value: Any) -> list[Any]:
+    return value[:MAX_ITEMS] if isinstance(value, list) else [value]
+
+
 def _path_of(address: str) -> str:
     with suppress(ValueError):
         return urlsplit(address).path.strip("/")
@@ -169,8 +174,7 @@ class _Reader:
 
     def each(self, value: Any) -> list[Node]:
         """The objects in a value: one, a list, or what it refers to."""
-        values = value if isinstance(value, list) else [value]
-        nodes = (each for each in values if isinstance(each, dict))
+        nodes = (each for each in _items(value) if isinstance(each, dict))
         return [
             self._named.get(str(node.get("@id")), node) if len(node) < 3 else node for node in nodes
         ]
@@ -198,7 +202,7 @@ class _Reader:
 
     def _text(self, value: Any) -> str:
         """The first text in a value; of an object, its name."""
-        for each in value if isinstance(value, list) else [value]:
+        for each in _items(value):
             if isinstance(each, dict):
                 each = next((node.get("name") for node in self.each(each)), None)
             if isinstance(each, str | int | float) and not isinstance(each, bool):
@@ -208,7 +212,7 @@ class _Reader:
     def _pictures(self, value: Any) -> list[str]:
         """The addresses of pictures."""
         found = []
-        for each in value if isinstance(value, list) else [value]:
+        for each in _items(value):
             node = next(iter(self.each(each)), None)
             address = node.get("contentUrl") or node.get("url") if node else each
             if text := self._text(address):

@@ -46,6 +46,8 @@ ATTRIBUTES = ("color", "size", "material")  # which are columns in some files
 TECHNICAL = re.compile(r"(has|required)_options|gift_.*|ts_.*|sw_.*|.*_(layout|date|type|enabled)")
 COMPOSED = ("configurable", "grouped", "bundle")  # price and stock are those of other products
 UNSEEN = ("not visible individually", "1")
+MAX_VARIANTS = 500_000  # of a file
+MAX_CATEGORIES = 200  # of a product
 MEDIA = "media/catalog/product"
 ROOT = "Default Category"
 PAIR = re.compile(r',(?="?[A-Za-z]\w*=)')
@@ -75,6 +77,10 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
             parent = _Parent(*(product[name] for name in _Parent.__slots__))
             for text in row["variations"].split("|"):
                 variants[_pairs(text).get("sku", "")] = parent, text
+            if len(variants) > MAX_VARIANTS:
+                raise InvalidCatalogFile(
+                    f"The file has more than {MAX_VARIANTS:,} variants. Export it in parts."
+                )
             if not _regular(row):
                 unpriced.add(parent.sku)
     if not prices:
@@ -182,7 +188,7 @@ def _availability(row: Draft) -> str:
 def _deepest(text: str) -> str:
     """The first of the deepest categories, without the root: Default Category/Gear/Bags."""
     paths: list[list[str]] = []
-    for part in text.split(","):
+    for part in text.split(",")[:MAX_CATEGORIES]:
         levels = [level.strip().replace("\\/", "/") for level in re.split(r"(?<!\\)/", part)]
         if paths and len(levels) == 1 and levels[0] != paths[0][0]:  # a comma in a name
             paths[-1][-1] += f", {levels[0]}"

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
@@ -41,7 +42,9 @@ SHARED = ("name", "brand", "type", "category", "published", "status")  # by all 
 NO_OPTION = "default title"  # the only option value of a product without options
 HIDDEN = ("draft", "archived", "unlisted")
 MAX_SKU, MAX_GROUP = 64, 100  # characters
-MAX_WAITING = 100_000  # rows that are kept until the last row of their product is read
+# Of rows that are kept until the last row of their product is read.
+MAX_WAITING = 60_000_000  # characters
+ROW_OVERHEAD = 500  # which a row takes in addition, in characters
 
 
 def find_columns(header: Sequence[str], _: Sequence[Record]) -> Mapping[str, str]:
@@ -65,19 +68,27 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
             )
         before = row
     waiting: dict[str, list[Draft]] = {}
-    count = 0
+    size = 0
     for handle, row in _with_handles(rows):
         error = row.error or cut.get(row.line, "")
         waiting.setdefault(handle, []).append(replace(row, error=error) if error else row)
-        count += 1
         if last[hash(handle)] == row.line:
             product = waiting.pop(handle)
-            count -= len(product)
+            size -= sum(map(_size, product[:-1]))
             yield from _variants(handle, product)
-        elif count > MAX_WAITING:
+            continue
+        size += _size(row)
+        if size > MAX_WAITING:
             raise InvalidCatalogFile(
-                "The rows of one product are too far apart. Sort the file by its handles."
+                "A product has too many rows, or they are too far apart. Sort the file by handle."
             )
+
+
+def _size(row: Draft) -> int:
+    """About how much memory a row takes, in characters."""
+    texts = row.texts.values()
+    numbered = (each.values() for each in texts if isinstance(each, dict))
+    return ROW_OVERHEAD + sum(map(len, chain(texts, *numbered)))
 
 
 def _with_handles(rows: Iterable[Draft]) -> Iterator[tuple[str, Draft]]:

@@ -14,7 +14,7 @@ from typing import Any
 from catalog.importers.formats.contract import Draft, Format
 from catalog.importers.sales import Cheapest, amount_of, is_lower, is_running
 from catalog.importers.tables import Record
-from catalog.values import InvalidValue
+from catalog.values import MAX_TEXT, InvalidValue
 
 # English, then German, French, Spanish, Italian, Dutch, Portuguese (Brazil), Japanese, Polish,
 # Swedish and Russian, as exports in public repositories have them.
@@ -128,7 +128,7 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
         if "variable" in row["type"]:
             product = _product(row)
             names = ("sku", "active", *INHERITED)
-            parent = tuple(intern(str(product[name])) for name in names)
+            parent = tuple(intern(str(product[name])[: MAX_TEXT + 1]) for name in names)
             parents[product["sku"]] = parents[f"id:{row['id']}"] = parent
         elif "variation" in row["type"]:
             with suppress(InvalidValue):

@@ -218,9 +218,9 @@ def test_line_break_without_quotes_costs_only_its_own_rows() -> None:
 
 
 def test_rows_far_apart_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shopify, "MAX_WAITING", 5)
+    monkeypatch.setattr(shopify, "MAX_WAITING", 5 * shopify.ROW_OVERHEAD)
     rows = [TEE | {"Handle": f"h{number % 10}"} for number in range(20)]
-    with pytest.raises(InvalidCatalogFile, match="Sort the file by its handles"):
+    with pytest.raises(InvalidCatalogFile, match="Sort the file by handle"):
         read(written(*rows))
 
 
