@@ -25,7 +25,7 @@ KEPT = ("query", "crop", "more", "less", "limit", "group_of", "collapse")
 SIMILAR = Options(threshold=-1.0, limit=8, collapse=True)
 CHEAPER = replace(DEFAULTS, threshold=0.5, limit=4, collapse=True)
 CENT = Decimal("0.01")
-SAMPLES, SAMPLE_STEP = 48, 8  # every eighth of the newest products, for some variety
+SAMPLES, NEWEST = 6, 48  # products shown, spread over so many of the newest ones for variety
 
 
 @dataclass(frozen=True)
@@ -128,4 +128,6 @@ def shown_photo(query: Query, client: str) -> ShownPhoto | None:
 def _samples() -> list[Product]:
     """A mixed handful of the newest products; a template calls this where it shows them."""
     pictured = Product.objects.filter(active=True).exclude(image="").select_related("category")
-    return list(pictured.order_by("-pk")[:SAMPLES:SAMPLE_STEP])
+    newest = pictured.order_by("-pk")[:NEWEST]
+    different = list({product.group or product.image.name: product for product in newest}.values())
+    return different[:: max(1, len(different) // SAMPLES)][:SAMPLES]

@@ -130,7 +130,7 @@ function start({ points, categories: names, ...counts }) {
     if (!product || chosen !== i) return;
     Object.assign(picture, { hidden: !product.image_src, src: product.image_src ?? "" });
     title.textContent = product.name;
-    facts.textContent = `${product.category} · ${written(product.price, 2)} ${product.currency}`;
+    facts.textContent = `${product.category} · ${written(product.sale_price ?? product.price, 2)} ${product.currency}`;
     Object.assign(tip, { href: product.url, hidden: false });
     placeTip();
   }
