@@ -56,6 +56,8 @@ format: .venv/test
 bench: .venv/test network
 	@$(BIN)/python benchmarks/request_costs.py
 	@EMBEDDER=efficientnet_lite0 $(BIN)/python benchmarks/pipeline.py
+	@$(BIN)/python benchmarks/imports.py
+	@$(BIN)/python tests/postgres.py $(BIN)/python benchmarks/imports.py
 	@$(BIN)/python benchmarks/embedding.py
 	@$(BIN)/python benchmarks/ranking.py $(PHOTOS)
 	@$(BIN)/python benchmarks/serving.py $(PHOTOS)

@@ -32,6 +32,7 @@ from catalog.importers.writer import (
     ProductWriter,
     Values,
     WriteResult,
+    addressed_photos,
     differing,
     prefetch_photos,
     without_false_sale,
@@ -49,12 +50,6 @@ DECODER_THREADS = 2  # Pillow decodes outside the interpreter's lock
 # SKUs are remembered to report repeated ones; as hashes they take 120 MB at most.
 REMEMBERED_SKUS = 1_000_000
 MAX_ELEMENTS_OF_COMMAND = 50_000_000  # of a spreadsheet: no shopper waits for a command
-# Of products that are compared with rows. Converting the others would take as long again.
-READ_COLUMNS = (
-    *("sku", "name", "category", "price", "sale_price", "currency", "link", "active", "group"),
-    *("availability", "brand", "attributes", "image", "image_url", "image_source_digest"),
-    *("embedding_status", "embedding_error"),
-)
 HOST_AND_PATH = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}/", re.IGNORECASE)
 NOTE = "note"  # the status of a result that is about the whole file
 
@@ -249,8 +244,7 @@ def _prepare(
 ) -> tuple[dict[str, Product], list[Row]]:
     """The products that exist, by SKU, and the rows with their local pictures."""
     skus = [row.sku for row in rows if not row.error]
-    products = Product.objects.only(*READ_COLUMNS).prefetch_related("category")
-    known = products.in_bulk(skus, field_name="sku")
+    known = read_products(Product.objects.all(), skus)
     prefetch_photos(known[row.sku] for row in rows if "photos" in row.values and row.sku in known)
 
     def with_picture(row: Row) -> Row:
@@ -327,7 +321,7 @@ def _import_chunk(
         if row.error or row.sku not in known or differing(known[row.sku], row.values):
             continue
         product = known[row.sku]
-        photos = product.photos.all() if "photos" in row.values else ()
+        photos = addressed_photos(product) if "photos" in row.values else ()
         missing = [
             each for each in (product, *photos) if not each.image and is_remote(each.image_url)
         ]

@@ -17,6 +17,12 @@ from catalog.values import MAX_ADDRESS, NO_SALE, category_key, is_sale
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 DELETED, FAILED = "deleted", "failed"
 STATUSES = (CREATED, UPDATED, UNCHANGED, DELETED, FAILED)
+# Of products that are compared with values. Converting the others would take as long again.
+READ_COLUMNS = (
+    *("sku", "name", "category", "price", "sale_price", "currency", "link", "active", "group"),
+    *("availability", "brand", "attributes", "image", "image_url", "image_source_digest"),
+    *("embedding_status", "embedding_error"),
+)
 REQUIRED = ("name", "category", "price")  # of a new product, beside its SKU
 
 # By field of Product. `category` is a name; `image` is a NewPicture, or None to remove the picture;
@@ -306,14 +312,33 @@ def _shown(value: Any) -> str:
 
 def addressed_photos(product: Product) -> list[ProductPhoto]:
     """The further photos that came from addresses, in their order."""
-    return [photo for photo in product.photos.all() if is_remote(photo.image_url)]
+    photos = getattr(product, "read_photos", None)
+    photos = product.photos.all() if photos is None else photos
+    return [photo for photo in photos if is_remote(photo.image_url)]
+
+
+def read_products(rows: QuerySet[Product], skus: Iterable[str]) -> dict[str, Product]:
+    """Those of the products that have these SKUs, with what values are compared with.
+
+    Products in the same category share its instance, which `select_related` would create for each.
+    A product is left out whose category has just been deleted, after it got another one.
+    """
+    found = rows.only(*READ_COLUMNS).in_bulk(list(skus), field_name="sku")
+    categories = Category.objects.in_bulk({product.category_id for product in found.values()})
+    products: dict[str, Product] = {}
+    for sku, product in found.items():
+        if product.category_id in categories:
+            product.category = categories[product.category_id]
+            products[sku] = product
+    return products
 
 
 def prefetch_photos(products: Iterable[Product]) -> None:
-    """Read the further photos of all products, as far as imports look at them, in one query."""
+    """Read the further photos of all products for `addressed_photos`, in one query."""
     columns = ("product", "position", "image", "image_url", "embedding_status", "embedding_error")
     photos: QuerySet[ProductPhoto] = ProductPhoto.objects.only(*columns)
-    prefetch_related_objects(list(products), Prefetch("photos", photos))
+    # As an attribute, because otherwise Django makes a queryset for each product.
+    prefetch_related_objects(list(products), Prefetch("photos", photos, to_attr="read_photos"))
 
 
 def _write_photos(drafts: Sequence[_Draft]) -> None:
@@ -336,7 +361,7 @@ def _write_photos(drafts: Sequence[_Draft]) -> None:
                 photo.position = position
                 moved.append(photo)
         gone += known.values()
-        draft.product.refresh_from_db(fields=["photos"])  # forgets those that were read
+        del draft.product.read_photos  # type: ignore[attr-defined]  # they are others now
     ProductPhoto.create_all(new)
     ProductPhoto.update_all((photo, ("position",)) for photo in moved)
     ProductPhoto.objects.filter(pk__in=[photo.pk for photo in gone]).delete()
