@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
+from functools import cache, lru_cache
 from unicodedata import category, decimal, normalize
 from urllib.parse import quote
 
@@ -26,6 +26,8 @@ MAX_ATTRIBUTE_NAME = 50  # characters
 MAX_ATTRIBUTE = 500
 MAX_WORDS = 20  # to search for; each is a condition of the database's query
 MAX_WORDS_TEXT = 200  # characters of all of them
+KEPT_PRICES = 10_000  # whose parts are remembered, for files repeat them
+MAX_PRICE_TEXT = 80  # characters that are looked at
 MAX_PRICE = Decimal("99999999.99")
 CENT = Decimal("0.01")
 NO_SALE = "A sale price must be above 0 and below the price."
@@ -38,6 +40,10 @@ FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 
 REMOTE = re.compile(r"(https?:)?//([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+# An address that every rule leaves as it is.
+PLAIN_ADDRESS = re.compile(
+    r"https?://[\w.-]{1,255}(:\d{1,5})?([/?][\w./~?&=+-]{0,1700})?", re.ASCII
+)
 OTHER_SCHEME = re.compile(r"(?!https?:)[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 BETWEEN_ADDRESSES = re.compile(r"[\s,;|]+(?=(?:https?:)?//)", re.IGNORECASE)
 # What a browser leaves alone in a path or a query, and the backslash, which the fetcher refuses.
@@ -49,6 +55,8 @@ PRICE = re.compile(
     r"(?P<number>(?:(?<![^\W\d_])[.,])?\d(?:[\d.,' ]*\d)?)"
     r"(?:[.,]-{0,2}|[:/]-)?\s*(?P<after>[^\d+-]{0,8})"
 )
+# A price that means the same whatever the file and the currency.
+PLAIN_PRICE = re.compile(r"[0-9]{1,8}(\.[0-9]{1,2})?")
 # In India, groups of two digits precede the last group of three.
 WHOLE = re.compile(r"\d*|\d{1,3}(?P<mark>[.,' ])(?:\d{2,3}(?P=mark))*\d{3}")
 # Apostrophes, dashes, and the marks of Arabic.
@@ -133,15 +141,18 @@ class InvalidValue(Exception):
 
 def line(text: str) -> str:
     """One line of text, trimmed, with HTML's entities decoded. Raises InvalidValue."""
-    return identifier(ENTITY.sub(lambda entity: html.unescape(entity[0]), text))
+    if "&" in text:
+        text = ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    return identifier(text)
 
 
 def identifier(text: str) -> str:
     """The same for keys such as an SKU, where an entity is left as it is. Raises InvalidValue."""
-    text = text.strip(BLANK)
+    is_plain = text.isprintable()  # then it has nothing forbidden, and no blank but the space
+    text = text.strip(None if is_plain else BLANK)
     if len(text) > MAX_TEXT:
         raise InvalidValue(f"The text is too long; the maximum is {MAX_TEXT:,} characters.")
-    if FORBIDDEN.search(text):
+    if not is_plain and FORBIDDEN.search(text):
         raise InvalidValue("The text has control characters, or is not UTF-8.")
     return text
 
@@ -151,8 +162,10 @@ def category_key(name: str) -> str:
 
     As NFKC_Casefold (Unicode, section 3.13), which also drops what has no width.
     """
-    folded = normalize("NFKC", normalize("NFKC", name).casefold())
-    if not folded.isascii():
+    if name.isascii():
+        folded = name.lower()
+    else:
+        folded = normalize("NFKC", normalize("NFKC", name).casefold())
         folded = "".join(letter for letter in folded if category(letter) != "Cf")
     return " ".join(folded.split())[:MAX_CATEGORY]
 
@@ -176,6 +189,8 @@ def address(text: str) -> str:
     `//host/path` means https. What an address may not have, such as a space, is escaped; what is
     escaped already stays.
     """
+    if PLAIN_ADDRESS.fullmatch(text):
+        return text
     text = line(text)
     found = REMOTE.fullmatch(text)
     if not found:
@@ -199,6 +214,8 @@ def addresses(text: str) -> list[str]:
 
 def picture_source(text: str) -> str:
     """Where a picture is: an http(s) address, or the path of a file. Raises InvalidValue."""
+    if PLAIN_ADDRESS.fullmatch(text):
+        return text
     text = line(text)
     if REMOTE.fullmatch(text):
         return address(text)
@@ -218,7 +235,7 @@ def picture_sources(text: str) -> list[str]:
 def flag(text: str) -> bool:
     """True or false, in the words of several languages. Raises InvalidValue."""
     word = text.strip(BLANK).lower()
-    if word not in YES | NO:
+    if word not in YES and word not in NO:
         raise InvalidValue(f"{text[:40]!r} is neither yes nor no.")
     return word in YES
 
@@ -317,12 +334,14 @@ def price(
     Of `1.234` nobody can tell whether it means 1234: `mark`, the decimal mark of the other prices
     in the file, decides, or a currency of three decimals or none. Raises InvalidValue.
     """
-    if isinstance(cell, float):
+    if isinstance(cell, str) and PLAIN_PRICE.fullmatch(cell):
+        amount = Decimal(cell)
+    elif isinstance(cell, float):
         amount = Decimal(repr(cell))
     elif isinstance(cell, int | Decimal) and not isinstance(cell, bool):
         amount = Decimal(cell)
     else:
-        number, written = _split_price(str(cell))
+        number, written = _split_price(str(cell)[:MAX_PRICE_TEXT])
         if written and currency and currency not in _currencies_meant(written):
             raise InvalidValue(f"{written!r} in the price is not the currency {currency}.")
         if written and not currency:
@@ -352,7 +371,7 @@ def decimal_mark(cells: Iterable[object]) -> str:
     for cell in cells:
         if isinstance(cell, str):  # the numbers of a spreadsheet have no mark
             with suppress(InvalidValue):
-                marks.add(_mark_of(_split_price(cell)[0]))
+                marks.add(_mark_of(_split_price(cell[:MAX_PRICE_TEXT])[0]))
     marks.discard("")
     return marks.pop() if len(marks) == 1 else ""
 
@@ -375,9 +394,10 @@ def _no_number(text: str) -> InvalidValue:
     return InvalidValue(f"{text[:40]!r} is not a number, such as 19.99.")
 
 
+@lru_cache(KEPT_PRICES)
 def _split_price(text: str) -> tuple[str, str]:
     """The number in a price and the currency beside it, each as it is written."""
-    plain = normalize("NFKC", text[:80]).strip(BLANK)
+    plain = normalize("NFKC", text).strip(BLANK)
     if not plain.isascii():
         plain = "".join(AS_ASCII.get(letter) or str(decimal(letter, letter)) for letter in plain)
     found = PRICE.fullmatch(plain)

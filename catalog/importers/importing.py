@@ -35,6 +35,7 @@ from catalog.importers.writer import (
     addressed_photos,
     differing,
     prefetch_photos,
+    read_products,
     without_false_sale,
 )
 from catalog.models import Product, default_currency, fetch_products_again

@@ -195,9 +195,7 @@ class ProductWriter:
         return result
 
     def _lock(self, skus: Iterable[str]) -> dict[str, Product]:
-        products = Product.objects.select_for_update().prefetch_related("category")
-        locked: dict[str, Product] = products.in_bulk(list(skus), field_name="sku")
-        return locked
+        return read_products(Product.objects.select_for_update(), skus)
 
     def _clean(self, product: Product, changes: Values) -> dict[str, Any]:
         """The changes as the model's fields take them. Raises ValidationError."""

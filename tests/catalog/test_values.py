@@ -1,7 +1,10 @@
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from catalog.values import (
     InvalidValue,
@@ -13,6 +16,7 @@ from catalog.values import (
     currency_code,
     decimal_mark,
     flag,
+    identifier,
     line,
     picture_source,
     picture_sources,
@@ -348,3 +352,42 @@ def test_reads_no(text: str) -> None:
 def test_refuses_what_is_neither_yes_nor_no() -> None:
     with pytest.raises(InvalidValue, match="'maybe' is neither yes nor no"):
         flag("maybe")
+
+
+def outcome(rule: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """What a rule gives, or that it refuses."""
+    try:
+        return rule(*arguments, **options)
+    except InvalidValue:
+        return InvalidValue
+
+
+TEXTS = st.text() | st.text(st.characters(codec="ascii"))
+WEB_ADDRESSES = st.from_regex(r"https?://[\w.:,@-]{0,9}([/?#&;%][\w./?&=;,| %-]{0,9}){0,3}")
+
+
+@settings(deadline=None, max_examples=50)
+@given(TEXTS)
+def test_short_cuts_of_texts_change_nothing(text: str) -> None:
+    slowly = f"{text}\u200b"  # which is dropped, and which no short cut takes
+    assert outcome(line, text) == outcome(line, slowly)
+    assert outcome(identifier, text) == outcome(identifier, slowly)
+    assert category_key(text) == category_key(slowly)
+
+
+@settings(deadline=None, max_examples=50)
+@given(WEB_ADDRESSES)
+def test_short_cuts_of_addresses_change_nothing(text: str) -> None:
+    for rule in (address, picture_source, picture_sources):
+        assert outcome(rule, text) == outcome(rule, f" {text}")
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.from_regex(r"0{0,2}[1-9]{0,8}[.,]?[0-9]{0,3}", fullmatch=True),
+    st.sampled_from(["", ".", ","]),
+    st.sampled_from(["", "EUR", "JPY", "KWD"]),
+)
+def test_short_cut_of_prices_changes_nothing(text: str, mark: str, currency: str) -> None:
+    known = {"mark": mark, "currency": currency}
+    assert outcome(price, text, **known) == outcome(price, f"{text} ", **known)

@@ -350,7 +350,10 @@ def test_row_that_is_unchanged_costs_no_query_of_its_own(
         assert run(path).counts == {"unchanged": 150}
 
 
-def test_same_product_is_created_by_another_import_meanwhile(write: Any, photo: str) -> None:
+@pytest.mark.parametrize("is_pictured", [True, False])
+def test_same_product_is_created_by_another_import_meanwhile(
+    write: Any, photo: str, is_pictured: bool
+) -> None:
     """A product that was looked up in vain may exist by the time it is saved."""
 
     def create_it(**_: object) -> None:
@@ -359,8 +362,10 @@ def test_same_product_is_created_by_another_import_meanwhile(write: Any, photo: 
         Product.objects.create(sku="m1", name="Cup", category=home, price=1)
 
     post_init.connect(create_it, sender=Product)
-    assert run(write(["m1", "Mug", "Home", photo, "9.99"])).counts == {"updated": 1}
-    assert Product.objects.get().name == "Mug"
+    source = photo if is_pictured else ""
+    rows = [[sku, "Mug", "Home", source, "9.99"] for sku in ("m0", "m1", "m2")]
+    assert run(write(*rows)).counts == {"created": 2, "updated": 1}
+    assert [product.name for product in Product.objects.all()] == ["Mug"] * 3
 
 
 def test_file_that_is_gone_is_not_missed_where_its_picture_is_kept(

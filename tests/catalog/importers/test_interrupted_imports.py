@@ -1,6 +1,7 @@
 """Imports by real processes: a transaction of the test would hide what a kill leaves behind."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,6 +46,21 @@ def test_import_that_is_killed_half_way_goes_on_where_it_was(
     assert f"{600 - kept} created, 0 updated, {kept} unchanged, 0 failed" in said
     stored = ask(environment, "SELECT sku, embedding_status, image <> '' FROM catalog_product")
     assert sorted(stored) == sorted((f"m{n}", "pending", True) for n in range(600))
+
+
+def test_two_imports_of_the_same_products_at_once_create_each_once(
+    environment: dict[str, str], tmp_path: Path, migrate: Migrate
+) -> None:
+    """They take the rows in opposite order, so on PostgreSQL each may wait for the other."""
+    rows = [f"m{n},Mug,C{n % 9},,9" for n in range(1000)]
+    paths = [tmp_path / "one.csv", tmp_path / "other.csv"]
+    for path, each in zip(paths, (rows, rows[::-1]), strict=True):
+        path.write_text("\n".join(["id,name,category,image_url,price", *each]))
+    migrate(environment)
+    imports = [manage(environment, "import_products", path) for path in paths]
+    said = "".join(each.communicate(timeout=PATIENCE)[0] for each in imports)
+    assert sum(map(int, re.findall(r"(\d+) created", said))) == count(environment) == 1000
+    assert said.count(" 0 failed") == 2
 
 
 def manage(environment: dict[str, str], *arguments: Any) -> "subprocess.Popen[str]":
