@@ -50,7 +50,7 @@ EXAMPLES: dict[str, Any] = {
     "price": 54.9,
     "sale_price": 49.9,
     "currency": "USD",
-    "brand": "Acme",
+    "brand": "Corvo",
     "group": "court-sneaker",
     "availability": "in_stock",
     "attributes": {"colour": "chalk", "size": "42"},

@@ -9,6 +9,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db import DatabaseError, transaction
 from django.db.models import PROTECT, SET_NULL, Model, QuerySet
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -22,6 +23,7 @@ MAX_SEARCH_LETTERS = 200
 MAX_SEARCH_WORDS = 20  # each is a condition of the query; databases take a few hundred
 SHOWN_NAMES = 20  # of the rows that a deletion would remove
 DELETED_ROWS = 200  # in one transaction
+SELLING_PRICE = Coalesce("sale_price", "price")
 
 
 class BoundedChangeList(ChangeList):
@@ -152,8 +154,8 @@ class PriceFilter(admin.SimpleListFilter):
         if self.value() not in dict(self.BANDS):
             return queryset
         low, high = str(self.value()).split("-")
-        queryset = queryset.filter(price__gte=low)
-        return queryset.filter(price__lt=high) if high else queryset
+        queryset = queryset.alias(cost=SELLING_PRICE).filter(cost__gte=low)
+        return queryset.filter(cost__lt=high) if high else queryset
 
 
 def _is_id(text: str) -> bool:

@@ -17,7 +17,13 @@ from django.utils.safestring import SafeString
 from catalog.admin.actions import embed_again, hide, refetch, retry, show
 from catalog.admin.exports import ExportsProducts
 from catalog.admin.imports import ImportsProducts
-from catalog.admin.lists import BoundedLists, FoundFilter, PriceFilter, StateFilter
+from catalog.admin.lists import (
+    SELLING_PRICE,
+    BoundedLists,
+    FoundFilter,
+    PriceFilter,
+    StateFilter,
+)
 from catalog.embedding.columns import NEVER, is_remote
 from catalog.embedding.progress import current_identity, measure_progress, state_of
 from catalog.models import Category, EmbeddedPicture, Product, ProductPhoto
@@ -163,7 +169,7 @@ class ProductAdmin(BoundedLists, ExportsProducts, ShowsPictures, ImportsProducts
         ("History", {"fields": ("feed", "left_feed_at", "created_at", "updated_at")}),
     )
 
-    @admin.display(description="price", ordering="price")
+    @admin.display(description="price", ordering=SELLING_PRICE)
     def cost(self, product: Product) -> str:
         was = "" if product.sale_price is None else f" (was {product.price})"
         return f"{product.selling_price}\N{NO-BREAK SPACE}{product.currency}{was}"

@@ -131,12 +131,14 @@ def test_list_shows_thumbnail_and_state_and_never_loads_vectors(
         ("found=yes", set()),
         ("found=hidden", set()),
         ("price=nonsense", {"Cup", "Mug", "Lamp"}),
+        ("o=5", {"Cup", "Mug", "Lamp"}),
     ],
 )
 def test_list_can_be_filtered(
     admin_client: Client, make_product: MakeProduct, query: str, names: set[str]
 ) -> None:
-    for name, price in (("Cup", "9.99"), ("Mug", "10"), ("Lamp", "50")):
+    make_product("Cup", price="20", sale_price="9.99")
+    for name, price in (("Mug", "10"), ("Lamp", "50")):
         make_product(name, price=price)
     response = admin_client.get(f"{LIST}?{query}", follow=True)
     assert {product.name for product in response.context["cl"].result_list} == names
