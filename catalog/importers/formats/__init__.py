@@ -117,12 +117,18 @@ def _check(table: Table, format_: Format, columns: Columns, options: Options) ->
                 f"The header{table.place} has no column {header[:40]!r}. It has: {_shown(table)}."
             )
     needed = {name: format_.columns[name][0] for name in format_.needed}
-    missing = [header for name, header in needed.items() if name not in columns.fields]
+    absent = [name for name in format_.columns if name not in columns.fields]
+    missing = [name for name in needed if name in absent]
     if missing:
-        hint = "" if format_.is_own else " If others are meant, name them: --map name=HEADER."
+        hint = ""
+        if not format_.is_own:  # it may be in another language
+            fields = ", ".join(label(name) for name in absent)
+            hint = f" If it has other names, give those: --map {label(missing[0])}=HEADER and so on"
+            hint = f"{hint}, for all of these that it has: {fields}."
         raise InvalidCatalogFile(
-            f"The header{table.place} lacks {', '.join(missing)}. The first row must name the "
-            f"columns {', '.join(needed.values())}. It has: {_shown(table)}.{hint}"
+            f"The header{table.place} lacks {', '.join(needed[name] for name in missing)}. The "
+            f"first row must name the columns {', '.join(needed.values())}. "
+            f"It has: {_shown(table)}.{hint}"
         )
     twins = [places[0] for places in columns.single.values() if len(places) > 1]
     if twins:
