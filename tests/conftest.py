@@ -3,11 +3,14 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
+from importlib.metadata import version
 from io import BytesIO
 from math import inf
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
@@ -15,16 +18,20 @@ import pytest
 from celery import Task, signals
 from django.conf import settings as django_settings
 from django.core.files.base import ContentFile
+from django.core.management import call_command
+from django.db import connection
 from numpy.typing import NDArray
 from PIL import Image
 
-from catalog import tasks
+from catalog import embedders, tasks
 from catalog.embedders import get_embedder
 from catalog.embedders.runtime import Embedder
 from catalog.models import Category, Product
 from search import bands
 from search.bands import read_bands
+from search.calibration import limits
 from search.engines import load_engine
+from search.management.commands import tune_search
 from tests.databases import Migrate, copy_database, migrate_shop
 from tests.tools import REMEDIES
 
@@ -38,7 +45,6 @@ Picture = Callable[..., bytes]
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 computed_features = Embedder.features
-known_features: dict[tuple[str, bytes], NDArray[np.float32]] = {}  # by embedder and square
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -48,6 +54,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: FIRST.get(item.path.parent.name, len(FIRST)))
+
+
+def uses_database(item: pytest.Item) -> bool:
+    """Whether a test may ask the database of the tests."""
+    fixtures = {"db", "transactional_db"}.intersection(getattr(item, "fixturenames", ()))
+    return bool(fixtures) or item.get_closest_marker("django_db") is not None
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -90,20 +102,48 @@ def _isolated(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     read_bands.cache_clear()
 
 
-@pytest.fixture(autouse=True)
-def _cached_features(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real network computes the features of a square once per process.
+@pytest.fixture(scope="session")
+def features_folder() -> Path:
+    """Where all processes and runs keep features, while the code that computes them stays."""
+    code = [path.read_bytes() for path in sorted(Path(embedders.__file__).parent.glob("*.py"))]
+    digest = sha256(b"".join([*code, version("openvino").encode()])).hexdigest()
+    folder = FIXTURES.parent / ".pytest_cache" / f"features-{digest[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
-    Two thirds of the 16,000 squares are repeats, which would take a minute of processor time.
+
+@pytest.fixture(autouse=True)
+def _cached_features(features_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real network computes the features of a square once.
+
+    Most of some 30,000 squares are repeats, which would take minutes of processor time.
     """
 
     def features(embedder: Embedder, square: NDArray[np.uint8]) -> NDArray[np.float32]:
-        key = embedder.identity, sha256(square).digest()
-        if key not in known_features:
-            known_features[key] = computed_features(embedder, square)
-        return known_features[key]
+        file = features_folder / f"{embedder.identity}-{sha256(square).hexdigest()}"
+        with suppress(FileNotFoundError):
+            return np.fromfile(file, np.float32)
+        computed = computed_features(embedder, square)
+        with NamedTemporaryFile(dir=features_folder, delete=False) as written:
+            written.write(computed.tobytes())
+        Path(written.name).replace(file)
+        return computed
 
     monkeypatch.setattr(Embedder, "features", features)
+
+
+@pytest.fixture(autouse=True)
+def _first_ids(request: pytest.FixtureRequest) -> None:
+    """Products are numbered from 1, as on SQLite: how their photos are changed depends on it.
+
+    PostgreSQL would go on counting, for it takes no number back with a transaction.
+    """
+    if connection.vendor == "postgresql" and uses_database(request.node):
+        request.getfixturevalue("db")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT setval(pg_get_serial_sequence('catalog_product', 'id'), 1, false)"
+            )
 
 
 @pytest.fixture(scope="session")
@@ -131,6 +171,19 @@ def model_dir() -> Path:
 def embedder(model_dir: Path) -> Embedder:
     """The real network, prepared by `make test`."""
     return get_embedder("efficientnet_lite0", model_dir)
+
+
+@pytest.fixture
+def few_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever learns from changed photos of the catalog makes do with those of six products."""
+    for module in (limits, tune_search):
+        monkeypatch.setattr(module, "COPIED_PRODUCTS", 6)
+
+
+@pytest.fixture
+def demo(db: None, few_copies: None) -> None:
+    """The demo catalog with its vectors."""
+    call_command("load_demo")
 
 
 def jpeg(seed: int, size: tuple[int, int] = (320, 280)) -> bytes:

@@ -3,7 +3,6 @@
 from collections import Counter
 
 import pytest
-from django.core.management import call_command
 
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
@@ -12,12 +11,6 @@ from search.service import Options, search
 from tests.conftest import FIXTURES
 
 QUERIES = sorted((FIXTURES / "queries").iterdir())
-
-
-@pytest.fixture
-def demo(db: None, embedder: Embedder) -> None:
-    """The demo catalog with its vectors."""
-    call_command("load_demo")
 
 
 @pytest.mark.usefixtures("demo")

@@ -12,9 +12,13 @@ Seen = TypeVar("Seen")
 
 
 def until(look: Callable[[], Seen], wanted: Callable[[Seen], bool] = bool) -> Seen:
-    """Call `look` until it returns what is wanted, and return that."""
-    deadline = monotonic() + PATIENCE
+    """Call `look` until it returns what is wanted, and return that.
+
+    Pauses between calls grow, for a look may cost the time of what is waited for.
+    """
+    deadline, pause = monotonic() + PATIENCE, 0.02
     while not wanted(seen := look()):
         assert monotonic() < deadline, f"still so after {PATIENCE:.0f} seconds: {seen}"
-        sleep(0.05)
+        sleep(pause)
+        pause = min(1.5 * pause, 0.25)
     return seen

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from django.core.management import call_command
 from playwright.sync_api import Browser, expect
 
@@ -16,6 +17,7 @@ WEIGHT = """() => performance.getEntries()
     .reduce((sum, { transferSize = 0 }) => sum + transferSize, 0)"""
 
 
+@pytest.mark.usefixtures("few_copies")
 def test_pages_are_light(browser: Browser, live_server: Any, transactional_db: None) -> None:
     # The first product of a new database has the number 1.
     call_command("flush", interactive=False, reset_sequences=True)

@@ -128,6 +128,7 @@ def test_import_products_imports_what_is_before_the_fault_of_a_feed(tmp_path: Pa
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("few_copies")
 def test_load_demo_fills_an_empty_catalog_and_leaves_a_full_one_alone() -> None:
     assert "50 created" in run("load_demo")
     Product.objects.filter(sku="1").delete()

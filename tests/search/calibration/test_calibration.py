@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.core.management import call_command
 
 from catalog.embedders.runtime import Embedder
 from catalog.models import Product
@@ -86,11 +85,6 @@ def test_takes_any_two_products_if_there_is_one_category() -> None:
     pairs = pairs_of(examples([1, 2, 3], [7, 7, 7]), copies(["half"]))
     assert sorted(pairs.unrelated) == sorted(pairs.related)
     assert len(pairs.related) == 3
-
-
-@pytest.fixture
-def demo(db: None, embedder: Embedder) -> None:
-    call_command("load_demo")
 
 
 @pytest.mark.usefixtures("demo")

@@ -104,7 +104,8 @@ def test_empty_catalog_has_nothing(shop: Shop, vectors: Vectors) -> None:
 
 
 @pytest.mark.skipif(not POSTGRES, reason=NO_POSTGRES)
-@pytest.mark.parametrize("engine", ["pgvector", "pgvector, by its graph"], indirect=True)
+@pytest.mark.parametrize("engine", ["pgvector"], indirect=True)
+@pytest.mark.usefixtures("few_copies")
 def test_no_process_opens_a_snapshot_when_the_engine_is_pgvector(
     shop: Shop,
     make_product: MakeProduct,

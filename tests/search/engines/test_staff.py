@@ -3,7 +3,6 @@
 import pytest
 
 from tests.search.calibration.test_calibration import (  # noqa: F401
-    demo,
     test_building_calibrates_a_catalog_and_not_again_until_it_has_doubled,
 )
 from tests.search.catalog_map.test_maps import (  # noqa: F401

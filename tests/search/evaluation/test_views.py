@@ -20,7 +20,7 @@ def measured(make_product: MakeProduct, picture: Picture) -> list[Product]:
         make_product(f"Mug {n}", category=("Mugs", "Cups")[n % 2], image=picture(n))
         for n in range(10)
     ]
-    call_command("evaluate_search", "--json")
+    call_command("evaluate_search", "--json", "--sample", "3")
     return products
 
 

@@ -7,16 +7,8 @@ from django.core.management import CommandError, call_command
 from catalog.embedders.runtime import Embedder
 from catalog.models import Category, Product
 from search.engines import corpus_for
-from search.management.commands import tune_search
 from search.orders.models import PublishedTuning
 from tests.conftest import MakeProduct, Picture
-
-
-@pytest.fixture
-def demo(db: None, embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo catalog with its vectors; a few of its photos are changed."""
-    monkeypatch.setattr(tune_search, "COPIED_PRODUCTS", 6)
-    call_command("load_demo")
 
 
 @pytest.mark.usefixtures("demo")
