@@ -31,6 +31,7 @@ from catalog.importers import (
     summarize,
 )
 from catalog.importers.formats import FORMATS, NO_OPTIONS, CatalogFile, Options, recognize
+from catalog.importers.packing import GZIP_MAGIC
 from catalog.importers.tables import Record, Table
 from catalog.importers.writer import CREATED, FAILED, UNCHANGED, UPDATED
 from catalog.models import (
@@ -290,6 +291,11 @@ class ImportsProducts(admin.ModelAdmin):
 
 def _read(data: bytes) -> Table:
     """The table in a file, which a request can import. Raises InvalidCatalogFile."""
+    if data.startswith(GZIP_MAGIC):  # a few kilobytes may unpack to gigabytes
+        raise InvalidCatalogFile(
+            "The file is compressed. Unpack it and choose it again, or import it with: "
+            "python manage.py import_products FILE"
+        )
     table = read_table(BytesIO(data))
     if sum(1 for _ in islice(table, MAX_ROWS + 1)) > MAX_ROWS:
         raise InvalidCatalogFile(

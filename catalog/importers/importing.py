@@ -194,7 +194,7 @@ def import_table(
         have = "1 product has" if unpriced == 1 else f"{unpriced:,} products have"
         reason = (
             f"{have} no currency in the file. New ones get {default_currency()}, unless you name "
-            "another: --currency EUR"
+            "another (for the command, --currency EUR)."
         )
         yield RowResult(1, NOTE, reason)
 

@@ -1,3 +1,4 @@
+import gzip
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -214,7 +215,11 @@ REFUSED_FILES = {
     "a title above the header": (csv_file(header=["Prices"]), "It has: Prices."),
     "no spreadsheet": (b"PK\x03\x04 not really", "save it again as .xlsx"),
     "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "Save it as"),
-    "a web page": (b"<html><table><tr><td>id</td></tr></table></html>", "Save it as"),
+    "a web page": (
+        b"<html><table><tr><td>id</td></tr></table></html>",
+        "does not describe a product",
+    ),
+    "a compressed file": (gzip.compress(csv_file(MUG)), "The file is compressed."),
     "bytes": (bytes(range(256)) * 100, "This is not a table"),
     "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "This is a picture"),
     "last cell": (
