@@ -40,7 +40,7 @@ def safety_stop(run: FeedRun, missing: int, before: int, *, is_damaged: bool) ->
     """Why these many of so many products must not be hidden unasked, "" if they may be."""
     most = run.feed.max_hidden
     if is_damaged:
-        reason = "Lines of the file are lost, for a quote is not closed"
+        reason = "The file ends within a row, or has lost lines to a quote that is not closed"
     elif missing * 100 > most * before:
         reason = f"That is more than the {most} % that a run of this feed may hide"
     else:

@@ -26,6 +26,7 @@ from catalog.fetching.remote import fetch_feed
 from catalog.files import replace_file
 from catalog.importers import InvalidCatalogFile, Options, import_table, read_table
 from catalog.importers.importing import MAX_ELEMENTS_OF_COMMAND, NOTE
+from catalog.importers.tables import Table, is_cut_off
 from catalog.models import Feed, FeedRun
 
 PROGRESS_SECONDS = 2.0  # between two writes of how much was fetched
@@ -142,8 +143,9 @@ def _import(turn: Turn) -> None:
     run = turn.run
     with _file(run).open("rb") as file:
         owner = FeedOwner(turn, file.tell)
+        table = read_table(file, spare_elements=MAX_ELEMENTS_OF_COMMAND)
         results = import_table(
-            read_table(file, spare_elements=MAX_ELEMENTS_OF_COMMAND),
+            table,
             {"in the media folder": Path(settings.MEDIA_ROOT)},
             options=Options(**run.options),
             confined=True,
@@ -154,13 +156,15 @@ def _import(turn: Turn) -> None:
             turn.check_time()
             if result.status == NOTE and not run.rows:
                 told.append(result)
-    if told:
-        turn.write(**added(run.notes, "notes", told))
-    missing, before = find_missing(run, owner.seen)
-    if not len(missing):
-        _end(turn, State.FINISHED)
-        return
-    problem = safety_stop(run, len(missing), before, is_damaged=owner.is_damaged)
+        if told:
+            turn.write(**added(run.notes, "notes", told))
+        missing, before = find_missing(run, owner.seen)
+        if not len(missing):
+            _end(turn, State.FINISHED)
+            return
+        # Other tables tell by themselves that they are not whole.
+        is_damaged = owner.is_damaged or (type(table) is Table and is_cut_off(table))
+    problem = safety_stop(run, len(missing), before, is_damaged=is_damaged)
     found = {"missing": missing.tobytes(), "missing_count": len(missing)}
     if problem:
         turn.write(**found)

@@ -18,8 +18,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from io import TextIOWrapper
+from io import SEEK_END, TextIOWrapper
 from itertools import chain
+from math import inf
 from typing import BinaryIO
 
 DELIMITERS = ",;\t|~"
@@ -113,6 +114,26 @@ class Table:
                         f"A value that contains {self.delimiter!r} must be in quotes."
                     )
                 yield Record(lines.first, lines.number, tuple(cells[:width]), problem)
+
+
+def is_cut_off(table: Table) -> bool:
+    """Whether the text seems to end within its last row.
+
+    That is the case if no line break follows it, and it can't be read or is the only row with so
+    few values. Shops that leave out empty values at the end of rows do so in others, too.
+    """
+    end = table.file.seek(0, SEEK_END)
+    table.file.seek(max(0, end - 4))  # a line break and, in UTF-16 or UTF-32, its zeros
+    if table.file.read().rstrip(b"\0").endswith((b"\n", b"\r")):
+        return False
+    last, least = None, inf
+    for record in table:
+        if last and not last.error:
+            least = min(least, len(last.cells))
+        last = record
+    return last is not None and (
+        bool(last.error) or len(last.cells) < min(least, len(table.header))
+    )
 
 
 def open_table(file: BinaryIO) -> Table:

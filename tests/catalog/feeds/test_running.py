@@ -210,13 +210,33 @@ def test_faulty_row_is_reported_and_hides_nothing(serve: Serve) -> None:
     assert shown() == {"a", "b"}
 
 
-def test_lost_lines_hide_nothing(serve: Serve) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [
+        b'\nb,"Mug b,Home,,5\nc,Mug c,Home,,5\nd,Mug d,Home,,5',
+        b"\nb,Mug",
+        b'\nb,"Mug',
+        "\nb,Mug b,Home".encode("utf-16-le"),
+    ],
+    ids=["open quote", "short row", "quote at the end", "utf-16"],
+)
+def test_hides_nothing_where_the_text_is_damaged(serve: Serve, end: bytes) -> None:
     server = serve(http(text_of("a", "b", "c", "d")))
     feed = new_feed(server, max_hidden=100)
     run(feed)
-    server.reply = http(text_of("a") + b'\nb,"Mug b,Home,,5\nc,Mug c,Home,,5\nd,Mug d,Home,,5')
-    assert "Lines of the file are lost" in run(feed).problem
+    start = text_of("a")
+    text = start.decode().encode("utf-16") if b"\0" in end else start
+    server.reply = http(text + end, "Connection: close")
+    assert "The file ends within a row, or has lost lines" in run(feed).problem
     assert shown() == {"a", "b", "c", "d"}
+
+
+def test_hides_what_a_file_without_a_last_line_break_lacks(serve: Serve) -> None:
+    server = serve(http(text_of("a", "b", "c")))
+    feed = new_feed(server, max_hidden=100)
+    run(feed)
+    server.reply = http(text_of("a", "b"))
+    assert counts(run(feed)) == {"unchanged": 2, "hidden": 1}
 
 
 def test_feed_that_is_deleted_meanwhile_ends_its_run(
