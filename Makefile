@@ -28,17 +28,13 @@ test: .venv/test
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint network
 	@$(TESTS)
 
-# `make test` alone tests what never asks the database, or asks nothing else than other tests do.
-WITHOUT_DATABASE := browser catalog/embedders catalog/fetching fixtures search/ranking \
-	$(addprefix catalog/pictures/test_, colours.py containers.py gate.py gate_refused.py heif.py \
-		orientation.py profiles.py slots.py) \
-	catalog/importers/test_tables.py catalog/test_values.py search/catalog_map/test_projection.py \
-	search/queries/test_photo_cache.py search/queries/test_slots.py \
-	$(addprefix server/test_, full_disk.py imports.py memory.py prefix.py) \
-	test_environment.py test_layout.py test_settings.py
+# On PostgreSQL only tests run that use a database, but for these, which ask nothing else of it than
+# others do.
+ONCE := browser catalog/pictures/test_slots.py search/queries/test_slots.py test_serving.py \
+	$(addprefix server/test_, full_disk.py imports.py memory.py prefix.py)
 
 test-postgres: .venv/test network
-	@$(BIN)/python tests/postgres.py $(TESTS) $(addprefix --ignore=tests/,$(WITHOUT_DATABASE))
+	@$(BIN)/python tests/postgres.py $(TESTS) $(addprefix --ignore=tests/,$(ONCE))
 
 network: .venv/test
 	@$(MANAGE) download_model --embedder efficientnet_lite0

@@ -35,8 +35,13 @@ from search.management.commands import tune_search
 from tests.databases import Migrate, copy_database, migrate_shop
 from tests.tools import REMEDIES
 
-# The packages whose tests mostly wait start first, so that none of them is left over at the end.
-FIRST = {"pipeline": 0, "server": 1, "browser": 2}
+# What mostly waits starts first, then what takes longest, so that none is left over at the end.
+FIRST = (
+    *("pipeline", "server", "browser", "test_schema.py", "search/engines", "test_roles.py"),
+    *("catalog/test_commands.py", "search/api", "test_serving.py", "search/ranking"),
+    *("search/evaluation", "search/tuning", "test_demo_search.py", "test_settings.py"),
+    *("search/doctor", "search/queries", "search/index", "search/catalog_map"),
+)
 
 MakeProduct = Callable[..., Product]
 Messages = list[tuple[str, str, list[int]]]  # task, model, ids of rows
@@ -52,13 +57,22 @@ def pytest_xdist_auto_num_workers() -> int:
     return min((os.cpu_count() or 1) + 1, 5)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: FIRST.get(item.path.parent.name, len(FIRST)))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave to SQLite what asks no database, and put first what takes long."""
+    if connection.vendor == "postgresql":
+        config.hook.pytest_deselected(items=[item for item in items if not uses_database(item)])
+        items[:] = filter(uses_database, items)
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    return next((place for place, name in enumerate(FIRST) if path.startswith(name)), len(FIRST))
 
 
 def uses_database(item: pytest.Item) -> bool:
-    """Whether a test may ask the database of the tests."""
-    fixtures = {"db", "transactional_db"}.intersection(getattr(item, "fixturenames", ()))
+    """Whether a test may ask the database of the tests, or has another like it."""
+    fixtures = {"db", "transactional_db", "migrate"}.intersection(getattr(item, "fixturenames", ()))
     return bool(fixtures) or item.get_closest_marker("django_db") is not None
 
 

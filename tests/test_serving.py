@@ -59,14 +59,14 @@ with start_worker(app, perform_ping_check=False):
 def environment(
     tmp_path_factory: pytest.TempPathFactory, model_dir: Path, migrate: Migrate
 ) -> Iterator[dict[str, str]]:
-    """A shop of its own with the demo catalog."""
+    """A shop of its own with the demo catalog, of which nothing is learned yet."""
     folder = tmp_path_factory.mktemp("shop")
     ours = {"VAR_DIR": str(folder), "MODEL_DIR": str(model_dir), "EMBEDDER": "efficientnet_lite0"}
     with new_database() as url:
         ours |= {"DATABASE_URL": url, "MODULES": str(folder / "modules.json")}
         environment = os.environ | ours
         migrate(environment)
-        run(["manage.py", "load_demo"], environment)
+        run(["manage.py", "import_products", "fixtures/products.csv"], environment)
         yield environment
 
 
