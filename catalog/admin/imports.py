@@ -6,7 +6,7 @@ A file that nobody can read by itself can be read once somebody has said which c
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from io import BytesIO
-from itertools import islice, zip_longest
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -318,12 +318,12 @@ def _waiting(request: HttpRequest) -> tuple[UnconfirmedImport | None, Options]:
 def _headers(table: Table) -> list[tuple[str, str]]:
     """The columns of a table to choose from, each with its text in the first row."""
     first = next(iter(table), Record(0, 0))
-    names = (table.header or first.names)[:MAX_HEADERS]
+    cells = dict(zip(first.names or table.header, first.cells, strict=False))
     headers = [NOT_CHOSEN]
-    for header, cell in zip_longest(names, first.cells, fillvalue=""):
-        if header.strip():
-            example = f" ({Truncator(str(cell).strip()).chars(40)})" if str(cell).strip() else ""
-            headers.append((header, f"{header}{example}"))
+    for header in filter(str.strip, table.header[:MAX_HEADERS]):
+        text = str(cells.get(header, "")).strip()
+        example = f" ({Truncator(text).chars(40)})" if text else ""
+        headers.append((header, f"{header}{example}"))
     return headers
 
 

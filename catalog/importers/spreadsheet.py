@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from functools import cache
-from itertools import islice
+from itertools import dropwhile, islice
 from posixpath import join, normpath
 from string import digits
 from typing import BinaryIO
@@ -26,7 +26,7 @@ from openpyxl.utils.datetime import (  # type: ignore[import-untyped]
     from_excel,
 )
 
-from catalog.importers.tables import InvalidCatalogFile, Record, Table
+from catalog.importers.tables import COMMENT, InvalidCatalogFile, Record, Table
 
 MAX_FILES = 10_000  # in the archive, pictures among them
 MAX_COLUMNS = 1000
@@ -82,7 +82,7 @@ class Sheet(Table):
         """The rows after the header that have values. Raises InvalidCatalogFile."""
         width = len(self.header)
         with _damage_told():
-            for number, cells in islice(self.workbook.rows(), 1, None):
+            for number, cells in islice(_without_comments(self.workbook), 1, None):
                 if any(cells[:width]):
                     yield Record(number, number, cells[:width])
 
@@ -95,11 +95,16 @@ def open_sheet(file: BinaryIO, *, spare_elements: int = MAX_SPARE_ELEMENTS) -> S
     with _damage_told():
         _check_directory(file)
         workbook = _Workbook(ZipFile(file), spare_elements)
-        cells = next(workbook.rows(), (1, ()))[1]
+        cells = next(_without_comments(workbook), (1, ()))[1]
     if not cells:
         raise InvalidCatalogFile(f"The spreadsheet is empty{workbook.place}.")
     header = tuple(str(cell) for cell in cells)
     return Sheet(file, "", "", header, workbook.place, workbook=workbook)
+
+
+def _without_comments(workbook: "_Workbook") -> Iterator[tuple[int, tuple[Cell, ...]]]:
+    """The rows from the header on, before which Meta's templates have comments."""
+    return dropwhile(lambda row: COMMENT.match(str(row[1][0])), workbook.rows())
 
 
 @contextmanager

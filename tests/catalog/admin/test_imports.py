@@ -110,6 +110,22 @@ def test_preview_shows_how_the_file_was_read(admin_client: Client) -> None:
 FRENCH = csv_file(["m1", "Chope", "Maison", "/chope.jpg", "9,90"], header=["Réf", *"NCIP"])
 
 
+def test_feed_in_xml_is_imported_like_a_table(admin_client: Client) -> None:
+    items = (
+        f"<item><g:price>5 EUR</g:price><id>{n}</id>{'<size>L</size>' * n}<title>Mug</title>"
+        "<image_link>https://a.example/1.jpg</image_link></item>"
+        for n in range(2)
+    )
+    page = preview(admin_client, f"<rss>{''.join(items)}</rss>".encode(), "feed.xml")
+    assert counts(page) == {"created": 2}
+    assert page.context["understood"].key == "google"
+    choices = page.context["options_form"].fields["column-name"].choices
+    assert ("title", "title (Mug)") in choices
+    assert ("size", "size") in choices
+    confirm(admin_client, page)
+    assert Product.objects.get(sku="1").attributes == {"size": "L"}
+
+
 def test_file_with_an_unknown_header_is_read_as_somebody_says(admin_client: Client) -> None:
     page = preview(admin_client, FRENCH, "chopes.csv")
     assert "The header lacks" in page.context["problem"]

@@ -122,8 +122,10 @@ def test_sale_price_counts_during_the_sale(dates: str, price: Decimal | None) ->
 
 
 def test_reads_spreadsheets_of_the_same_columns() -> None:
-    table = read_table(BytesIO(xlsx_file([*MUG[:4], 5.5], header=HEADER)))
+    comment = ["# Required | A unique ID"]
+    table = read_table(BytesIO(xlsx_file(HEADER, [*MUG[:4], 5.5], header=comment)))
     (row,) = recognize(table, Options(currency="EUR"))
+    assert row.line == 3
     assert (row.values["price"], row.values["currency"]) == (Decimal("5.50"), "EUR")
 
 
