@@ -185,3 +185,15 @@ def test_search_is_restricted_to_words_and_availabilities(
     for path in (f"{url}&", "/products/?"):
         page = client.get(f"{path}q={'+'.join('abcdefghijklmnopqrstu')}")
         assert "The maximum is 20 words." in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [("CHEMISE", 2), ("ete", 1), ("Été", 1), ("été robe", 0), ("acme été", 1), ("mise hau", 2)],
+)
+def test_products_are_found_by_words_whatever_their_case_and_accents(
+    client: Client, make_product: MakeProduct, q: str, found: int
+) -> None:
+    make_product("Chemise d'été", category="Hauts", brand="ACME")
+    make_product("Chemise", category="Hauts")
+    assert len(names(client.get("/products/", {"q": q}))) == found
