@@ -81,6 +81,7 @@ class FeedForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.initial["password"] = ""
         if self.instance.password:
             sentence = "There is one, which is kept if this is empty. It goes with the user name."
             self.fields["password"].help_text = sentence

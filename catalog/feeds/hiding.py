@@ -57,7 +57,7 @@ def hide(turn: Turn) -> None:
     for start in range(0, len(ids), BATCH_PRODUCTS):
         with transaction.atomic():
             count = _hide(turn.run, ids[start : start + BATCH_PRODUCTS])
-            turn.write(hidden=turn.run.hidden + count)
+            turn.write(hidden=turn.run.hidden + count, stops=0)
 
 
 def approve(run: FeedRun, user_id: int) -> int:

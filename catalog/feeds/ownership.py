@@ -22,6 +22,7 @@ from catalog.importers.writer import CREATED, FAILED, UNCHANGED, UPDATED
 from catalog.models import Product
 
 RENEWED_ROWS = 10_000  # after which the lease is renewed while rows are passed over
+MAX_LETTERS = 1000  # of a sentence that it keeps
 MAX_TOLD = 200  # failures of a run, and notes, that its report keeps
 
 
@@ -108,11 +109,17 @@ class FeedOwner:
             ("notes", [it for it in results if it.status != FAILED and it.reason]),
         ):
             columns |= added(getattr(run, name), name, told)
-        self._turn.write(rows=run.rows + len(results), done=self._bytes_read(), **columns)
+        columns |= {"rows": run.rows + len(results), "done": self._bytes_read(), "stops": 0}
+        self._turn.write(**columns)
 
 
 def added(kept: list[Any], name: str, results: list[RowResult]) -> dict[str, Any]:
     """The column of a run with these results added, as far as it has room; else nothing."""
     room = results[: MAX_TOLD - len(kept)] if len(kept) < MAX_TOLD else []
-    more = [[result.line, result.sku, result.reason] for result in room]
+    more = [[result.line, plain(result.sku), plain(result.reason)] for result in room]
     return {name: kept + more} if more else {}
+
+
+def plain(text: str) -> str:
+    """The text as every database takes it: without NULs, and without bytes that are no text."""
+    return text[:MAX_LETTERS].encode("utf-8", "replace").decode().replace("\0", "?")

@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from catalog.feeds.hiding import find_missing, hide, safety_stop
-from catalog.feeds.ownership import FeedOwner, added
+from catalog.feeds.ownership import FeedOwner, added, plain
 from catalog.feeds.turns import Stopped, Turn, take_turn
 from catalog.fetching.fetcher import Answer, FetchError
 from catalog.fetching.remote import fetch_feed
@@ -31,6 +31,7 @@ from catalog.models import Feed, FeedRun
 
 PROGRESS_SECONDS = 2.0  # between two writes of how much was fetched
 RETRY = timedelta(hours=1)  # after a failure, unless the next run comes earlier
+MAX_STOPS = 3  # of the process that works on a run, before it has come on
 KEPT_RUNS = 50  # of each feed
 State = FeedRun.State
 
@@ -54,6 +55,9 @@ def sync(feed: Feed, *, seconds: float = inf, force: bool = False) -> FeedRun | 
     if turn is None:
         return None
     run = turn.run
+    if run.stops >= MAX_STOPS:
+        _end(turn, State.FAILED, "It has stopped the worker three times. Nothing was hidden.")
+        return run
     try:
         if run.state == State.FETCHING:
             _fetch(turn, force=force)
@@ -63,6 +67,7 @@ def sync(feed: Feed, *, seconds: float = inf, force: bool = False) -> FeedRun | 
             hide(turn)
             _end(turn, State.FINISHED)
     except Stopped:
+        turn.release(stops=0)
         with suppress(FeedRun.DoesNotExist):  # somebody has deleted the feed
             run.refresh_from_db()
     except (FetchError, InvalidCatalogFile) as error:
@@ -102,7 +107,7 @@ def _fetch(turn: Turn, *, force: bool) -> None:
         _end(turn, State.UNCHANGED)
         return
     size = path.stat().st_size
-    turn.write(state=State.IMPORTING, validator=answer.validator, size=size, done=0)
+    turn.write(state=State.IMPORTING, validator=answer.validator, size=size, done=0, stops=0)
 
 
 def store(
@@ -170,7 +175,7 @@ def _import(turn: Turn) -> None:
         turn.write(**found)
         _end(turn, State.FINISHED, problem)
     else:
-        turn.write(state=State.HIDING, **found)
+        turn.write(state=State.HIDING, stops=0, **found)
 
 
 def _end(turn: Turn, state: State, problem: str = "") -> None:
@@ -178,7 +183,7 @@ def _end(turn: Turn, state: State, problem: str = "") -> None:
     run, feed, now = turn.run, turn.run.feed, timezone.now()
     with transaction.atomic():
         columns = {"missing": None} if not problem else {}
-        turn.write(state=state, problem=problem, ended_at=now, lease_until=None, **columns)
+        turn.write(state=state, problem=plain(problem), ended_at=now, lease_until=None, **columns)
         feed.refresh_from_db(fields=("enabled", "interval", "url", "next_run_at"))
         pause = timedelta(minutes=feed.interval)
         if state == State.FAILED:

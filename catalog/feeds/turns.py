@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from catalog.models import Feed, FeedRun
@@ -42,15 +42,15 @@ class Turn:
         if monotonic() > self.end:
             raise Stopped
 
-    def release(self) -> None:
+    def release(self, **columns: Any) -> None:
         """Let others go on with the run, if it has not ended."""
         own = FeedRun.objects.filter(pk=self.run.pk, worker=self.run.worker, ended_at=None)
-        own.update(lease_until=None)
+        own.update(lease_until=None, **columns)
 
 
 def take_turn(feed: Feed, end: float) -> Turn | None:
     """A turn at the feed's unfinished run, or at a new one; None while another process has it."""
-    claim = {"worker": secrets.token_hex(16), "lease_until": timezone.now() + LEASE}
+    claim: dict[str, Any] = {"worker": secrets.token_hex(16), "lease_until": timezone.now() + LEASE}
     run = feed.runs.filter(ended_at=None).first()
     if run is None:
         try:
@@ -59,7 +59,9 @@ def take_turn(feed: Feed, end: float) -> Turn | None:
         except IntegrityError:  # another process has just begun one
             return None
     free = Q(lease_until=None) | Q(lease_until__lt=timezone.now())
-    if not FeedRun.objects.filter(free, pk=run.pk, ended_at=None).update(**claim):
+    if not FeedRun.objects.filter(free, pk=run.pk, ended_at=None).update(
+        **claim, stops=F("stops") + 1
+    ):
         return None
     run.refresh_from_db()
     return Turn(run, end)

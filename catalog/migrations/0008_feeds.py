@@ -148,6 +148,7 @@ class Migration(migrations.Migration):
                 ("ended_at", models.DateTimeField(null=True)),
                 ("worker", models.CharField(blank=True, max_length=32)),
                 ("lease_until", models.DateTimeField(null=True)),
+                ("stops", models.PositiveSmallIntegerField(default=0)),
                 ("url", models.CharField(blank=True, max_length=2000)),
                 ("options", models.JSONField(default=dict)),
                 ("validator", models.CharField(blank=True, max_length=160)),

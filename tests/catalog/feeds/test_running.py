@@ -254,6 +254,31 @@ def test_feed_that_is_deleted_meanwhile_ends_its_run(
     assert not Product.objects.exists()
 
 
+def test_gives_up_on_a_file_that_stops_its_worker(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = new_feed(serve(http(text_of("a"))))
+
+    def crash(*_: Any, **__: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr("catalog.feeds.running.read_table", crash)
+    for _ in range(3):
+        with pytest.raises(MemoryError):
+            sync(feed)
+        assert due_feeds() == [feed], "the next task tries again at once"
+    assert "stopped the worker three times" in run(feed).problem
+    assert not due_feeds()
+
+
+def test_reports_rows_that_are_no_text(serve: Serve) -> None:
+    rows = b"\na\0b,Mug,Home,,5\nc\xff\xed\xa0\x80,Mu\0g,Home,,5\nd,Mug,Home,,\xff\0"
+    feed = new_feed(serve(http(text_of("\N{SNOWMAN}") + rows)))
+    strange = run(feed)
+    assert counts(strange)["failed"] >= 2
+    assert strange.state == State.FINISHED
+
+
 def test_run_that_is_asked_for_during_another_comes_after_it(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
