@@ -374,6 +374,7 @@ def without_tags(text: str) -> str:
 def short_path(category: str) -> str:
     """A category's path as one text, without its first levels where it is too long."""
     levels = [level for part in unescape(category).split(">") if (level := part.strip(BLANK))]
+    del levels[:-MAX_CATEGORY]  # more never fit, and the next step is not linear
     while len(levels) > 1 and len(" > ".join(levels)) > MAX_CATEGORY:
         del levels[0]
     return " > ".join(levels) or UNCATEGORISED
