@@ -24,6 +24,7 @@ from search.ranking import Mask, Positions, Ranking, first_of_each
 
 NEAREST = 4  # products shown if nothing reaches the threshold
 UNAVAILABLE = ("out_of_stock",)  # the availabilities that UNAVAILABLE_PRODUCTS is about
+MOST_PAIRS = 2**25  # of a category and a group that are looked at one by one, instead of sorted
 UNREACHABLE = 2.0  # a threshold above every score
 
 
@@ -143,11 +144,11 @@ def search(query: Query, options: Options) -> Answer:
         others &= corpus.groups != group_key(query.product, group, "")  # nor its variants
     if scope.products is not None:
         others &= np.isin(corpus.products, scope.products)
-    is_last = _is_available(corpus, UNAVAILABLE)
-    if policy == "hidden":
-        others &= ~is_last
-    if policy != "last":
-        is_last = np.zeros(len(others), bool)
+    is_last = None
+    if policy == "last":
+        is_last = _is_available(corpus, UNAVAILABLE)
+    elif policy == "hidden":
+        others &= ~_is_available(corpus, UNAVAILABLE)
     in_category = in_price = is_available = np.ones(len(others), bool)
     if options.categories:
         in_category = np.isin(corpus.categories, [category.pk for category in wanted.values()])
@@ -169,7 +170,8 @@ def search(query: Query, options: Options) -> Answer:
     else:
         items = np.flatnonzero(matched)
         prices = corpus.prices[items] * (-1 if options.ordering == "-price" else 1)
-        items = items[np.lexsort((corpus.products[items], prices, is_last[items]))]
+        order = (corpus.products[items], prices)
+        items = items[np.lexsort(order if is_last is None else (*order, is_last[items]))]
         if groups is not None:
             items = items[first_of_each(groups[items])]
         items = items[page]
@@ -256,9 +258,11 @@ def _is_available(corpus: Corpus, values: tuple[str, ...]) -> Mask:
 
 
 def _rank(
-    scan: Scan, k: int, threshold: float, mask: Mask, is_last: Mask, groups: Positions | None
+    scan: Scan, k: int, threshold: float, mask: Mask, is_last: Mask | None, groups: Positions | None
 ) -> Ranking:
     """The `k` best items within the mask, or the best of groups; those that are last in the end."""
+    if is_last is None:
+        return scan.rank(k, threshold=threshold, mask=mask, groups=groups)
     first = scan.rank(k, threshold=threshold, mask=mask & ~is_last, groups=groups)
     rest = first.matched & mask & is_last
     if len(first.items) == k or not rest.any():
@@ -334,8 +338,14 @@ def _counted(
     values: NDArray[Any], mask: Mask, groups: Positions | None
 ) -> tuple[NDArray[Any], Positions]:
     """The different values within the mask, and how many items, or groups, have each."""
+    values = values[mask]
     if groups is None:
-        return np.unique(values[mask], return_counts=True)
-    distinct, places = np.unique(values[mask], return_inverse=True)
-    pairs = np.unique(places + len(distinct) * groups[mask])
-    return distinct, np.bincount(pairs % len(distinct), minlength=len(distinct))
+        return np.unique(values, return_counts=True)
+    groups, distinct = groups[mask], np.unique(values)
+    size = groups.max(initial=0) + 1
+    pairs = np.searchsorted(distinct, values) * size + groups
+    if len(distinct) * size > MOST_PAIRS:
+        return distinct, np.bincount(np.unique(pairs) // size)
+    occurs = np.zeros((len(distinct), size), bool)
+    occurs.ravel()[pairs] = True
+    return distinct, np.count_nonzero(occurs, axis=1)

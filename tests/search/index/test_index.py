@@ -8,6 +8,7 @@ from catalog.embedders.runtime import Embedder
 from catalog.models import Product, ProductPhoto
 from catalog.tasks import embed_pending
 from search.index import IndexCorpus, LiveIndex
+from search.index.corpus import AVAILABILITIES, group_key
 from tests.conftest import MakeProduct, Picture
 from tests.waiting import until
 
@@ -55,17 +56,20 @@ def found_rows(corpus: IndexCorpus) -> list[tuple[int, int, bytes]]:
 
 def consistent(corpus: IndexCorpus) -> bool:
     """Whether it holds exactly what it should, each picture with its own vector and facts."""
-    facts = zip(
-        corpus.products[corpus.live].tolist(),
-        corpus.categories[corpus.live].tolist(),
-        corpus.prices[corpus.live].tolist(),
-        strict=True,
-    )
-    products = Product.objects.in_bulk()
-    return found_rows(corpus) == expected_rows(corpus.identity) and all(
-        (products[pk].category_id, float(products[pk].price)) == (category, price)
-        for pk, category, price in facts
-    )
+    columns = (corpus.products, corpus.categories, corpus.prices, corpus.availabilities)
+    columns += (corpus.groups,)
+    facts = sorted(zip(*(column[corpus.live].tolist() for column in columns), strict=True))
+    shown = Product.objects.in_bulk(found_ids(corpus))
+    return found_rows(corpus) == expected_rows(corpus.identity) and facts == [
+        (
+            pk,
+            product.category_id,
+            float(product.selling_price),
+            AVAILABILITIES.index(product.availability),
+            group_key(pk, product.group, product.image.name),
+        )
+        for pk, product in sorted(shown.items())
+    ]
 
 
 def test_holds_every_searchable_product(index: LiveIndex, products: list[Product]) -> None:
@@ -218,6 +222,27 @@ def test_product_without_a_picture_of_its_own_is_found_by_its_photo(
     product.price = 555
     product.save()
     assert 555 in index.corpus().prices[index.corpus().live]
+
+
+def test_follows_what_products_are_filtered_and_grouped_by(
+    index: LiveIndex, products: list[Product]
+) -> None:
+    own = index.corpus().group_numbers
+    assert len(set(own.tolist())) == 5
+    changes: tuple[dict[str, Any], ...] = (
+        {"sale_price": 0.5},
+        {"availability": "out_of_stock"},
+        {"group": "mugs"},
+        {"group": ""},
+    )
+    for change in changes:
+        Product.objects.filter(pk__in=[products[1].pk, products[3].pk]).update(**change)
+        corpus = index.corpus()
+        assert consistent(corpus)
+        in_groups = np.unique(corpus.group_numbers[corpus.live])
+        assert len(in_groups) == (4 if change.get("group") else 5)
+        numbers = dict(zip(corpus.group_numbers.tolist(), corpus.groups.tolist(), strict=True))
+        assert [numbers[n] for n in corpus.group_numbers.tolist()] == corpus.groups.tolist()
 
 
 def test_product_that_comes_back_is_found_as_it_is_now(
