@@ -16,6 +16,7 @@ from catalog.importers.tables import LINES_LOST, Record, Table
 from catalog.models import currency_of, default_currency
 from catalog.values import (
     BLANK,
+    FORBIDDEN,
     MAX_ATTRIBUTE,
     MAX_ATTRIBUTE_NAME,
     MAX_ATTRIBUTES,
@@ -40,6 +41,7 @@ NEVER_EMPTY = ("sku", "name", "category", "price")
 EMPTY: Mapping[str, Any] = {"brand": "", "group": "", "attributes": {}}  # of a shop's file
 UNCATEGORISED = "Uncategorised"
 MAX_SKU = 64
+SHOWN_LETTERS = 40  # of a header, in a message
 KEPT_NAMES = 1000  # lists of names, of files in which each row names its cells
 LINE_BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+")
@@ -95,7 +97,13 @@ class CatalogFile:
         sample = list(_Drafts(self, self.sample))
         texts = (draft.texts.get(name) for draft in sample for name in ("price", "sale_price"))
         mark = decimal_mark(text for text in texts if text and not isinstance(text, Number))
-        rules = Rules(self.options.base_url, self.options.currency, mark, self.format.is_own)
+        places = {} if self.format.is_own else self.columns.single
+        headers = {
+            name: FORBIDDEN.sub("", self.table.header[found[0]]).strip()[:SHOWN_LETTERS]
+            for name, found in places.items()
+        }
+        options = self.options
+        rules = Rules(options.base_url, options.currency, mark, self.format.is_own, headers)
         yield from map(rules.row, self.format.products(_Drafts(self, self.table)))
 
     def headers(self, *, used: bool) -> list[str]:
@@ -217,6 +225,7 @@ class Rules:
     currency: str = ""  # of prices without one
     mark: str = ""  # the decimal mark of the file's prices, where it is known
     is_own: bool = False  # as in Format
+    headers: Mapping[str, str] = field(default_factory=dict)  # by field, for messages
 
     def row(self, draft: Draft) -> Row:
         """The values of the product, or why it has none."""
@@ -228,7 +237,9 @@ class Rules:
                 texts["attributes"] = fitting(texts["attributes"])
         sku = str(texts.get("sku", ""))[:MAX_SKU]
         error = draft.error
-        if not error and (empty := [label(name) for name in NEVER_EMPTY if not texts.get(name)]):
+        if not error and (
+            empty := [self._label(name) for name in NEVER_EMPTY if not texts.get(name)]
+        ):
             error = f"{', '.join(empty)} must not be empty."
         if error:
             return Row(draft.line, sku, error=error)
@@ -268,9 +279,13 @@ class Rules:
                 name: empty for name, empty in EMPTY.items() if name in texts and not texts[name]
             }
         if errors:
-            text = " ".join(f"{label(name)}: {problem}" for name, problem in errors.items())
+            text = " ".join(f"{self._label(name)}: {problem}" for name, problem in errors.items())
             return Row(draft.line, sku, error=text)
         return Row(draft.line, values["sku"], values)
+
+    def _label(self, name: str) -> str:
+        """What the file calls a field, as far as it has a column for it."""
+        return self.headers.get(name) or label(name)
 
     def _price(self, text: str, *, known: str) -> tuple[Decimal, str]:
         """A price and its currency, "" where nothing tells it."""

@@ -193,7 +193,7 @@ def test_file_made_by_hand_may_have_only_some_columns() -> None:
     found = read("Title,Price,Product image URL\nBlue Mug,5,\nTea Cup,,\n")
     assert [(row.sku, row.error) for row in found] == [
         ("blue-mug", ""),
-        ("tea-cup", "price must not be empty."),
+        ("tea-cup", "Price must not be empty."),
     ]
 
 
