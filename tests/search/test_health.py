@@ -77,7 +77,9 @@ def test_readyz_tells_of_a_nearly_full_disk_and_stays_ready(
     response = client.get("/readyz")
     assert response.status_code == 200
     reason = response.json()["reasons"]["disk"]
-    assert re.match(r"Only \d+ MB are free on the disk of VAR_DIR, fewer than ", reason)
+    # All are on one disk here; which had the least depends on what was just written to it.
+    folder = "(VAR_DIR|MEDIA_ROOT|the temporary folder)"
+    assert re.match(rf"Only \d+ MB are free on the disk of {folder}, fewer than ", reason)
     assert str(settings.VAR_DIR) not in reason
 
 
