@@ -24,6 +24,7 @@ from catalog.importers.formats import (
     read_table,
     recognize,
 )
+from catalog.importers.formats.reading import UNCATEGORISED
 from catalog.importers.tables import WINDOWS, InvalidCatalogFile, Table
 from catalog.importers.writer import (
     FAILED,
@@ -260,7 +261,10 @@ def _prepare(
     prepared = [next(pictured) if _has_path(row) else row for row in rows]
     for place, row in enumerate(prepared):
         values, note = without_false_sale(row.values, known.get(row.sku))
-        if note:
+        if row.sku in known and values.get("category") == UNCATEGORISED:
+            # The file knows no category, so the product keeps the one that it was given here.
+            values = {name: value for name, value in values.items() if name != "category"}
+        if values is not row.values:
             prepared[place] = replace(row, values=values, note=f"{row.note} {note}".strip())
     return known, prepared
 

@@ -142,6 +142,16 @@ def test_faulty_optional_columns_fail_their_row(write: Any, photo: str) -> None:
     assert not Product.objects.exists()
 
 
+def test_product_keeps_its_category_where_the_file_knows_none(tmp_path: Path) -> None:
+    path = tmp_path / "google.csv"
+    path.write_text("id,title,image_link,price\n1,Mug,,5 USD\n")
+    assert run(path).counts == {"created": 1}
+    assert Product.objects.get().category.name == "Uncategorised"
+    Product.objects.update(category=Category.objects.create(name="Kitchen"))
+    assert run(path).counts == {"unchanged": 1}
+    assert Product.objects.get().category.name == "Kitchen"
+
+
 def test_second_run_changes_nothing(write: Any, photo: str) -> None:
     path = write(["m1", "Mug", "Home", photo, "9.99"])
     run(path)
