@@ -30,7 +30,8 @@ test: .venv/test
 
 # On PostgreSQL only tests run that use a database, but for these, which ask nothing else of it than
 # others do.
-ONCE := browser catalog/pictures/test_slots.py search/queries/test_slots.py test_serving.py \
+ONCE := browser catalog/pictures/test_slots.py search/queries/test_slots.py test_roles.py \
+	test_schema.py test_serving.py \
 	$(addprefix server/test_, examples.py full_disk.py imports.py logins.py logs.py memory.py \
 		metrics.py nginx.py prefix.py uploads.py)
 
