@@ -58,6 +58,7 @@ bench: .venv/test network
 	@$(BIN)/python tests/postgres.py $(BIN)/python benchmarks/imports.py
 	@$(BIN)/python benchmarks/embedding.py
 	@$(BIN)/python benchmarks/ranking.py $(PHOTOS)
+	@$(BIN)/python benchmarks/collapsed.py $(PHOTOS)
 	@$(BIN)/python benchmarks/serving.py $(PHOTOS)
 	@$(BIN)/python benchmarks/pages.py
 	@$(BIN)/python benchmarks/hostile.py 20 1

@@ -1,6 +1,6 @@
 """What does it cost to collapse variants, or to look for words, next to a plain search?
 
-    python benchmarks/collapsed.py [PHOTOS] [--products 100000] [--pictures 2000] [--queries 50]
+    python benchmarks/collapsed.py [PHOTOS] [--products 100000] [--pictures 10000] [--queries 50]
 
 Fills a shop that is thrown away with groups of five variants, and searches it in all the ways in
 turns. The pictures' vectors are real (see `vectors`; PHOTOS is the folder they are made from). A
@@ -36,7 +36,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("photos", nargs="?", type=Path, default=ROOT / "fixtures" / "images")
     parser.add_argument("--products", type=int, default=100_000)
-    parser.add_argument("--pictures", type=int, default=2000)
+    parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--queries", type=int, default=50)
     return parser.parse_args()
 
