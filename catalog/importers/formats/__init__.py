@@ -110,7 +110,7 @@ def _check(table: Table, format_: Format, columns: Columns, options: Options) ->
     names = {*FIELDS, *format_.columns}
     for name, header in options.columns.items():
         if name not in names:
-            known = ", ".join(label(each) for each in format_.columns)
+            known = ", ".join(map(label, dict.fromkeys((*FIELDS, *format_.columns))))
             raise InvalidCatalogFile(f"There is no field {name[:40]!r}. The fields are: {known}.")
         if name not in columns.fields:
             raise InvalidCatalogFile(

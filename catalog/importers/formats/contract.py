@@ -34,6 +34,7 @@ FIELDS = (
     *("sku", "name", "category", "image_url", "photos", "price", "sale_price", "currency"),
     *("link", "active", "availability", "brand", "group", "attributes"),
 )
+LABELS = {"sku": "id", "photos": "additional_image_url"}  # what people call these fields
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Options:
     ) -> "Options":
         """The options that people wrote; columns such as "name=Nom". Raises InvalidCatalogFile."""
         pairs = {}
+        fields = {label: name for name, label in LABELS.items()}
         for text in columns:
             name, mark, header = text.partition("=")
             name = name.strip().lower()
@@ -58,7 +60,7 @@ class Options:
                 raise InvalidCatalogFile(
                     f"{text[:80]!r} names no column. Write FIELD=HEADER, such as name=Nom."
                 )
-            pairs["sku" if name == "id" else name] = header.strip()
+            pairs[fields.get(name, name)] = header.strip()
         try:
             currency = currency_code(currency) if currency else ""
             base_url = address(base_url) if base_url else ""
@@ -91,6 +93,9 @@ class Draft:
     line: int
     texts: Mapping[str, Any]
     error: str = ""
+    # Texts of columns that somebody chose for fields of `FIELDS` that the format has no column for.
+    # They take precedence over what the format makes of its own columns.
+    chosen: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> str:
         """The text of a field, "" where there is none."""
@@ -104,7 +109,7 @@ class Draft:
 
     def but(self, **texts: Any) -> "Draft":
         """The same with other texts."""
-        return Draft(self.line, {**self.texts, **texts}, self.error)
+        return Draft(self.line, {**self.texts, **texts}, self.error, self.chosen)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urljoin
 
-from catalog.importers.formats.contract import Draft, Format, Options, Row
+from catalog.importers.formats.contract import LABELS, Draft, Format, Options, Row
 from catalog.importers.spreadsheet import Fault
 from catalog.importers.tables import LINES_LOST, Record, Table
 from catalog.models import currency_of, default_currency
@@ -125,6 +125,7 @@ class _Drafts:
         columns = self.file.columns
         # A row that names its cells says of all other fields that they are empty.
         empty = {name: {} if is_numbered(format_, name) else "" for name in format_.columns}
+        additional = [name for name in named if name not in format_.columns]
         by_names: dict[tuple[str, ...], Columns] = {}
         for record in self.records:
             if record.names:
@@ -152,7 +153,8 @@ class _Drafts:
                 texts[name] = {number: text for number, text in pairs if text}
             if not error and record.end > record.line and not record.names:
                 error = self._find_swallowed_rows(record)
-            yield Draft(record.line, texts, error)
+            chosen = {name: texts.pop(name, "") for name in additional}
+            yield Draft(record.line, texts, error, chosen)
 
     def _find_swallowed_rows(self, record: Record) -> str:
         """Say that a value of one line has whole rows in it: a later quote closed one left open."""
@@ -229,11 +231,11 @@ class Rules:
 
     def row(self, draft: Draft) -> Row:
         """The values of the product, or why it has none."""
-        texts = draft.texts
+        texts = {**draft.texts, **{name: text for name, text in draft.chosen.items() if text}}
         if not self.is_own:
-            named = without_tags(draft["name"])
-            texts = {**texts, "name": named, "category": short_path(draft["category"])}
-            if "attributes" in texts:
+            texts["name"] = without_tags(texts.get("name", ""))
+            texts["category"] = short_path(texts.get("category", ""))
+            if isinstance(texts.get("attributes"), Mapping):
                 texts["attributes"] = fitting(texts["attributes"])
         sku = str(texts.get("sku", ""))[:MAX_SKU]
         error = draft.error
@@ -255,7 +257,7 @@ class Rules:
 
         for name, rule in RULES.items():
             read(name, rule)
-        if self.is_own or self.base_url or REMOTE.match(draft["link"]):
+        if self.is_own or self.base_url or REMOTE.match(texts.get("link", "")):
             read("link", lambda text: address(self._absolute(text)))
         for name in ("price", "sale_price"):
             read(name, partial(self._price, known=values.get("currency", "")))
@@ -298,8 +300,10 @@ class Rules:
     def _pictures(self, text: str) -> list[str]:
         return [self._picture(source) for source in picture_sources(text)]
 
-    def _photos(self, texts: Mapping[int, str] | Iterable[str]) -> list[str]:
+    def _photos(self, texts: str | Mapping[int, str] | Iterable[str]) -> list[str]:
         rule = addresses if self.is_own and not self.base_url else self._pictures
+        if isinstance(texts, str):
+            return rule(texts)
         each = texts.values() if isinstance(texts, Mapping) else texts
         return [source for text in each for source in rule(text)]
 
@@ -350,7 +354,7 @@ RULES: Mapping[str, Callable[[Any], object]] = {
 
 def label(name: str) -> str:
     """What people call a field."""
-    return {"sku": "id", "photos": "additional_image_url"}.get(name, name)
+    return LABELS.get(name, name)
 
 
 def text_of(cell: str | float) -> str:

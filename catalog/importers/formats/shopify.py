@@ -21,7 +21,8 @@ COLUMNS = {
     "name": ("Title",),
     "brand": ("Vendor",),
     "type": ("Type", "Custom Product Type"),
-    "category": ("Product Category", "Standardized Product Type", "Standard Product Type"),
+    "category": (),  # only if somebody chooses a column
+    "taxonomy": ("Product Category", "Standardized Product Type", "Standard Product Type"),
     "published": ("Published", "Published on online store"),
     "status": ("Status",),
     "option_names": ("Option# Name",),
@@ -38,7 +39,7 @@ COLUMNS = {
 }
 # No other file has these. One made by hand needs no handles, which the shop makes of the titles.
 OWN_COLUMNS = {"variant price", "variant sku", "option1 name", "image src", "product image url"}
-SHARED = ("name", "brand", "type", "category", "published", "status")  # by all variants
+SHARED = ("name", "brand", "category", "type", "taxonomy", "published", "status")  # by all variants
 NO_OPTION = "default title"  # the only option value of a product without options
 HIDDEN = ("draft", "archived", "unlisted")
 MAX_SKU, MAX_GROUP = 64, 100  # characters
@@ -130,7 +131,9 @@ def _variants(handle: str, rows: Sequence[Draft]) -> Iterator[Draft]:
         }
         texts: dict[str, Any] = {
             "name": shared["name"],
-            "category": shared["type"] or shared["category"].rpartition(">")[2],
+            "category": shared["category"]
+            or shared["type"]
+            or shared["taxonomy"].rpartition(">")[2],
             "group": _shortened(handle, MAX_GROUP),
             # An apostrophe marks a number as text.
             "sku": row["sku"].removeprefix("'")

@@ -29,6 +29,29 @@ def test_columns_that_somebody_named_count() -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "field", "cell", "value"),
+    [
+        ("id,title,link,image_link", "category", "Cups", "Cups"),
+        ("id,title,link,image_link", "attributes", "size=M", {"size": "M"}),
+        ("sku,product_type,name,base_image", "availability", "no", "out_of_stock"),
+        ("sku,product_type,name,base_image", "photos", "//a.example/b", ["https://a.example/b"]),
+        ("Handle,Title,Type,Image Src", "category", "Cups", "Cups"),
+        (f"{HEADER},image_link", "additional_image_url", "//a.example/b", ["https://a.example/b"]),
+    ],
+)
+def test_column_that_somebody_chose_takes_precedence(
+    header: str, field: str, cell: str, value: object
+) -> None:
+    names = header.split(",")
+    price = [] if "price" in names else ["price"]
+    cells = {"image_url": "", "price": "5", "type": "a", "product_type": "simple"}
+    row = [cells.get(name, f"//a.example/{place}") for place, name in enumerate([*names, *price])]
+    text = "\n".join([",".join([*names, *price, "mine"]), ",".join([*row, cell])])
+    (found,) = rows(text, columns=[f"{field}=Mine"])
+    assert found.values[{"additional_image_url": "photos"}.get(field, field)] == value
+
+
+@pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ({"columns": ["name=Nom"]}, "The header has no column 'Nom'. It has: id, name"),
