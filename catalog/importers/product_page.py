@@ -15,10 +15,12 @@ from urllib.parse import urljoin, urlsplit
 
 from catalog.importers.sales import amount_of
 from catalog.importers.tables import InvalidCatalogFile, Record, Table
+from catalog.values import MAX_TEXT
 
 MAX_BYTES = 10 * 2**20  # of a page
 MAX_ROWS = 1_000
 MAX_ITEMS = 1_000  # of a list; the same one may be read for each row
+MAX_READS = 1_000_000  # of items: lists may refer to lists that refer to lists
 MAX_PICTURES = 250
 PRODUCTS = {"Product", "ProductGroup", "IndividualProduct", "ProductModel"}
 CONTAINERS = ("@graph", "mainEntity", "itemListElement", "item")  # which may hold products
@@ -147,8 +149,10 @@ def _rows(nodes: Sequence[Node], address: str) -> list[dict[str, str]]:
     return rows
 
 
-def _items(value: Any) -> list[Any]:
-    return value[:MAX_ITEMS] if isinstance(value, list) else [value]
+def _id_of(node: Node) -> str:
+    """By what others refer to the object, "" if they can't."""
+    key = node.get("@id")
+    return key if isinstance(key, str) else ""
 
 
 def _path_of(address: str) -> str:
@@ -161,8 +165,9 @@ class _Reader:
     """Reads objects of one page, which may refer to each other by `@id`."""
 
     def __init__(self, nodes: Sequence[Node], address: str) -> None:
-        self._named = {str(node["@id"]): node for node in nodes if len(node) > 2 and "@id" in node}
+        self._named = {key: node for node in nodes if len(node) > 2 and (key := _id_of(node))}
         self._address = address
+        self._reads = 0
         trails = (node for node in nodes if "BreadcrumbList" in self.types(node))
         self._levels = next(map(self._read_trail, trails), [])
 
@@ -174,10 +179,19 @@ class _Reader:
 
     def each(self, value: Any) -> list[Node]:
         """The objects in a value: one, a list, or what it refers to."""
-        nodes = (each for each in _items(value) if isinstance(each, dict))
-        return [
-            self._named.get(str(node.get("@id")), node) if len(node) < 3 else node for node in nodes
-        ]
+        nodes = (each for each in self._items(value) if isinstance(each, dict))
+        return [self._named.get(_id_of(node), node) if len(node) < 3 else node for node in nodes]
+
+    def _items(self, value: Any) -> list[Any]:
+        """The items of a list, or the one value. Raises InvalidCatalogFile."""
+        items = value[:MAX_ITEMS] if isinstance(value, list) else [value]
+        self._reads += len(items)
+        if self._reads > MAX_READS:
+            raise InvalidCatalogFile(
+                "The page's products have too many variants and offers. Import the shop's feed "
+                "or an export instead."
+            )
+        return items
 
     def row(self, group: Node, node: Node) -> dict[str, str]:
         """A product; one of a group has what it lacks from the group."""
@@ -202,17 +216,17 @@ class _Reader:
 
     def _text(self, value: Any) -> str:
         """The first text in a value; of an object, its name."""
-        for each in _items(value):
+        for each in self._items(value):
             if isinstance(each, dict):
                 each = next((node.get("name") for node in self.each(each)), None)
             if isinstance(each, str | int | float) and not isinstance(each, bool):
-                return str(each).strip()
+                return str(each).strip()[: MAX_TEXT + 1]
         return ""
 
     def _pictures(self, value: Any) -> list[str]:
         """The addresses of pictures."""
         found = []
-        for each in _items(value):
+        for each in self._items(value):
             node = next(iter(self.each(each)), None)
             address = node.get("contentUrl") or node.get("url") if node else each
             if text := self._text(address):

@@ -194,6 +194,15 @@ def test_page_is_not_read_without_end() -> None:
         open_page(BytesIO(b"<html>" + b" " * MAX_BYTES))
 
 
+def test_references_do_not_multiply_without_end() -> None:
+    offers = [{"@id": "all"}] * 1000
+    variants = [{**MUG, "@id": f"v{number}", "offers": offers} for number in range(20)]
+    everything = [{"@id": "all", "@type": "AggregateOffer", "offers": [OFFER] * 1000}]
+    data = json.dumps([*everything, {"@type": "ProductGroup", "hasVariant": variants}])
+    with pytest.raises(InvalidCatalogFile, match="too many variants and offers"):
+        open_page(BytesIO(data.encode()))
+
+
 def test_encoding_is_that_of_the_page() -> None:
     text = '<meta charset="windows-1252"><script type="application/ld+json">'
     document = json.dumps(MUG | {"name": "Café", "image": ""}, ensure_ascii=False)
