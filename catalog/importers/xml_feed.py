@@ -25,6 +25,8 @@ SAMPLE_ITEMS = 1000  # whose names are the header
 MAX_ITEM = 1_000_000  # characters
 MAX_FIELDS = 1000  # of an item
 MAX_NAMES = 5000  # of the header
+MAX_ALL_NAMES = 20_000  # of tags and attributes in a file, each of which expat keeps
+MAX_NAME = 200  # characters
 MAX_DEPTH = 64
 MAX_PREFIXES = 20
 BLOCK = 64 * 2**10
@@ -121,6 +123,7 @@ class _ItemHandler(ContentHandler, LexicalHandler):
         self._pieces: list[str] = []
         self._address = ""
         self._google = {"g"}  # the prefixes of Google's namespace
+        self._names: dict[str, str] = {}  # of all tags and attributes
 
     def take(self) -> list[Record]:
         """The items that have ended since the last time."""
@@ -132,6 +135,9 @@ class _ItemHandler(ContentHandler, LexicalHandler):
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise InvalidCatalogFile(f"The file's tags are nested more than {MAX_DEPTH} deep.")
+        for name in (tag, *attributes.getNames()) if len(attributes) else (tag,):
+            if name not in self._names:
+                self._add_name(name)
         if self._item:
             if self._depth == self._item + 1:
                 self._pieces = []
@@ -145,6 +151,14 @@ class _ItemHandler(ContentHandler, LexicalHandler):
             self._line = max(self._current_line(), self._line + 1)
             self._item, self._size, self._fields = self._depth, 0, []
 
+    def _add_name(self, name: str) -> None:
+        self._names[name] = name
+        if len(name) > MAX_NAME or len(self._names) > MAX_ALL_NAMES:
+            raise InvalidCatalogFile(
+                f"The file's tags have more than {MAX_ALL_NAMES:,} names, or one of more than "
+                f"{MAX_NAME} characters."
+            )
+
     def characters(self, text: str) -> None:
         self.silence = 0
         if self._item and self._depth == self._item + 1:
@@ -157,7 +171,7 @@ class _ItemHandler(ContentHandler, LexicalHandler):
         if self._item and self._depth == self._item + 1:
             text = "".join(self._pieces).strip() or self._address
             if text and len(self._fields) <= MAX_FIELDS:
-                self._fields.append((tag, text))
+                self._fields.append((self._names[tag], text))  # one object for all items
         elif self._item and self._depth == self._item:
             self._done.append(self._record())
             self._item = 0

@@ -42,7 +42,7 @@ EMPTY: Mapping[str, Any] = {"brand": "", "group": "", "attributes": {}}  # of a 
 UNCATEGORISED = "Uncategorised"
 MAX_SKU = 64
 SHOWN_LETTERS = 40  # of a header, in a message
-KEPT_NAMES = 1000  # lists of names, of files in which each row names its cells
+KEPT_NAMES = 50_000  # of rows that name their cells; most have the same ones
 LINE_BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+")
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
@@ -127,11 +127,14 @@ class _Drafts:
         empty = {name: {} if is_numbered(format_, name) else "" for name in format_.columns}
         additional = [name for name in named if name not in format_.columns]
         by_names: dict[tuple[str, ...], Columns] = {}
+        kept = 0
         for record in self.records:
             if record.names:
-                if len(by_names) > KEPT_NAMES:
-                    by_names.clear()
                 if record.names not in by_names:
+                    kept += len(record.names)
+                    if kept > KEPT_NAMES:
+                        by_names.clear()
+                        kept = len(record.names)
                     by_names[record.names] = find_columns(format_, record.names, named)
                 columns = by_names[record.names]
             cells, width, error = record.cells, len(record.cells), record.error
@@ -189,14 +192,17 @@ def find_columns(format_: Format, header: Sequence[str], named: Mapping[str, str
                 single[name] = found
             continue
         by_number: dict[int, int] = {}
+        free: dict[int, int] = {}  # the next number where a header has the same one again
         for pattern in map(_pattern, alternatives):
             for own, same in places.items():
                 if match := pattern.fullmatch(own):
                     for place in same:
-                        number = int("".join(match.groups()) or 0)
+                        own_number = int("".join(match.groups()) or 0)
+                        number = free.get(own_number, own_number)
                         while number in by_number:
                             number += 1
                         by_number[number] = place
+                        free[own_number] = number + 1
         if by_number:
             numbered[name] = dict(sorted(by_number.items()))
     return Columns(single, numbered)

@@ -87,6 +87,8 @@ REFUSED = {
     "an endless comment": f"{HEAD}<!-- {'> ' * 5_000_000}",
     "an endless instruction": f"{HEAD}<?x {'x' * 5_000_000}",
     "an endless name": f"<{'x' * 5_000_000}",
+    "endless names in items": f"{HEAD}<item><{'x' * 100_000}>1</{'x' * 100_000}></item>",
+    "endless new names": HEAD + "".join(f"<a{n}/>" for n in range(30_000)),
     "an unknown encoding": f'<?xml version="1.0" encoding="klingon"?><rss>{ITEM}</rss>',
     "an encoding of several bytes": f'<?xml version="1.0" encoding="big5"?><rss>{ITEM}</rss>',
     "no items": HEAD + END,
