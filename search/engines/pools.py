@@ -31,8 +31,8 @@ from search.ranking import (
     Positions,
     Ranking,
     Tuning,
+    best_first,
     contenders,
-    first_of_each,
     order_of,
     rank,
     rows_of,
@@ -330,10 +330,8 @@ class PoolScan:
         near = near if k <= EXACT else eligible
         near = near[matched[near]]
         keys = self._order.exact_keys(scores[near], near)
-        best = np.lexsort((near, -keys))
-        if groups is not None:
-            best = best[first_of_each(groups[near[best]])]
-        best = best[:k]
+        of_items = None if groups is None else groups[near]
+        best = best_first(keys, near, k, groups=of_items)
         items = near[best]
         return Ranking(items, pool.best_rows[items], scores[items], keys[best], matched)
 

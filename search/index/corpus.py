@@ -21,7 +21,7 @@ from search.ranking import (
     Ranking,
     Scan,
     Tuning,
-    first_of_each,
+    best_first,
     rank_many,
     rows_of,
     score_items,
@@ -302,10 +302,8 @@ class IndexCorpus:
         """The ranking of the corpus from those of its segments."""
         items = np.concatenate([base.items, overlay.items + len(self.base.products)])
         keys = np.concatenate([base.keys, overlay.keys])
-        best = np.lexsort((self.products[items], -keys))
-        if groups is not None:
-            best = best[first_of_each(groups[items[best]])]
-        best = best[:k]
+        of_items = None if groups is None else groups[items]
+        best = best_first(keys, self.products[items], k, groups=of_items)
         return Ranking(
             items[best],
             np.concatenate([base.rows, overlay.rows + len(self.base.photos)])[best],

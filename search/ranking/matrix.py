@@ -84,9 +84,8 @@ class Question:
     threshold: float
     mask: Mask | None  # (items,)
     order: Order
-    groups: Positions | None = (
-        None  # (items,), the number of each item's group; only its best counts
-    )
+    # (items,), the number of each item's group, of which only the best item counts
+    groups: Positions | None = None
 
     @property
     def counts(self) -> bool:
@@ -111,6 +110,19 @@ def first_of_each(groups: Positions) -> Positions:
     positions = np.arange(len(groups))
     first[groups[::-1]] = positions[::-1]  # NumPy keeps what was assigned last
     return np.flatnonzero(first[groups] == positions)
+
+
+def best_first(
+    keys: Reals, ids: NDArray[np.integer], k: int, *, groups: Positions | None = None
+) -> Positions:
+    """The positions of the `k` best keys (m,), best first, and of equal keys the lowest id (m,).
+
+    With the group (m,) of each key, only the best key of each group counts.
+    """
+    best = np.lexsort((ids, -keys))
+    if groups is not None:
+        best = best[first_of_each(groups[best])]
+    return best[:k]
 
 
 def contenders(keys: Reals, k: int, *, margin: float, groups: Positions | None = None) -> Positions:

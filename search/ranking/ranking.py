@@ -12,9 +12,9 @@ from search.ranking.matrix import (
     Positions,
     Question,
     Ranking,
+    best_first,
     contenders,
     estimate_items,
-    first_of_each,
     order_of,
     rounding_error,
     score_items,
@@ -102,10 +102,8 @@ class Scan:
         items = items[contenders(keys, question.k, margin=margin, groups=of_items)]
         scores, rows = score_items(self.matrix, question.query, items)
         exact = question.order.exact_keys(scores, items)
-        best = np.lexsort((items, -exact))
-        if groups is not None:
-            best = best[first_of_each(groups[items[best]])]
-        best = best[: question.k]
+        of_items = None if groups is None else groups[items]
+        best = best_first(exact, items, question.k, groups=of_items)
         if question.counts:
             matched = scored.matched.copy()
             matched[scored.items] = good
