@@ -247,8 +247,8 @@ def _products_within(options: Options) -> tuple[int, ...] | None:
 
 
 def _group_of(product: int) -> tuple[str, str]:
-    """A product's group and picture, which say what it is collapsed with; empty without it."""
-    found = Product.objects.filter(pk=product).values_list("group", "image").first()
+    """An active product's group and picture, which say what it is collapsed with; or empty."""
+    found = Product.objects.filter(pk=product, active=True).values_list("group", "image").first()
     return found or ("", "")
 
 

@@ -14,7 +14,7 @@ from rest_framework.fields import empty
 
 from catalog.api.exceptions import TooBusy, TooLarge
 from catalog.importers.writer import REQUIRED, STATUSES, WriteResult, addressed_photos
-from catalog.models import Category, Product, currency_of, default_currency
+from catalog.models import Availability, Category, Product, currency_of, default_currency
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.slots import DECODING, STAFF, Busy
 from catalog.pictures.stored import NewPicture, image_limits
@@ -77,6 +77,11 @@ WORDS: dict[str, Any] = {
     "help_text": "At most 20 words; a product's name, brand, SKU or category must contain each of "
     "them. Neither case nor accents count.",
 }  # fmt: skip
+# The options of a field of an availability to filter by.
+AVAILABILITY: dict[str, Any] = {
+    "choices": Availability.choices,
+    "error_messages": {"invalid_choice": "Use in_stock, out_of_stock, preorder or backorder."},
+}
 
 
 class LineField(serializers.CharField):

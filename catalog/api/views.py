@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from catalog.api.parsers import BatchParser
 from catalog.api.schema import ID, SKU, errors
 from catalog.api.serializers import (
+    AVAILABILITY,
     WORDS,
     BatchAnswerSerializer,
     BatchItemSerializer,
@@ -160,7 +161,7 @@ class ListSerializer(serializers.Serializer[Any]):
         help_text="Only the variants in this group; repeat it for more.",
     )
     availability = serializers.ListField(
-        child=serializers.ChoiceField(Availability.choices),
+        child=serializers.ChoiceField(**AVAILABILITY),
         max_length=len(Availability.choices),
         default=list,
         help_text="Only products that can be bought in this way; repeat it for more.",

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from catalog.api.serializers import WORDS
+from catalog.api.serializers import AVAILABILITY, WORDS
 from catalog.models import MAX_ID, Availability
 from catalog.values import MAX_ADDRESS, MAX_CATEGORY
 from search.api.intake import SearchRequest
@@ -123,7 +123,7 @@ class OptionsSerializer(serializers.Serializer[Options]):
         **PRICE, help_text="Only products that cost at most this, such as 49.90."
     )
     availability = serializers.ListField(
-        child=serializers.ChoiceField(Availability.choices),
+        child=serializers.ChoiceField(**AVAILABILITY),
         max_length=len(Availability.choices),
         default=list,
         help_text="Only products with this availability; repeat it for several.",
@@ -143,6 +143,7 @@ class OptionsSerializer(serializers.Serializer[Options]):
         help_text="With group, the variants of a product (`group`) are one result: the first of "
         "them in this order. So are products without a group that share the very same picture. "
         "Numbers are then those of groups.",
+        error_messages={"invalid_choice": "Use none or group."},
     )
     ordering = serializers.ChoiceField(
         ("-score", "price", "-price"),
