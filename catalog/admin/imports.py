@@ -63,6 +63,8 @@ FIELDS = {
     "availability": "Availability",
     "brand": "Brand",
     "group": "Group of variants",
+    "parent": "Parent of a variation",  # these are in WooCommerce's files
+    "product_id": "Shop's own number",
 }
 GONE = "This file was imported already, or a day has passed. Choose it again."
 SHOWN = (CREATED, UPDATED, UNCHANGED, FAILED)

@@ -33,8 +33,8 @@ KEYS = ("sku", "mpn", "gtin", "gtin14", "gtin13", "gtin12", "gtin8", "productID"
 IN_STOCK = re.compile("(instock|limitedavailability|onlineonly|instoreonly)$", re.IGNORECASE)
 LIST_PRICE = re.compile("(listprice|strikethroughprice|srp|msrp)$", re.IGNORECASE)
 NO_PRODUCT = (
-    "This page does not describe a product so that it can be read, which takes JSON-LD with a "
-    "Product of schema.org. Import the shop's feed or an export instead."
+    "This is a web page without a product in it, as far as can be read: that takes JSON-LD with a "
+    "Product of schema.org. Use the address of the shop's feed, or an export."
 )
 
 Node = Mapping[str, Any]

@@ -66,23 +66,29 @@ def read_table(file: BinaryIO, *, spare_elements: int = MAX_SPARE_ELEMENTS) -> T
 def recognize(table: Table, options: Options = NO_OPTIONS) -> CatalogFile:
     """The products of a table, in the format that it has. Raises InvalidCatalogFile.
 
-    Without the option `format`, that is the first one whose needed columns the table has.
+    Without the option `format`, that is the first one whose needed columns the table has by itself,
+    or else with those that the options name.
     """
     if options.format and options.format not in FORMATS:
         raise InvalidCatalogFile(
             f"There is no format {options.format[:40]!r}. Use one of: {', '.join(FORMATS)}."
         )
     sample = _sample(table)
-    key = options.format or next(iter(FORMATS))  # if the file has none
+    key, best = "", (False, False)
     found: Mapping[str, str] = {}
     for each, format_ in FORMATS.items():
         guessed = format_.find_columns(table.header, sample) if format_.find_columns else {}
         columns = find_columns(format_, table.header, {**guessed, **options.columns})
-        is_whole = columns.fields.issuperset(format_.needed)
-        if each == options.format or (not options.format and (guessed or is_whole)):
-            key, found = each, guessed
-            if is_whole:
-                break
+        own = find_columns(format_, table.header, guessed).fields
+        # Any file has the columns of products.csv once somebody has named them all.
+        rank = (
+            columns.fields.issuperset(format_.needed),
+            bool(guessed) or own.issuperset(format_.needed),
+        )
+        if each == options.format or (not options.format and (not key or rank > best)):
+            key, found, best = each, guessed, rank
+        if all(best):
+            break
     options = replace(options, columns={**found, **options.columns})
     format_ = FORMATS[key]
     columns = find_columns(format_, table.header, options.columns)
@@ -122,9 +128,10 @@ def _check(table: Table, format_: Format, columns: Columns, options: Options) ->
     if missing:
         hint = ""
         if not format_.is_own:  # it may be in another language
-            fields = ", ".join(label(name) for name in absent)
-            hint = f" If it has other names, give those: --map {label(missing[0])}=HEADER and so on"
-            hint = f"{hint}, for all of these that it has: {fields}."
+            hint = (
+                f" If it has them under other names, name its columns: --map {missing[0]}=HEADER, "
+                f"and so on for each of these that it has: {', '.join(absent)}."
+            )
         raise InvalidCatalogFile(
             f"The header{table.place} lacks {', '.join(needed[name] for name in missing)}. The "
             f"first row must name the columns {', '.join(needed.values())}. "

@@ -21,7 +21,7 @@ COLUMNS = {
     "type": ("product_type",),
     "category": ("categories",),
     "name": ("name",),
-    "online": ("product_online",),
+    "active": ("product_online",),
     "visibility": ("visibility",),
     "price": ("price",),
     "special_price": ("special_price",),
@@ -37,7 +37,7 @@ COLUMNS = {
     "material": ("material",),
     "brand": ("brand", "manufacturer"),
     "quantity": ("qty",),
-    "in_stock": ("is_in_stock",),
+    "availability": ("is_in_stock",),
     "backorders": ("allow_backorders",),
     "variations": ("configurable_variations",),
 }
@@ -127,7 +127,7 @@ def _product(row: Draft) -> Draft:
         "category": _deepest(row["category"]),
         "image_url": _picture(row["image_url"]),
         "link": row["url_key"] and f"{row['url_key']}.html",
-        "active": {"1": "yes", "2": "no"}.get(row["online"], row["online"]),
+        "active": {"1": "yes", "2": "no"}.get(row["active"], row["active"]),
         "availability": _availability(row),
         "group": row["sku"] if row["variations"] else "",
     }
@@ -178,10 +178,10 @@ def _availability(row: Draft) -> str:
     """Whether a product can be bought, "" where the file does not say it."""
     amount = None if row["type"] in COMPOSED else amount_of(row["quantity"])
     lacks = amount is not None and amount <= 0
-    if lacks and row["in_stock"] != "0" and row["backorders"] in ("1", "2"):
+    if lacks and row["availability"] != "0" and row["backorders"] in ("1", "2"):
         return "backorder"
-    if row["in_stock"] or amount is None:
-        return row["in_stock"]
+    if row["availability"] or amount is None:
+        return row["availability"]
     return "out_of_stock" if lacks else "in_stock"
 
 

@@ -23,7 +23,7 @@ COLUMNS = {
     "type": ("Type", "Custom Product Type"),
     "category": (),  # only if somebody chooses a column
     "taxonomy": ("Product Category", "Standardized Product Type", "Standard Product Type"),
-    "published": ("Published", "Published on online store"),
+    "active": ("Published", "Published on online store"),
     "status": ("Status",),
     "option_names": ("Option# Name",),
     "option_values": ("Option# Value",),
@@ -39,7 +39,7 @@ COLUMNS = {
 }
 # No other file has these. One made by hand needs no handles, which the shop makes of the titles.
 OWN_COLUMNS = {"variant price", "variant sku", "option1 name", "image src", "product image url"}
-SHARED = ("name", "brand", "category", "type", "taxonomy", "published", "status")  # by all variants
+SHARED = ("name", "brand", "category", "type", "taxonomy", "active", "status")  # by all variants
 NO_OPTION = "default title"  # the only option value of a product without options
 HIDDEN = ("draft", "archived", "unlisted")
 MAX_SKU, MAX_GROUP = 64, 100  # characters
@@ -139,7 +139,7 @@ def _variants(handle: str, rows: Sequence[Draft]) -> Iterator[Draft]:
             "sku": row["sku"].removeprefix("'")
             or _shortened("-".join((handle, *options.values())), MAX_SKU),
             "link": f"products/{quote(handle)}",
-            "active": _active(shared["status"], shared["published"]),
+            "active": _active(shared["status"], shared["active"]),
             "availability": _availability(row),
             "image_url": row["variant_image"] or next(iter(addresses), ""),
         }

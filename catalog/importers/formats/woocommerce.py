@@ -20,10 +20,10 @@ from catalog.values import MAX_TEXT, InvalidValue
 # Swedish and Russian, as exports in public repositories have them.
 COLUMNS = {
     "type": ("Type",),  # others are found by their values, which are not translated
-    "id": ("ID",),
+    "product_id": ("ID",),
     "sku": ("SKU", "Artikelnummer", "UGS", "COD", "Артикул"),
     "name": ("Name", "Nom", "Nombre", "Nome", "Naam", "名前", "Nazwa", "Namn", "Имя"),
-    "published": (
+    "active": (
         *("Published", "Veröffentlicht", "Publié", "Publicado", "Pubblicato", "Gepubliceerd"),
         *("公開済み", "Opublikowano", "Publicerad", "Опубликован"),
     ),
@@ -48,7 +48,7 @@ COLUMNS = {
         *("Data zakończenia promocji", "Datum när reapriset upphör"),
         *("Дата окончания действия продажной цены",),
     ),
-    "in_stock": (
+    "availability": (
         *("In stock?", "Vorrätig?", "En stock ?", "En stock?", "¿Existencias?", "¿En inventario?"),
         *("Op voorraad?", "Em estoque?", "在庫の有無", "W magazynie?", "I lager?", "В наличии?"),  # noqa: RUF001
     ),
@@ -129,7 +129,7 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
             product = _product(row)
             names = ("sku", "active", *INHERITED)
             parent = tuple(intern(str(product[name])[: MAX_TEXT + 1]) for name in names)
-            parents[product["sku"]] = parents[f"id:{row['id']}"] = parent
+            parents[product["sku"]] = parents[f"id:{row['product_id']}"] = parent
         elif "variation" in row["type"]:
             with suppress(InvalidValue):
                 cheapest.add(row["parent"], **_prices(row))
@@ -147,7 +147,7 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
         elif "variable" in row["type"]:
             product = product.but(group=product["sku"])
             if not product["price"]:
-                product = product.but(**cheapest.of(row["sku"], f"id:{row['id']}"))
+                product = product.but(**cheapest.of(row["sku"], f"id:{row['product_id']}"))
         elif "grouped" in row["type"] and not product["price"]:
             reason = "A grouped product has no price of its own. The products in it are imported."
             product = replace(product, error=product.error or reason)
@@ -156,14 +156,14 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
 
 def _product(row: Draft) -> Draft:
     """The product in a row, as far as the row alone tells."""
-    by_id = row["id"] and "variation" not in row["type"]  # only products have a page
+    by_id = row["product_id"] and "variation" not in row["type"]  # only products have a page
     hidden = row["visibility"].lower() == "hidden"
     texts: dict[str, Any] = {
-        "sku": row["sku"] or (row["id"] and f"id:{row['id']}"),
+        "sku": row["sku"] or (row["product_id"] and f"id:{row['product_id']}"),
         "group": "",
         "category": max(_items(row["category"]), key=lambda path: path.count(">"), default=""),
-        "link": row["link"] or (f"?p={row['id']}" if by_id else ""),
-        "active": "no" if hidden else FLAGS.get(row["published"], row["published"]),
+        "link": row["link"] or (f"?p={row['product_id']}" if by_id else ""),
+        "active": "no" if hidden else FLAGS.get(row["active"], row["active"]),
         "availability": _availability(row),
     }
     if "image_url" in row.texts:
@@ -189,8 +189,8 @@ def _prices(row: Draft) -> dict[str, str]:
 def _availability(row: Draft) -> str:
     """Whether a product can be bought, "" where the file does not say it."""
     amount = amount_of(row["stock"])  # there is none with "parent"
-    if row["in_stock"] or amount is None:
-        return row["in_stock"]
+    if row["availability"] or amount is None:
+        return row["availability"]
     if amount > 0:
         return "in_stock"
     return "backorder" if row["backorders"].lower() in ("1", "yes", "notify") else "out_of_stock"

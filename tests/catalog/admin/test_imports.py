@@ -233,7 +233,7 @@ REFUSED_FILES = {
     "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "Save it as"),
     "a web page": (
         b"<html><table><tr><td>id</td></tr></table></html>",
-        "does not describe a product",
+        "without a product in it",
     ),
     "a compressed file": (gzip.compress(csv_file(MUG)), "The file is compressed."),
     "bytes": (bytes(range(256)) * 100, "This is not a table"),

@@ -185,7 +185,7 @@ def test_key_falls_back_to_other_numbers_and_the_address() -> None:
     ],
 )
 def test_page_without_a_product_is_told(data: bytes) -> None:
-    with pytest.raises(InvalidCatalogFile, match="does not describe a product"):
+    with pytest.raises(InvalidCatalogFile, match="without a product in it"):
         open_page(BytesIO(data))
 
 

@@ -187,6 +187,23 @@ def test_asks_for_columns_in_unknown_languages() -> None:
     assert found["W-1"]["price"] == Decimal("24.50")
 
 
+def test_columns_in_unknown_languages_can_all_be_named() -> None:
+    names = {
+        name: f"Sarake {place}" for place, name in enumerate(HOODIE) if "Attribute" not in name
+    }
+    rows = [HOODIE | {"SKU": "", "Published": "-1"}, SMALL | {"SKU": "S", "Parent": "id:102"}]
+    text = written(*({names.get(name, name): cell for name, cell in row.items()} for row in rows))
+    columns = {
+        **{"product_id": "ID", "id": "SKU", "name": "Name", "active": "Published"},
+        **{"availability": "In stock?", "price": "Regular price", "category": "Categories"},
+        **{"image_url": "Images", "parent": "Parent"},
+    }
+    found = values(text, columns=[f"{name}={names[own]}" for name, own in columns.items()])
+    assert list(found) == ["id:102", "S"]
+    assert found["S"]["category"] == "Clothing > Hoodies"
+    assert not any(each["active"] for each in found.values())
+
+
 def test_older_lists_have_bars() -> None:
     found = one(Images=f"{WP}a.jpg | {WP}b.jpg", Categories="Clothing|Clothing > Shirts")
     assert (found["image_url"], found["photos"]) == (f"{WP}a.jpg", [f"{WP}b.jpg"])
