@@ -1,6 +1,5 @@
 """The pages of feeds: their list and form, a test of how one is read, and reports on runs."""
 
-from itertools import islice
 from tempfile import TemporaryFile
 from time import monotonic
 from typing import Any, ClassVar
@@ -19,19 +18,18 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from catalog.admin.lists import BoundedLists
+from catalog.admin.previews import FORMAT_CHOICES, SHOWN_ROWS, preview_of
 from catalog.feeds.hiding import NotApproved, approve
 from catalog.feeds.reports import failed_pictures, with_last_runs
 from catalog.feeds.running import store
 from catalog.feeds.tasks import run_soon
 from catalog.feeds.turns import is_in_work
 from catalog.fetching.fetcher import FetchError, host_names
-from catalog.importers import FORMATS, InvalidCatalogFile, Options, read_table, recognize
-from catalog.models import Availability, Feed, FeedRun, default_currency
+from catalog.importers import InvalidCatalogFile, Options, read_table, recognize
+from catalog.models import Feed, FeedRun
 from catalog.values import InvalidValue, address
 
-SHOWN_ROWS = 100  # of each table of a page
 SHOWN_RUNS = 20
-FIRST_PRODUCTS = 5  # shown as they were understood
 SECONDS_OF_TEST = 20.0  # a person waits
 COLUMNS_HELP = "Only where a column is not found by itself: one in each line, such as name=Nom."
 
@@ -58,10 +56,7 @@ class FeedForm(forms.ModelForm):
     """The password is never shown; a feed that moves to another host does not take it along."""
 
     file = forms.FileField(required=False, help_text="Instead of an address: it is imported once.")
-    format = forms.ChoiceField(
-        choices=[("", "As the columns show"), *((key, it.title) for key, it in FORMATS.items())],
-        required=False,
-    )
+    format = forms.ChoiceField(choices=FORMAT_CHOICES, required=False)
     columns = ColumnsField(
         required=False, widget=forms.Textarea({"rows": 3}), help_text=COLUMNS_HELP
     )
@@ -165,11 +160,7 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
         view = self.admin_site.admin_view
         approve_view = view(require_POST(self.approve_view))
         return [
-            path(
-                "<int:pk>/run/",
-                view(require_POST(self.run_view)),
-                name="catalog_feed_run",
-            ),
+            path("<int:pk>/run/", view(require_POST(self.run_view)), name="catalog_feed_run"),
             path("<int:pk>/test/", view(require_POST(self.test_view)), name="catalog_feed_test"),
             path("<int:pk>/runs/<int:run>/", view(self.report_view), name="catalog_feed_report"),
             path("<int:pk>/runs/<int:run>/approve/", approve_view, name="catalog_feed_approve"),
@@ -216,13 +207,7 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
             with TemporaryFile() as file:
                 store(feed, file, on_read=check_time)
                 file.seek(0)
-                understood = recognize(read_table(file), Options(**feed.options))
-                context |= {
-                    "understood": understood,
-                    "used": understood.headers(used=True),
-                    "ignored": understood.headers(used=False),
-                    "first": list(islice(understood, FIRST_PRODUCTS)),
-                }
+                context |= preview_of(recognize(read_table(file), Options(**feed.options)))
         except (FetchError, InvalidCatalogFile) as error:
             context["problem"] = str(error)
         except OSError as error:
@@ -274,9 +259,6 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
             "opts": self.opts,
             "feed": feed,
             "may_change": self.has_change_permission(request),
-            "shown_rows": SHOWN_ROWS,
-            "stock": Availability.choices,
-            "default_currency": default_currency(),
         }
         return TemplateResponse(request, template, context)
 

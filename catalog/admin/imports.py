@@ -23,6 +23,7 @@ from django.urls import URLPattern, path
 from django.utils.text import Truncator
 from django.views.decorators.http import require_POST
 
+from catalog.admin.previews import FORMAT_CHOICES, SHOWN_ROWS, preview_of
 from catalog.importers import (
     InvalidCatalogFile,
     RowResult,
@@ -34,19 +35,11 @@ from catalog.importers.formats import FORMATS, NO_OPTIONS, CatalogFile, Options,
 from catalog.importers.packing import GZIP_MAGIC
 from catalog.importers.tables import Record, Table
 from catalog.importers.writer import CREATED, FAILED, UNCHANGED, UPDATED
-from catalog.models import (
-    Availability,
-    Product,
-    UnconfirmedImport,
-    currency_of,
-    default_currency,
-)
+from catalog.models import Product, UnconfirmedImport, currency_of, default_currency
 from catalog.values import MAX_ADDRESS, InvalidValue, address
 
 MAX_ROWS = 2000  # a person waits while a request imports them
-SHOWN_ROWS = 100  # of each table of the page
 FILES_OF_USER = 3  # that wait for a confirmation
-FIRST_PRODUCTS = 5  # shown as they were understood
 MAX_HEADERS = 300  # to choose from
 NOT_CHOSEN = ("", "-")
 # The fields whose columns can be chosen, and what the page calls them.
@@ -80,13 +73,7 @@ class UploadForm(forms.Form):
 class OptionsForm(forms.Form):
     """What somebody says about a file, in place of what it says itself or where it is silent."""
 
-    format = forms.ChoiceField(
-        choices=[
-            ("", "As the columns show"),
-            *((key, each.title) for key, each in FORMATS.items()),
-        ],
-        required=False,
-    )
+    format = forms.ChoiceField(choices=FORMAT_CHOICES, required=False)
     currency = forms.CharField(
         max_length=10, required=False, help_text="Of prices without one, such as EUR."
     )
@@ -214,10 +201,7 @@ class ImportsProducts(admin.ModelAdmin):
             try:
                 understood = recognize(table, options)
                 options_form.name_detected(understood)
-                context["understood"] = understood
-                context["used"] = understood.headers(used=True)
-                context["ignored"] = understood.headers(used=False)
-                context["first"] = list(islice(understood, FIRST_PRODUCTS))
+                context |= preview_of(understood)
                 context["results"] = self._import(request, table, options, dry_run=True)
             except InvalidCatalogFile as error:
                 context["problem"] = str(error)
@@ -281,7 +265,6 @@ class ImportsProducts(admin.ModelAdmin):
             "max_rows": MAX_ROWS,
             "shown_rows": SHOWN_ROWS,
             "default_currency": default_currency(),
-            "stock": Availability.choices,
             "results": results,
             "report": report,
             "counts": {status: report.counts[status] for status in SHOWN},

@@ -100,7 +100,7 @@ def import_products(
     refetch: bool = False,
     dry_run: bool = False,
 ) -> Iterator[RowResult]:
-    """Import a file of delimited text or a spreadsheet: a result for each row.
+    """Import a file of any kind that `read_table` takes: a result for each row.
 
     `on_read` gets the bytes read so far, and the file's size. Otherwise as `import_table`.
     """
