@@ -36,6 +36,8 @@ from catalog.values import (
     MARKS,
     MAX_ADDRESS,
     MAX_CATEGORY,
+    MAX_GROUP,
+    MAX_SKU,
     NO_SALE,
     SIGMA,
     InvalidValue,
@@ -318,7 +320,7 @@ class Product(CatalogPicture):
         "link": address,
     }
 
-    sku = models.CharField("SKU", max_length=64, unique=True)
+    sku = models.CharField("SKU", max_length=MAX_SKU, unique=True)
     name = models.CharField(max_length=200)
     category = models.ForeignKey(Category, models.PROTECT, related_name="products")
     price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
@@ -333,7 +335,7 @@ class Product(CatalogPicture):
     currency = models.CharField(max_length=3, default=default_currency)
     brand = models.CharField(max_length=100, blank=True)
     group = models.CharField(
-        max_length=100,
+        max_length=MAX_GROUP,
         blank=True,
         db_index=True,
         help_text="Shared by the variants of one product, such as its sizes.",

@@ -18,6 +18,8 @@ from babel.core import get_global
 from babel.numbers import get_currency_precision, get_territory_currencies
 
 MAX_TEXT = 2000  # characters of any text
+MAX_SKU = 64
+MAX_GROUP = 100
 MAX_ADDRESS = 2000
 MAX_CATEGORY = 250  # characters of a category's name, and of its key
 MAX_PICTURES = 250  # of one product, as shops on the big platforms can have

@@ -22,7 +22,9 @@ from catalog.values import (
     FORBIDDEN,
     MAX_ADDRESS,
     MAX_CATEGORY,
+    MAX_GROUP,
     MAX_PICTURES,
+    MAX_SKU,
     MAX_WORDS_TEXT,
     InvalidValue,
     address,
@@ -113,7 +115,7 @@ class SKUField(RuledField):
     """The shop's own key of a product."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(identifier, **{"max_length": 64} | options)
+        super().__init__(identifier, **{"max_length": MAX_SKU} | options)
 
 
 @extend_schema_field({"oneOf": [{"type": "number", "minimum": 0}, {"type": "string"}]})
@@ -379,7 +381,7 @@ class ProductDraftSerializer(StrictSerializer):
     )
     group = RuledField(
         identifier,
-        max_length=100,
+        max_length=MAX_GROUP,
         required=False,
         allow_blank=True,
         help_text="Shared by the variants of one product, such as its sizes.",

@@ -44,7 +44,7 @@ from catalog.models import (
     has_words,
 )
 from catalog.tasks import batched_messages
-from catalog.values import MAX_CATEGORY, category_key, identifier
+from catalog.values import MAX_CATEGORY, MAX_GROUP, category_key, identifier
 
 ADD, CHANGE, DELETE = (f"catalog.{verb}_product" for verb in ("add", "change", "delete"))
 WRITE_ERRORS = errors(400, 401, 403, 409, 413, 415, 503)
@@ -155,7 +155,7 @@ class ListSerializer(serializers.Serializer[Any]):
         help_text="Only products of this brand, such as Acme; repeat it for more.",
     )
     group = serializers.ListField(
-        child=RuledField(identifier, max_length=100),
+        child=RuledField(identifier, max_length=MAX_GROUP),
         max_length=100,
         default=list,
         help_text="Only the variants in this group; repeat it for more.",

@@ -17,7 +17,6 @@ from django.utils import timezone
 from catalog.feeds.turns import Turn
 from catalog.importers import RowResult
 from catalog.importers.formats import Row
-from catalog.importers.tables import LINES_LOST
 from catalog.importers.writer import CREATED, FAILED, UNCHANGED, UPDATED
 from catalog.models import Product
 
@@ -39,14 +38,14 @@ class FeedOwner:
         self._leaving: list[str] = []  # ... that the file says are not sold
         self._returning: list[str] = []  # ... that this feed had hidden
 
-    def left(self, rows: Iterator[Row]) -> Iterator[Row]:
+    def remaining(self, rows: Iterator[Row]) -> Iterator[Row]:
         """The rows after those that an earlier turn has imported."""
 
         def noted() -> Iterator[Row]:
             for number, row in enumerate(rows):
                 if row.sku:
                     self.seen.append(hash(row.sku))
-                self.is_damaged |= row.error.endswith(LINES_LOST)
+                self.is_damaged |= row.loses_lines
                 if number % RENEWED_ROWS == 0:
                     self._turn.write()
                 yield row

@@ -82,7 +82,7 @@ class ImportReport:
 class Owner(Protocol):
     """Whoever a file's products belong to, and keeps how far its import has come."""
 
-    def left(self, rows: Iterator[Row]) -> Iterator[Row]:
+    def remaining(self, rows: Iterator[Row]) -> Iterator[Row]:
         """The rows that are still to be imported."""
 
     def admit(self, rows: list[Row]) -> list[Row]:
@@ -156,7 +156,7 @@ def import_table(
     if file.format.is_own and "sku" in names:
         reason = "SKUs are read from the column id. To use the column SKU, rename it to id."
         yield RowResult(1, NOTE, reason)
-    rows = owner.left(iter(file)) if owner else file
+    rows = owner.remaining(iter(file)) if owner else file
     unpriced = 0  # rows without a currency
     with ThreadPoolExecutor(DECODER_THREADS) as decoders:
         for chunk in _chunks(rows):

@@ -26,7 +26,6 @@ from typing import BinaryIO
 DELIMITERS = ",;\t|~"
 MAX_LINE = 1_000_000  # characters of a line, and of the lines of one row
 MAX_COLUMNS = 5_000
-LINES_LOST = " are lost."  # ends the error of a row that took other lines with it
 CHUNK_BYTES = 2**20
 HIGH_BYTES = bytes(range(0x80, 0x100))
 CONTROL_BYTES = bytes({*range(0x20), 0x7F} - {*b"\t\n\v\f\r"})
@@ -78,6 +77,7 @@ class Record:
     cells: tuple[str | float, ...] = ()  # numbers in spreadsheets only
     error: str = ""
     names: tuple[str, ...] = ()  # of the cells, where the header does not name them
+    loses_lines: bool = False  # whether its error took other rows with it
 
 
 @dataclass(frozen=True)
@@ -229,18 +229,19 @@ def _reader(lines: _Lines, first: str, delimiter: str) -> Iterator[list[str]]:
 def _explain(error: Exception, lines: _Lines, delimiter: str) -> Record:
     """Why the current row can't be read, and which lines were lost with it."""
     line = lines.first
+    loses_lines = lines.number > lines.first
     if isinstance(error, _TooLong):
-        return Record(line, lines.number, error=str(error))
+        return Record(line, lines.number, error=str(error), loses_lines=loses_lines)
     opened = _find_open_quote(lines.row, delimiter)
     if opened is None:
         problem = f"The row has a value of more than {csv.field_size_limit():,} characters."
-    elif lines.first == lines.number:
+    elif not loses_lines:
         problem = 'The row has a quote that is not closed. Inside a value, write quotes twice: "".'
     else:
         line += opened
         lost = _lines(lines.first, lines.number)
-        problem = f"A quote that opens in line {line} is not closed; {lost}{LINES_LOST}"
-    return Record(line, lines.number, error=problem)
+        problem = f"A quote that opens in line {line} is not closed; {lost} are lost."
+    return Record(line, lines.number, error=problem, loses_lines=loses_lines)
 
 
 def _lines(first: int, last: int) -> str:

@@ -51,7 +51,7 @@ class WriteResult:
 
 
 @dataclass(frozen=True)
-class _Draft:
+class _Staged:
     """A product whose new values are valid and set, but not saved."""
 
     product: Product
@@ -118,7 +118,7 @@ class ProductWriter:
         known = [self.products[sku] for sku in group if sku in self.products]
         prefetch_photos(product for product in known if "photos" in group[product.sku])
         staged = [self._stage(self.products.get(sku) or Product(), group[sku]) for sku in group]
-        drafts = [each for each in staged if isinstance(each, _Draft)]
+        drafts = [each for each in staged if isinstance(each, _Staged)]
         try:
             with transaction.atomic():
                 Product.create_all([draft.product for draft in drafts if draft.is_new])
@@ -129,7 +129,7 @@ class ProductWriter:
             self.products |= self._lock(group)
             return [self.upsert(values) for values in group.values()]
         self.products |= {draft.product.sku: draft.product for draft in drafts}
-        return [each.saved() if isinstance(each, _Draft) else each for each in staged]
+        return [each.saved() if isinstance(each, _Staged) else each for each in staged]
 
     def write(self, product: Product, values: Values) -> WriteResult:
         """Save the values that differ from those of the product, which must be new or locked.
@@ -149,7 +149,7 @@ class ProductWriter:
         _write_photos([draft])
         return draft.saved()
 
-    def _stage(self, product: Product, values: Values) -> _Draft | WriteResult:
+    def _stage(self, product: Product, values: Values) -> _Staged | WriteResult:
         """Set the values that differ. A result where none does or one is invalid."""
         is_new = product.pk is None
         changes = dict(values) if is_new else differing(product, values)
@@ -166,7 +166,7 @@ class ProductWriter:
         photos = cleaned.pop("photos", None)
         for name, value in cleaned.items():
             setattr(product, name, value)
-        return _Draft(product, {*cleaned, "updated_at"}, photos, is_new)
+        return _Staged(product, {*cleaned, "updated_at"}, photos, is_new)
 
     def check(self, product: Product, values: Values) -> WriteResult:
         """What `write` would do and change. Nothing is saved; the writer must be for a dry run."""
@@ -339,7 +339,7 @@ def prefetch_photos(products: Iterable[Product]) -> None:
     prefetch_related_objects(list(products), Prefetch("photos", photos, to_attr="read_photos"))
 
 
-def _write_photos(drafts: Sequence[_Draft]) -> None:
+def _write_photos(drafts: Sequence[_Staged]) -> None:
     """Make the photos of the products those at the drafts' addresses; uploaded ones stay."""
     prefetch_photos(draft.product for draft in drafts if draft.photos is not None)
     new: list[ProductPhoto] = []

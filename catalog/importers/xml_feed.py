@@ -35,7 +35,7 @@ MAX_TOKEN = 4 * BLOCK
 
 
 @dataclass(frozen=True)
-class Feed(Table):
+class XmlFeed(Table):
     """The items of a feed as rows. Each names its own cells, and may name some more than once."""
 
     def __iter__(self) -> Iterator[Record]:
@@ -81,7 +81,7 @@ class Feed(Table):
             ) from error
 
 
-def open_feed(file: BinaryIO) -> Feed:
+def open_feed(file: BinaryIO) -> XmlFeed:
     """The feed in a file that is open for reading and seekable. Raises InvalidCatalogFile.
 
     Its header has the names that the first items use.
@@ -89,7 +89,7 @@ def open_feed(file: BinaryIO) -> Feed:
     names: dict[str, None] = {}
     has_items = False
     try:
-        for record in islice(Feed(file, "", "", ()), SAMPLE_ITEMS):
+        for record in islice(XmlFeed(file, "", "", ()), SAMPLE_ITEMS):
             has_items = True
             names |= dict.fromkeys(record.names if len(names) < MAX_NAMES else ())
     except TruncatedFile:
@@ -97,7 +97,7 @@ def open_feed(file: BinaryIO) -> Feed:
             raise  # otherwise it is raised again, after the items
     if not has_items:
         raise InvalidCatalogFile("The file has no <item>, <entry> or <product>, so no products.")
-    return Feed(file, "", "", tuple(names))
+    return XmlFeed(file, "", "", tuple(names))
 
 
 def _fault_of(parse: Callable[..., object], *block: bytes) -> str:

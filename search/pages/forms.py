@@ -8,16 +8,16 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from catalog.models import Availability, Product, has_words
-from catalog.values import MAX_CATEGORY, InvalidValue, category_key
+from catalog.values import MAX_CATEGORY, MAX_GROUP, MAX_WORDS_TEXT, InvalidValue, category_key
 
 
 class ProductsForm(forms.Form):
     """Words, a category by name, an availability, and a group."""
 
-    q = forms.CharField(max_length=200, required=False)
+    q = forms.CharField(max_length=MAX_WORDS_TEXT, required=False)
     category = forms.CharField(max_length=MAX_CATEGORY, required=False)
     availability = forms.ChoiceField(choices=Availability, required=False)
-    group = forms.CharField(max_length=100, required=False)
+    group = forms.CharField(max_length=MAX_GROUP, required=False)
 
 
 def filtered_products(parameters: QueryDict) -> tuple[QuerySet[Product], dict[str, Any]]:

@@ -81,6 +81,7 @@ class Row:
     values: Values = field(default_factory=dict)
     error: str = ""
     note: str = ""  # what somebody should know about a row that is imported
+    loses_lines: bool = False  # whether its error took other rows of the file with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class Draft:
     # Texts of columns that somebody chose for fields of `FIELDS` that the format has no column for.
     # They take precedence over what the format makes of its own columns.
     chosen: Mapping[str, str] = field(default_factory=dict)
+    loses_lines: bool = False  # as in Row
 
     def __getitem__(self, name: str) -> str:
         """The text of a field, "" where there is none."""
@@ -109,7 +111,8 @@ class Draft:
 
     def but(self, **texts: Any) -> "Draft":
         """The same with other texts."""
-        return Draft(self.line, {**self.texts, **texts}, self.error, self.chosen)
+        merged = {**self.texts, **texts}
+        return Draft(self.line, merged, self.error, self.chosen, self.loses_lines)
 
 
 @dataclass(frozen=True)

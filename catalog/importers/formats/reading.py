@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 from catalog.importers.formats.contract import LABELS, Draft, Format, Options, Row
 from catalog.importers.spreadsheet import Fault
-from catalog.importers.tables import LINES_LOST, Record, Table
+from catalog.importers.tables import Record, Table
 from catalog.models import currency_of, default_currency
 from catalog.values import (
     BLANK,
@@ -22,6 +22,7 @@ from catalog.values import (
     MAX_ATTRIBUTES,
     MAX_CATEGORY,
     MAX_PICTURES,
+    MAX_SKU,
     REMOTE,
     InvalidValue,
     address,
@@ -40,7 +41,6 @@ from catalog.values import (
 NEVER_EMPTY = ("sku", "name", "category", "price")
 EMPTY: Mapping[str, Any] = {"brand": "", "group": "", "attributes": {}}  # of a shop's file
 UNCATEGORISED = "Uncategorised"
-MAX_SKU = 64
 SHOWN_LETTERS = 40  # of a header, in a message
 KEPT_NAMES = 50_000  # of rows that name their cells; most have the same ones
 LINE_BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
@@ -154,10 +154,12 @@ class _Drafts:
                     if place < width and cells[place] != ""
                 ]
                 texts[name] = {number: text for number, text in pairs if text}
+            loses_lines = record.loses_lines
             if not error and record.end > record.line and not record.names:
                 error = self._find_swallowed_rows(record)
+                loses_lines = bool(error)
             chosen = {name: texts.pop(name, "") for name in additional}
-            yield Draft(record.line, texts, error, chosen)
+            yield Draft(record.line, texts, error, chosen, loses_lines)
 
     def _find_swallowed_rows(self, record: Record) -> str:
         """Say that a value of one line has whole rows in it: a later quote closed one left open."""
@@ -173,7 +175,7 @@ class _Drafts:
                 count = record.end - record.line + 1
                 lost = f"lines {record.line} to {record.end} ({count} lines)"
                 quote = f"A quote in line {record.line} is not closed"
-                return f"{table.header[place]}: {quote}; {lost}{LINES_LOST}"
+                return f"{table.header[place]}: {quote}; {lost} are lost."
         return ""
 
 
@@ -250,7 +252,7 @@ class Rules:
         ):
             error = f"{', '.join(empty)} must not be empty."
         if error:
-            return Row(draft.line, sku, error=error)
+            return Row(draft.line, sku, error=error, loses_lines=draft.loses_lines)
         values: dict[str, Any] = {}
         errors: dict[str, str] = {}
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from catalog.importers.formats.contract import Draft, Format
 from catalog.importers.sales import amount_of, is_lower
 from catalog.importers.tables import InvalidCatalogFile, Record
+from catalog.values import MAX_GROUP, MAX_SKU
 
 COLUMNS = {
     "handle": ("Handle", "URL handle"),
@@ -42,7 +43,6 @@ OWN_COLUMNS = {"variant price", "variant sku", "option1 name", "image src", "pro
 SHARED = ("name", "brand", "category", "type", "taxonomy", "active", "status")  # by all variants
 NO_OPTION = "default title"  # the only option value of a product without options
 HIDDEN = ("draft", "archived", "unlisted")
-MAX_SKU, MAX_GROUP = 64, 100  # characters
 # Of rows that are kept until the last row of their product is read.
 MAX_WAITING = 60_000_000  # characters
 ROW_OVERHEAD = 500  # which a row takes in addition, in characters

@@ -10,7 +10,7 @@ import pytest
 
 from catalog.importers import InvalidCatalogFile, TruncatedFile, read_table
 from catalog.importers.tables import Record
-from catalog.importers.xml_feed import MAX_ITEM, Feed, open_feed
+from catalog.importers.xml_feed import MAX_ITEM, XmlFeed, open_feed
 
 HEAD = '<?xml version="1.0"?>\n<rss xmlns:g="http://base.google.com/ns/1.0"><channel>\n'
 ITEM = "<item><g:id>1</g:id><title>Mug</title></item>\n"
@@ -123,7 +123,7 @@ def test_feed_of_any_length_is_a_stream() -> None:
     file = BytesIO((HEAD + (ITEM + " " * 1000) * 5_000).encode())
     tracemalloc.start()
     try:
-        assert sum(1 for _ in islice(Feed(file, "", "", ()), 5_000)) == 5_000
+        assert sum(1 for _ in islice(XmlFeed(file, "", "", ()), 5_000)) == 5_000
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()
