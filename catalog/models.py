@@ -532,7 +532,7 @@ class FeedRun(models.Model):
     # The right of a process to work on this run, until that time.
     worker = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True)
-    stops = models.PositiveSmallIntegerField(default=0)  # of its processes, since it came on
+    stops = models.PositiveSmallIntegerField(default=0)  # of its processes since its last progress
     # What the file is: from where, read how, and how to ask whether it has changed.
     url = models.CharField(max_length=MAX_ADDRESS, blank=True)
     options = models.JSONField(default=dict)

@@ -24,7 +24,7 @@ from search.ranking import Mask, Positions, Ranking, first_of_each
 
 NEAREST = 4  # products shown if nothing reaches the threshold
 UNAVAILABLE = ("out_of_stock",)  # the availabilities that UNAVAILABLE_PRODUCTS is about
-MOST_PAIRS = 2**25  # of a category and a group that are looked at one by one, instead of sorted
+MOST_PAIRS = 2**25  # of a value and a group that are marked in a table; more are sorted
 UNREACHABLE = 2.0  # a threshold above every score
 
 
@@ -139,17 +139,9 @@ def search(query: Query, options: Options) -> Answer:
     corpus = _candidates(query.embedder, query.vector, scope)
     groups = corpus.group_numbers if options.collapse and options.group_of is None else None
 
-    others = corpus.products != (query.product or 0)  # without the product that is searched with
-    if query.product and groups is not None and (group := _group_of(query.product)[0]):
-        others &= corpus.groups != group_key(query.product, group, "")  # nor its variants
-    if scope.products is not None:
-        others &= np.isin(corpus.products, scope.products)
-    is_last = None
-    if policy == "last":
-        is_last = _is_available(corpus, UNAVAILABLE)
-    elif policy == "hidden":
-        others &= ~_is_available(corpus, UNAVAILABLE)
-    in_category = in_price = is_available = np.ones(len(others), bool)
+    eligible = _eligible(corpus, query, scope, collapse=groups is not None)
+    is_last = _is_available(corpus, UNAVAILABLE) if policy == "last" else None
+    in_category = in_price = is_available = np.ones(len(eligible), bool)
     if options.categories:
         in_category = np.isin(corpus.categories, [category.pk for category in wanted.values()])
     if options.min_price is not None:
@@ -158,7 +150,7 @@ def search(query: Query, options: Options) -> Answer:
         in_price = in_price & (corpus.prices <= float(options.max_price))
     if options.availabilities:
         is_available = _is_available(corpus, options.availabilities)
-    mask = others & in_category & in_price & is_available
+    mask = eligible & in_category & in_price & is_available
 
     scan = corpus.scan(query.vector)
     end = min(options.page * options.limit, len(mask))
@@ -182,7 +174,7 @@ def search(query: Query, options: Options) -> Answer:
         sizes = np.bincount(groups[matched])
         count, more = int(np.count_nonzero(sizes)), sizes[groups[items]] - 1
 
-    in_facets = ranking.matched & others
+    in_facets = ranking.matched & eligible
     facets = _facets(
         corpus,
         groups,
@@ -233,8 +225,23 @@ def _candidates(identity: str, vector: Vector, scope: Scope) -> Corpus:
     return corpus
 
 
+def _eligible(corpus: Corpus, query: Query, scope: Scope, *, collapse: bool) -> Mask:
+    """True for items that can be found, whatever the filters that have a facet.
+
+    The product that is searched with is left out and, where results are collapsed, its variants.
+    """
+    eligible: Mask = corpus.products != (query.product or 0)
+    if query.product and collapse and (group := _group_of(query.product)[0]):
+        eligible &= corpus.groups != group_key(query.product, group, "")
+    if scope.products is not None:
+        eligible &= np.isin(corpus.products, scope.products)
+    if scope.hidden:
+        eligible &= ~_is_available(corpus, scope.hidden)
+    return eligible
+
+
 def _products_within(options: Options) -> tuple[int, ...] | None:
-    """The ids of the products that words or a group leave, None for a search with neither."""
+    """The ids of the products with these words, in this group; None if neither is given."""
     products = Product.objects.filter(active=True)
     conditions = [has_words(options.q)] if options.q else []
     if options.group_of is not None:
@@ -260,7 +267,7 @@ def _is_available(corpus: Corpus, values: tuple[str, ...]) -> Mask:
 def _rank(
     scan: Scan, k: int, threshold: float, mask: Mask, is_last: Mask | None, groups: Positions | None
 ) -> Ranking:
-    """The `k` best items within the mask, or the best of groups; those that are last in the end."""
+    """The `k` best items within the mask, or the best of each group; `is_last` ones come last."""
     if is_last is None:
         return scan.rank(k, threshold=threshold, mask=mask, groups=groups)
     first = scan.rank(k, threshold=threshold, mask=mask & ~is_last, groups=groups)

@@ -37,7 +37,7 @@ def find_missing(run: FeedRun, seen: "array[int]") -> tuple[NDArray[np.int64], i
 
 
 def safety_stop(run: FeedRun, missing: int, before: int, *, is_damaged: bool) -> str:
-    """Why these many of so many products must not be hidden unasked, "" if they may be."""
+    """Why so many missing products must not be hidden without approval, "" if they may be."""
     most = run.feed.max_hidden
     if is_damaged:
         reason = "The file ends within a row, or has lost lines to a quote that is not closed"
@@ -52,7 +52,7 @@ def safety_stop(run: FeedRun, missing: int, before: int, *, is_damaged: bool) ->
 
 
 def hide(turn: Turn) -> None:
-    """Hide the products that the run has found missing; a turn may go on where one stopped."""
+    """Hide the products that the run has found missing. It is safe to repeat after a stop."""
     ids = _ids(turn.run)
     for start in range(0, len(ids), BATCH_PRODUCTS):
         with transaction.atomic():

@@ -113,7 +113,7 @@ class FeedOwner:
 
 
 def added(kept: list[Any], name: str, results: list[RowResult]) -> dict[str, Any]:
-    """The column of a run with these results added, as far as it has room; else nothing."""
+    """The run's column with these results added; empty if the column is full."""
     room = results[: MAX_TOLD - len(kept)] if len(kept) < MAX_TOLD else []
     more = [[result.line, plain(result.sku), plain(result.reason)] for result in room]
     return {name: kept + more} if more else {}

@@ -1,7 +1,7 @@
 """Runs a feed: fetches its file, imports it, and hides what is no longer in it.
 
-Whatever a step does is written together with how far the run has come, in one transaction. So a
-run that is killed goes on from there, with the same file, and its report is as if it never was.
+Each step commits its work and the progress of the run in one transaction. A run that is killed
+continues from there with the same file, and its report is the same as that of any other run.
 """
 
 import os
@@ -31,7 +31,7 @@ from catalog.models import Feed, FeedRun
 
 PROGRESS_SECONDS = 2.0  # between two writes of how much was fetched
 RETRY = timedelta(hours=1)  # after a failure, unless the next run comes earlier
-MAX_STOPS = 3  # of the process that works on a run, before it has come on
+MAX_STOPS = 3  # how often a run may stop its process without any progress between
 KEPT_RUNS = 50  # of each feed
 State = FeedRun.State
 

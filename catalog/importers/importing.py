@@ -172,22 +172,22 @@ def import_table(
                 else:
                     outcomes = _import_chunk(prepared, known, may_add_categories, refetch)
                 results = map(_noted, outcomes, (row.note for row in prepared))
-                told = []
+                chunk_results = []
                 for row in chunk:
                     if not row.error and last[row.sku] != row.line:
                         line = last[row.sku]
                         reason = f"Line {line} has the same id and counts instead of this one."
-                        told.append(RowResult(row.line, UNCHANGED, reason, row.sku))
+                        chunk_results.append(RowResult(row.line, UNCHANGED, reason, row.sku))
                         continue
                     result = next(results)
                     before = None if row.error else earlier.get(hash(row.sku))
                     if before:
                         note = f"Line {before} has the same id; this line counts instead of it."
                         result = _noted(result, note)
-                    told.append(result)
+                    chunk_results.append(result)
                 if owner:
-                    owner.settle(told)
-            yield from told
+                    owner.settle(chunk_results)
+            yield from chunk_results
             earlier.update((hash(sku), line) for sku, line in last.items())
             while len(earlier) > REMEMBERED_SKUS:
                 del earlier[next(iter(earlier))]

@@ -11,7 +11,7 @@ DATE = re.compile(r"(\d{1,4})([-./])(\d{1,2})\2(\d{1,4})(?!\d)")
 
 
 def amount_of(text: str) -> Decimal | None:
-    """The number in a price or a quantity, None where there is none or nobody can tell it."""
+    """The number in a price or a quantity, None if there is none or it is ambiguous."""
     if text:
         with suppress(InvalidValue):
             return price(getattr(text, "value", text))[0]

@@ -371,7 +371,7 @@ def test_products_are_listed_without_vectors(
     products: list[Product], client: Client, django_assert_num_queries: Any
 ) -> None:
     Product.objects.filter(pk=products[0].pk).update(active=False)
-    with django_assert_num_queries(2) as queries:
+    with django_assert_num_queries(3) as queries:
         answer = client.get("/api/products/?search=product&category=Cups&limit=2").json()
     assert answer["count"] == 3
     assert [product["name"] for product in answer["results"]] == ["Product 1", "Product 3"]
