@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Self
+from urllib.parse import urljoin
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -478,7 +479,8 @@ class Feed(Ruled, models.Model):
         "shop's address",
         max_length=MAX_ADDRESS,
         blank=True,
-        help_text="For pictures and product pages that the file names without a host.",
+        help_text="For pictures and product pages that the file names without a host. "
+        "Without it, the host of the feed's address.",
     )
     interval = models.PositiveIntegerField("imported", choices=INTERVALS, default=1440)  # minutes
     max_hidden = models.PositiveSmallIntegerField(
@@ -510,7 +512,7 @@ class Feed(Ruled, models.Model):
             "format": self.format,
             "columns": self.columns,
             "currency": self.currency,
-            "base_url": self.base_url,
+            "base_url": self.base_url or (urljoin(self.url, "/") if self.url else ""),
         }
 
 

@@ -159,7 +159,7 @@ def _import(turn: Turn) -> None:
         told = []
         for result in results:
             turn.check_time()
-            if result.status == NOTE and not run.rows:
+            if result.status == NOTE:
                 told.append(result)
         if told:
             turn.write(**added(run.notes, "notes", told))

@@ -157,10 +157,11 @@ def import_table(
         reason = "SKUs are read from the column id. To use the column SKU, rename it to id."
         yield RowResult(1, NOTE, reason)
     rows = owner.remaining(iter(file)) if owner else file
-    unpriced = 0  # rows without a currency
+    unpriced = unlinked = 0  # rows without a currency, and without a link
     with ThreadPoolExecutor(DECODER_THREADS) as decoders:
         for chunk in _chunks(rows):
             unpriced += sum(not row.error and "currency" not in row.values for row in chunk)
+            unlinked += sum(not row.error and "link" not in row.values for row in chunk)
             last = {row.sku: row.line for row in chunk if not row.error}
             counting = [row for row in chunk if row.error or last[row.sku] == row.line]
             known, prepared = _prepare(counting, folders, decoders, confined=confined)
@@ -192,12 +193,21 @@ def import_table(
             while len(earlier) > REMEMBERED_SKUS:
                 del earlier[next(iter(earlier))]
     if unpriced and not file.format.is_own:
-        have = "1 product has" if unpriced == 1 else f"{unpriced:,} products have"
         reason = (
-            f"{have} no currency in the file. New ones get {default_currency()}, unless you name "
-            "another (for the command, --currency EUR)."
+            f"{_have(unpriced)} no currency in the file. New ones get {default_currency()}, unless "
+            "you name another (for the command, --currency EUR)."
         )
         yield RowResult(1, NOTE, reason)
+    if unlinked and not (file.format.is_own or options.base_url):
+        reason = (
+            f"{_have(unlinked)} no link to the shop. If the file lacks only the shop's address, "
+            "give it (for the command, --base-url https://shop.example)."
+        )
+        yield RowResult(1, NOTE, reason)
+
+
+def _have(count: int) -> str:
+    return "1 product has" if count == 1 else f"{count:,} products have"
 
 
 def summarize(results: Iterable[RowResult]) -> ImportReport:

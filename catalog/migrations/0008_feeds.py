@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
                     "base_url",
                     models.CharField(
                         blank=True,
-                        help_text="For pictures and product pages that the file names without a host.",
+                        help_text="For pictures and product pages that the file names without a host. Without it, the host of the feed's address.",
                         max_length=2000,
                         verbose_name="shop's address",
                     ),

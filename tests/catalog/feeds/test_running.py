@@ -46,6 +46,13 @@ def test_imports_what_is_new_and_changed_and_hides_what_is_gone(serve: Serve) ->
     assert not Product.objects.exclude(left_feed_at=None).exists()
 
 
+def test_keeps_what_is_worth_knowing_of_the_whole_file(serve: Serve) -> None:
+    server = serve(http(b"Handle,Title,Variant Price\nmug,Mug,5\ncup,Cup,4\n"))
+    (note,) = run(new_feed(server)).notes
+    assert "2 products have no currency" in note[2]
+    assert Product.objects.get(sku="mug").link == f"http://{server.host}/products/mug"
+
+
 @pytest.mark.parametrize(
     "header", ['ETag: "a"', "Last-Modified: Mon, 02 Nov 2026 08:00:00 GMT"], ids=["etag", "date"]
 )

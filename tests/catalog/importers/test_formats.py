@@ -3,11 +3,19 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from catalog.importers import InvalidCatalogFile, Options, read_table, recognize
+from catalog.importers import (
+    InvalidCatalogFile,
+    Options,
+    import_products,
+    read_table,
+    recognize,
+    summarize,
+)
 from catalog.importers.formats import FORMATS, Row
 from catalog.importers.formats.contract import Draft, Format
 from catalog.importers.formats.reading import Rules, without_tags
@@ -123,3 +131,17 @@ def test_picture_without_a_host_needs_the_shop_s_address() -> None:
 )
 def test_tags_are_dropped_and_other_brackets_are_not(text: str, bare: str) -> None:
     assert without_tags(text) == bare
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["", "https://shop.example"])
+def test_products_without_a_link_for_want_of_the_shop_s_address_are_told(
+    address: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text("Handle,Title,Variant Price\nmug,Mug,5\ncup,Cup,4\n")
+    options = Options.of(currency="EUR", base_url=address)
+    report = summarize(import_products(path, options=options, dry_run=True))
+    assert report.counts["created"] == 2
+    told = [note.reason for note in report.notes if "2 products have no link" in note.reason]
+    assert bool(told) == (not address)
