@@ -338,7 +338,6 @@ class Product(CatalogPicture):
     group = models.CharField(
         max_length=MAX_GROUP,
         blank=True,
-        db_index=True,
         help_text="Shared by the variants of one product, such as its sizes.",
     )
     availability = models.CharField(
@@ -378,6 +377,11 @@ class Product(CatalogPicture):
             models.Index(fields=("active", "embedding_status", "embedder", "revision")),
             models.Index(fields=("id", "revision"), name="product_revision"),
             models.Index(fields=("category", "price")),
+            # What lists of groups and searches for words read, so that they skip the vectors.
+            models.Index(
+                fields=("group", "active", "availability", "name", "brand", "sku", "category"),
+                name="product_words",
+            ),
             models.Index(fields=("image",)),  # which other rows share this file?
             models.Index(fields=("embedding_due_at",), condition=UNREADY, name="product_due"),
             models.Index(fields=("refetch_at",), condition=SCHEDULED, name="product_refetch"),

@@ -250,7 +250,8 @@ def _products_within(options: Options) -> tuple[int, ...] | None:
         conditions.append(same if group or image else Q(pk=options.group_of))
     if not conditions:
         return None
-    return tuple(products.filter(*conditions).order_by("pk").values_list("pk", flat=True))
+    found = products.filter(*conditions).order_by()  # otherwise SQLite reads past the vectors
+    return tuple(found.values_list("pk", flat=True))
 
 
 def _group_of(product: int) -> tuple[str, str]:

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from catalog.models import Product
 from tests.conftest import MakeProduct, Picture
@@ -168,3 +170,14 @@ def test_search_with_a_variant_finds_the_others_only_where_asked(
     assert collapsed["count"] == 3
     variants = client.get(f"{url}&collapse=group&group_of={small.pk}").json()
     assert names(variants) == {medium.name, large.name}
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL keeps vectors elsewhere")
+def test_words_are_looked_for_without_reading_past_the_vectors(ask: Ask) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        answer(ask, q="shirt")
+    looks = [query["sql"] for query in captured if "PLAIN(" in query["sql"]]
+    assert len(looks) == 3
+    with connection.cursor() as cursor:
+        (plan, *_) = cursor.execute(f"EXPLAIN QUERY PLAN {looks[0]}").fetchall()
+    assert "COVERING INDEX product_words" in str(plan)
