@@ -16,11 +16,10 @@ from django.shortcuts import redirect
 from catalog.embedding.columns import IN_WORK
 from catalog.embedding.progress import STATES, current_identity, outdated
 from catalog.models import MAX_ID, Product, findable, invisible
+from catalog.values import MAX_WORDS, MAX_WORDS_TEXT
 
 Choices = list[tuple[str, str]]
 
-MAX_SEARCH_LETTERS = 200
-MAX_SEARCH_WORDS = 20  # each is a condition of the query; databases take a few hundred
 SHOWN_NAMES = 20  # of the rows that a deletion would remove
 DELETED_ROWS = 200  # in one transaction
 SELLING_PRICE = Coalesce("sale_price", "price")
@@ -48,7 +47,7 @@ class BoundedLists:
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        words = search_term[:MAX_SEARCH_LETTERS].split()[:MAX_SEARCH_WORDS]
+        words = search_term[:MAX_WORDS_TEXT].split()[:MAX_WORDS]
         found: tuple[QuerySet[Any], bool]
         found = super().get_search_results(request, queryset, " ".join(words))  # type: ignore[misc]
         return found

@@ -74,7 +74,7 @@ def few_words(text: str) -> None:
 
 
 # The options of a field of words to look for.
-WORDS: dict[str, Any] = {
+WORDS_OPTIONS: dict[str, Any] = {
     "max_length": MAX_WORDS_TEXT, "default": "", "allow_blank": True, "validators": [few_words],
     "help_text": "At most 20 words; a product's name, brand, SKU or category must contain each of "
     "them. Neither case nor accents count.",

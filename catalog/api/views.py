@@ -18,7 +18,7 @@ from catalog.api.parsers import BatchParser
 from catalog.api.schema import ID, SKU, errors
 from catalog.api.serializers import (
     AVAILABILITY,
-    WORDS,
+    WORDS_OPTIONS,
     BatchAnswerSerializer,
     BatchItemSerializer,
     BatchSerializer,
@@ -131,8 +131,8 @@ class ProductView(generics.GenericAPIView[Product]):
 class ListSerializer(serializers.Serializer[Any]):
     """The options of the list of products."""
 
-    q = LineField(**WORDS)
-    search = LineField(**WORDS | {"help_text": "Another name of `q`."})
+    q = LineField(**WORDS_OPTIONS)
+    search = LineField(**WORDS_OPTIONS | {"help_text": "Another name of `q`."})
     page = serializers.IntegerField(
         min_value=1, default=1, help_text="The page, from 1; a page after the last one is a 404."
     )

@@ -7,12 +7,11 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from catalog.api.serializers import AVAILABILITY, WORDS
+from catalog.api.serializers import AVAILABILITY, WORDS_OPTIONS
 from catalog.models import MAX_ID, Availability
 from catalog.values import MAX_ADDRESS, MAX_CATEGORY
 from search.api.intake import SearchRequest
-from search.bands import WORDS as BANDS
-from search.bands import Band
+from search.bands import WORDS, Band
 from search.queries.query import Crop, Query
 from search.service import Answer, AvailabilityCount, CategoryCount, Facets, Match, Options
 
@@ -128,7 +127,7 @@ class OptionsSerializer(serializers.Serializer[Options]):
         default=list,
         help_text="Only products with this availability; repeat it for several.",
     )
-    q = serializers.CharField(**WORDS)
+    q = serializers.CharField(**WORDS_OPTIONS)
     group_of = serializers.IntegerField(
         min_value=1,
         max_value=MAX_ID,
@@ -248,7 +247,7 @@ class MatchSerializer(serializers.Serializer[Match]):
         help_text="The cosine of the two pictures' vectors: 1 is the same picture."
     )
     match = serializers.ChoiceField(
-        BANDS,
+        WORDS,
         source="band",
         help_text="The score in words; `index.bands` has the limits, which fit this catalog.",
     )

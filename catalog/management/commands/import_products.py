@@ -61,7 +61,7 @@ class Command(BaseCommand):
             help="read a field from the column with this header, such as name=Nom; repeatable",
         )
         parser.add_argument(
-            "--currency", default="", help="of prices without one, such as EUR, in such a file"
+            "--currency", default="", help="the currency of prices that name none, such as EUR"
         )
         parser.add_argument(
             "--base-url",
