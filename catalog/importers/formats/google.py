@@ -31,7 +31,8 @@ COLUMNS = {
     "pattern": ("pattern",),
     "gender": ("gender",),
     "age group": ("age_group",),
-    "visibility": ("visibility", "status"),
+    "visibility": ("visibility",),
+    "status": ("status",),
 }
 NEEDED = ("sku", "name", "image_url", "price")
 ATTRIBUTES = ("colour", "size", "material", "pattern", "gender", "age group")
@@ -45,8 +46,8 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
         more: dict[str, Any] = {"category": _category(row)}
         if attributes := {name: row[name] for name in ATTRIBUTES if name in row.texts}:
             more["attributes"] = {name: text for name, text in attributes.items() if text}
-        if row["visibility"]:
-            more["active"] = "no" if row["visibility"].lower() in HIDDEN else "yes"
+        if shown := {row[name].lower() for name in ("visibility", "status") if row[name]}:
+            more["active"] = "yes" if shown.isdisjoint(HIDDEN) else "no"
         if row["sale_dates"] and not _is_now(row["sale_dates"]):
             more["sale_price"] = ""
         yield row.but(**more)

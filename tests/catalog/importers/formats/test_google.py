@@ -94,14 +94,17 @@ def test_reads_delimited_text_with_any_spelling_of_its_header(delimiter: str) ->
 
 def test_reads_what_meta_has_of_its_own() -> None:
     comment = ["# Required | A unique ID", "# Required | The title"]
-    header = ["id", "title", "availability", "price", "image[1].url", "image[0].url", "visibility"]
+    header = ["id", "title", "availability", "price", "image[1].url", "image[0].url"]
+    header += ["visibility", "status"]
     pictures = ["https://a.example/2.jpg", "https://a.example/1.jpg"]
-    lines = [["M-1", "Mug", "available for order", "$5", *pictures, "hidden"]]
-    lines += [["M-2", "Cup", "preorder", "5.00", *pictures, "published"]]
-    one, two = rows(comment, header, *lines, delimiter=",", currency="AUD")
+    lines = [["M-1", "Mug", "available for order", "$5", *pictures, "hidden", ""]]
+    lines += [["M-2", "Cup", "preorder", "5.00", *pictures, "published", "active"]]
+    lines += [["M-3", "Jug", "preorder", "5.00", *pictures, "published", "archived"]]
+    one, two, three = rows(comment, header, *lines, delimiter=",", currency="AUD")
     assert (one.values["image_url"], one.values["photos"]) == (pictures[1], pictures[:1])
     assert (one.values["availability"], one.values["active"]) == ("in_stock", False)
     assert (two.values["availability"], two.values["active"]) == ("preorder", True)
+    assert not three.values["active"]
     assert (one.values["currency"], two.values["currency"]) == ("AUD", "AUD")
 
 
