@@ -5,8 +5,10 @@ from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 
-from catalog.values import InvalidValue, price
+from catalog.importers.tables import InvalidCatalogFile
+from catalog.values import MAX_PRICE_TEXT, InvalidValue, price
 
+MAX_PRICED = 500_000  # things of which the cheapest price is kept
 DATE = re.compile(r"(\d{1,4})([-./])(\d{1,2})\2(\d{1,4})(?!\d)")
 
 
@@ -54,17 +56,23 @@ class Cheapest:
     """The lowest of the prices that were seen for each of several things."""
 
     def __init__(self) -> None:
-        self._prices: dict[str, tuple[Decimal, str, str]] = {}
+        self._prices: dict[int, tuple[Decimal, str, str]] = {}  # by the key's hash
 
     def add(self, key: str, price: str, sale_price: str) -> None:
-        """Keep these prices if what is paid is the lowest."""
-        amount = amount_of(sale_price or price)
-        if amount is not None and (key not in self._prices or amount < self._prices[key][0]):
-            self._prices[key] = amount, price, sale_price
+        """Keep these prices if what is paid is the lowest. Raises InvalidCatalogFile."""
+        amount, place = amount_of(sale_price or price), hash(key)
+        if amount is None or max(len(price), len(sale_price)) > MAX_PRICE_TEXT:
+            return
+        if place not in self._prices or amount < self._prices[place][0]:
+            self._prices[place] = amount, price, sale_price
+        if len(self._prices) > MAX_PRICED:
+            raise InvalidCatalogFile(
+                f"The file has more than {MAX_PRICED:,} products with variants. Export it in parts."
+            )
 
     def of(self, *keys: str) -> dict[str, str]:
         """The price and sale price of what has these keys; none where no price was seen."""
-        found = [self._prices[key] for key in keys if key in self._prices]
+        found = [self._prices[hash(key)] for key in keys if hash(key) in self._prices]
         if not found:
             return {}
         _, price, sale_price = min(found)

@@ -22,6 +22,7 @@ can't be read at all, such as an empty one.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from sys import getsizeof
 from typing import Any
 
 from catalog.importers.tables import InvalidCatalogFile, Record
@@ -70,6 +71,8 @@ class Options:
 
 
 NO_OPTIONS = Options()
+MAX_KEPT = 200 * 2**20  # bytes that a format keeps of some rows for others
+KEPT_OVERHEAD = 200  # bytes for each time, in dictionaries and the like
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,22 @@ class Draft:
         """The same with other texts."""
         merged = {**self.texts, **texts}
         return Draft(self.line, merged, self.error, self.chosen, self.loses_lines)
+
+
+class Keeper:
+    """Counts what a format keeps of some rows for others."""
+
+    def __init__(self) -> None:
+        self._left = MAX_KEPT
+
+    def keep(self, *texts: str) -> None:
+        """Count these texts. Raises InvalidCatalogFile where that is too much for one file."""
+        self._left -= KEPT_OVERHEAD + sum(map(getsizeof, texts))
+        if self._left < 0:
+            raise InvalidCatalogFile(
+                "The file has too many products with variants, or too long texts in them. "
+                "Export it in parts."
+            )
 
 
 @dataclass(frozen=True)

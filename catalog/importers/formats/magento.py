@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from catalog.importers.formats.contract import Draft, Format
+from catalog.importers.formats.contract import Draft, Format, Keeper
 from catalog.importers.sales import Cheapest, amount_of, is_lower, is_running
 from catalog.importers.tables import InvalidCatalogFile
 from catalog.values import REMOTE, InvalidValue
@@ -46,7 +46,6 @@ ATTRIBUTES = ("color", "size", "material")  # which are columns in some files
 TECHNICAL = re.compile(r"(has|required)_options|gift_.*|ts_.*|sw_.*|.*_(layout|date|type|enabled)")
 COMPOSED = ("configurable", "grouped", "bundle")  # price and stock are those of other products
 UNSEEN = ("not visible individually", "1")
-MAX_VARIANTS = 500_000  # of a file
 MAX_CATEGORIES = 200  # of a product
 MEDIA = "media/catalog/product"
 ROOT = "Default Category"
@@ -68,30 +67,29 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
     """A draft for each product. Raises InvalidCatalogFile where no row is whole."""
     variants: dict[str, tuple[_Parent, str]] = {}  # by SKU; the text tells them apart
     unpriced: set[str] = set()  # configurable products
-    prices: dict[int, tuple[str, str]] = {}  # and sale prices of all products, by the SKU's hash
+    keeper = Keeper()
+    has_rows = False
     for row in _whole(rows):
-        with suppress(InvalidValue):
-            prices[hash(row["sku"])] = _prices(row)
+        has_rows = True
         if row["variations"]:
             product = _product(row)
             parent = _Parent(*(product[name] for name in _Parent.__slots__))
+            keeper.keep(*(product[name] for name in _Parent.__slots__))
             for text in row["variations"].split("|"):
-                variants[_pairs(text).get("sku", "")] = parent, text
-            if len(variants) > MAX_VARIANTS:
-                raise InvalidCatalogFile(
-                    f"The file has more than {MAX_VARIANTS:,} variants. Export it in parts."
-                )
+                sku = _pairs(text).get("sku", "")
+                keeper.keep(sku, text)
+                variants[sku] = parent, text
             if not _regular(row):
                 unpriced.add(parent.sku)
-    if not prices:
+    if not has_rows:
         raise InvalidCatalogFile(
             "Each row belongs to a store view. Export the products with all store views."
         )
     cheapest = Cheapest()  # by the parent's SKU
-    for sku, (parent, _) in variants.items():
-        if parent.sku in unpriced:
-            cheapest.add(parent.sku, *prices.get(hash(sku), ("", "")))
-    prices.clear()
+    for row in _whole(rows) if unpriced else ():
+        if row["sku"] in variants and (parent := variants[row["sku"]][0]).sku in unpriced:
+            with suppress(InvalidValue):
+                cheapest.add(parent.sku, *_prices(row))
     photographed: set[int] = set()
     for row in _whole(rows):
         try:

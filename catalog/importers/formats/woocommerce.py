@@ -8,10 +8,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from sys import intern
 from typing import Any
 
-from catalog.importers.formats.contract import Draft, Format
+from catalog.importers.formats.contract import Draft, Format, Keeper
 from catalog.importers.sales import Cheapest, amount_of, is_lower, is_running
 from catalog.importers.tables import Record
 from catalog.values import MAX_TEXT, InvalidValue
@@ -106,6 +105,7 @@ TYPES = {"simple", "variable", "variation", "grouped", "external"}
 TYPE = re.compile(r"[a-z][a-z_-]*(, [a-z][a-z_-]*)*")
 COMMA = re.compile(r"(?<!\\),")  # one inside an item is written as \\,
 INHERITED = ("name", "category", "image_url", "brand", "link")  # where a variation has none
+SEPARATOR = "\n"  # which no text of a cell has
 FLAGS = {"1": "yes", "0": "no", "-1": "no", "2": "no"}  # public, private, draft, pending
 
 
@@ -122,14 +122,16 @@ def find_columns(header: Sequence[str], sample: Sequence[Record]) -> Mapping[str
 
 def products(rows: Iterable[Draft]) -> Iterator[Draft]:
     """A draft for each row; a parent completes its variations, and they give it their price."""
-    parents: dict[str, tuple[str, ...]] = {}  # what variations inherit, by SKU and by id
+    parents: dict[int, str] = {}  # what variations inherit, by the hashes of SKU and id
+    keeper = Keeper()
     cheapest = Cheapest()  # by the parent's name
     for row in rows:
         if "variable" in row["type"]:
             product = _product(row)
             names = ("sku", "active", *INHERITED)
-            parent = tuple(intern(str(product[name])[: MAX_TEXT + 1]) for name in names)
-            parents[product["sku"]] = parents[f"id:{row['product_id']}"] = parent
+            parent = SEPARATOR.join(product[name][: MAX_TEXT + 1] for name in names)
+            keeper.keep(parent)
+            parents[hash(product["sku"])] = parents[hash(f"id:{row['product_id']}")] = parent
         elif "variation" in row["type"]:
             with suppress(InvalidValue):
                 cheapest.add(row["parent"], **_prices(row))
@@ -139,7 +141,8 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
         except InvalidValue as error:
             product = replace(row, error=row.error or f"sale dates: {error}")
         if "variation" in row["type"]:
-            group, active, *inherited = parents.get(row["parent"], (row["parent"], ""))
+            parent = parents.get(hash(row["parent"]), f"{row['parent']}{SEPARATOR}")
+            group, active, *inherited = parent.split(SEPARATOR)
             pairs = zip(INHERITED, inherited, strict=False)
             texts = {name: product[name] or text for name, text in pairs if text}
             hidden = {"active": "no"} if active == "no" else {}
