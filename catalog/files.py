@@ -1,14 +1,16 @@
 """Replaces files and symbolic links in one step: readers see the old one or the new one, whole.
 
-Also reads files of arrays, which a full disk or a power cut may have damaged all the same.
+Also reads files of arrays, which a full disk or a power cut may have damaged all the same, and
+other files as long as somebody lets it.
 """
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import SEEK_SET, BufferedReader, RawIOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zipfile import BadZipFile
 
 import numpy as np
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 DAMAGES = (
     AttributeError, BadZipFile, EOFError, LookupError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
+BLOCK_BYTES = 2**16
 
 
 class DamagedFile(Exception):
@@ -82,3 +85,31 @@ def open_arrays(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
             yield arrays
     except DAMAGES as error:
         raise DamagedFile(f"{path.name} is damaged.") from error
+
+
+def watched(file: BinaryIO, on_read: Callable[[], object]) -> BinaryIO:
+    """The same file, which calls `on_read` before each read of a block; what it raises ends that.
+
+    A reader may take minutes before it gives its first result, as it may read all of it before.
+    """
+    return BufferedReader(_Watched(file, on_read), BLOCK_BYTES)
+
+
+class _Watched(RawIOBase):
+    def __init__(self, file: BinaryIO, on_read: Callable[[], object]) -> None:
+        self._file, self._on_read = file, on_read
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        self._on_read()
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)

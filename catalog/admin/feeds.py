@@ -25,6 +25,7 @@ from catalog.feeds.running import store
 from catalog.feeds.tasks import run_soon
 from catalog.feeds.turns import is_in_work
 from catalog.fetching.fetcher import FetchError, host_names
+from catalog.files import watched
 from catalog.importers import InvalidCatalogFile, Options, read_table, recognize
 from catalog.models import Feed, FeedRun
 from catalog.values import InvalidValue, address
@@ -201,13 +202,13 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
 
         def check_time(*_: int) -> None:
             if monotonic() > end:
-                raise FetchError("Fetching the file takes too long for a test.")
+                raise FetchError("Fetching and reading the file takes too long for a test.")
 
         try:
             with TemporaryFile() as file:
                 store(feed, file, on_read=check_time)
-                file.seek(0)
-                context |= preview_of(recognize(read_table(file), Options(**feed.options)))
+                table = read_table(watched(file, check_time))
+                context |= preview_of(recognize(table, Options(**feed.options)))
         except (FetchError, InvalidCatalogFile) as error:
             context["problem"] = str(error)
         except OSError as error:

@@ -20,7 +20,6 @@ from catalog.importers.formats import Row
 from catalog.importers.writer import CREATED, FAILED, UNCHANGED, UPDATED
 from catalog.models import Product
 
-RENEWED_ROWS = 10_000  # after which the lease is renewed while rows are passed over
 MAX_LETTERS = 1000  # of a sentence that it keeps
 MAX_TOLD = 200  # failures of a run, and notes, that its report keeps
 
@@ -42,12 +41,10 @@ class FeedOwner:
         """The rows after those that an earlier turn has imported."""
 
         def noted() -> Iterator[Row]:
-            for number, row in enumerate(rows):
+            for row in rows:
                 if row.sku:
                     self.seen.append(hash(row.sku))
                 self.is_damaged |= row.loses_lines
-                if number % RENEWED_ROWS == 0:
-                    self._turn.write()
                 yield row
 
         return islice(noted(), self._turn.run.rows, None)

@@ -23,7 +23,7 @@ from catalog.feeds.ownership import FeedOwner, added, plain
 from catalog.feeds.turns import Stopped, Turn, take_turn
 from catalog.fetching.fetcher import Answer, FetchError
 from catalog.fetching.remote import fetch_feed
-from catalog.files import replace_file
+from catalog.files import replace_file, watched
 from catalog.importers import InvalidCatalogFile, Options, import_table, read_table
 from catalog.importers.importing import MAX_ELEMENTS_OF_COMMAND, NOTE
 from catalog.importers.tables import Table, is_cut_off
@@ -148,7 +148,7 @@ def _import(turn: Turn) -> None:
     run = turn.run
     with _file(run).open("rb") as file:
         owner = FeedOwner(turn, file.tell)
-        table = read_table(file, spare_elements=MAX_ELEMENTS_OF_COMMAND)
+        table = read_table(watched(file, turn.keep_lease), spare_elements=MAX_ELEMENTS_OF_COMMAND)
         results = import_table(
             table,
             {"in the media folder": Path(settings.MEDIA_ROOT)},

@@ -1,7 +1,7 @@
 """The right of one process to work on a run, and what it writes to the run."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from math import inf
 from time import monotonic
@@ -15,6 +15,7 @@ from catalog.models import Feed, FeedRun
 
 # Renewed by every write. A worker that is killed leaves its run alone for so long.
 LEASE = timedelta(minutes=5)
+RENEWAL_SECONDS = 60.0
 
 
 class Stopped(Exception):
@@ -27,6 +28,7 @@ class Turn:
 
     run: FeedRun
     end: float = inf
+    renewed: float = field(default_factory=monotonic)  # when the lease was
 
     def write(self, **columns: Any) -> None:
         """Write to the run and renew the lease. Raises Stopped, which undoes a transaction."""
@@ -34,6 +36,7 @@ class Turn:
         own = FeedRun.objects.filter(pk=self.run.pk, worker=self.run.worker, ended_at=None)
         if not own.update(**columns):
             raise Stopped
+        self.renewed = monotonic()
         for name, value in columns.items():
             setattr(self.run, name, value)
 
@@ -41,6 +44,11 @@ class Turn:
         """Raises Stopped once the time is up."""
         if monotonic() > self.end:
             raise Stopped
+
+    def keep_lease(self) -> None:
+        """Renew the lease if nothing was written for a while. Raises Stopped."""
+        if monotonic() > self.renewed + RENEWAL_SECONDS:
+            self.write()
 
     def release(self, **columns: Any) -> None:
         """Let others go on with the run, if it has not ended."""

@@ -1,9 +1,10 @@
 import os
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from catalog.files import replace_file, replace_link
+from catalog.files import BLOCK_BYTES, replace_file, replace_link, watched
 
 
 def test_replaces_a_file_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -54,3 +55,11 @@ def test_keeps_what_can_not_be_replaced_by_a_link(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="directory"):
         replace_link(tmp_path / "current", "first")
     assert os.listdir(tmp_path) == ["current"]
+
+
+def test_watched_file_ends_when_its_watcher_says_so() -> None:
+    calls = iter([None, None])
+    file = watched(BytesIO(b"a" * 3 * BLOCK_BYTES), lambda: next(calls))
+    assert file.read(2 * BLOCK_BYTES) == b"a" * 2 * BLOCK_BYTES
+    with pytest.raises(StopIteration):
+        file.read(1)
