@@ -2,12 +2,15 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.servers.basehttp import ThreadedWSGIServer
 from django.db import connection
 from django.test import Client
+from django.test.testcases import LiveServerThread
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.witness import Witness
@@ -19,6 +22,39 @@ FLAGS = (
     *("--disable-sync", "--no-first-run"),
 )
 MILLISECONDS = 1000 * PATIENCE
+
+
+class OneAtATime(ThreadedWSGIServer):
+    """A server whose threads share a connection to SQLite, so they take turns.
+
+    Such a thread may call Python within a query. If another one then waits for the connection, it
+    may hold Python's lock, and both wait for ever. Elsewhere each thread has its own connection.
+    """
+
+    def set_app(self, application: Any) -> None:
+        turn = threading.Lock()
+
+        def answer(environ: dict[str, Any], start_response: Any) -> Any:
+            # A search by address fetches a picture from this very server.
+            is_file = environ["PATH_INFO"].startswith((settings.MEDIA_URL, settings.STATIC_URL))
+            with nullcontext() if is_file else turn:
+                return application(environ, start_response)
+
+        super().set_app(answer)
+
+
+@pytest.fixture(scope="session")
+def one_at_a_time() -> Iterator[None]:
+    """Has the live server answer requests one after another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LiveServerThread, "server_class", OneAtATime)
+        yield
+
+
+@pytest.fixture(scope="session")
+def live_server(one_at_a_time: None, live_server: Any) -> Any:
+    """The live server, which answers requests one after another."""
+    return live_server
 
 
 @pytest.fixture(scope="package")
