@@ -131,7 +131,7 @@ def test_picture_that_looks_the_same_is_not_embedded_again(fetched: Any, picture
         (http(b"<html>Sorry</html>"), "not a picture"),
         (http(b""), "not a picture"),
         (http(b"abc", "Content-Length: 9"), "The server broke off"),
-        (http(bytes(2**20), "Content-Length: 1048576"), "over 0.0977 MB"),
+        (http(bytes(2**20), "Content-Length: 1048576"), "over 0.125 MB"),
         (b"", "can't be reached"),
     ],
 )
@@ -140,7 +140,7 @@ def test_failure_keeps_the_picture_and_says_why(
 ) -> None:
     product, server = fetched()
     server.reply = answer
-    settings.MAX_IMAGE_MB = 0.0977
+    settings.MAX_IMAGE_MB = 0.125
     assert ask() == ["failed"]
     later = Product.objects.get()
     assert later.image.name == product.image.name
