@@ -165,6 +165,8 @@ def import_table(
             last = {row.sku: row.line for row in chunk if not row.error}
             counting = [row for row in chunk if row.error or last[row.sku] == row.line]
             known, prepared = _prepare(counting, folders, decoders, confined=confined)
+            if not file.format.is_own:
+                prepared = [_categorised(row) if row.sku in known else row for row in prepared]
             if owner:
                 prepared = owner.admit(prepared)
             with transaction.atomic() if owner else nullcontext():
@@ -271,12 +273,17 @@ def _prepare(
     prepared = [next(pictured) if _has_path(row) else row for row in rows]
     for place, row in enumerate(prepared):
         values, note = without_false_sale(row.values, known.get(row.sku))
-        if row.sku in known and values.get("category") == UNCATEGORISED:
-            # The file knows no category, so the product keeps the one that it was given here.
-            values = {name: value for name, value in values.items() if name != "category"}
-        if values is not row.values:
+        if note:
             prepared[place] = replace(row, values=values, note=f"{row.note} {note}".strip())
     return known, prepared
+
+
+def _categorised(row: Row) -> Row:
+    """A product's row; where the file knows no category, the product keeps the one that it has."""
+    if row.values.get("category") != UNCATEGORISED:
+        return row
+    values = {name: value for name, value in row.values.items() if name != "category"}
+    return replace(row, values=values)
 
 
 def _has_path(row: Row) -> bool:

@@ -150,6 +150,8 @@ def test_product_keeps_its_category_where_the_file_knows_none(tmp_path: Path) ->
     Product.objects.update(category=Category.objects.create(name="Kitchen"))
     assert run(path).counts == {"unchanged": 1}
     assert Product.objects.get().category.name == "Kitchen"
+    path.write_text("id,name,category,image_url,price\n1,Mug,Uncategorised,,5\n")
+    assert run(path).counts == {"updated": 1}, "people may say so in a file of their own"
 
 
 def test_second_run_changes_nothing(write: Any, photo: str) -> None:
