@@ -9,7 +9,7 @@ MANAGE := $(BIN)/python manage.py
 # The tests of a file share servers and databases, so a file stays in one process.
 TESTS := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test test-postgres network lint format bench load screenshots
+.PHONY: run test test-postgres network lint format messages bench load screenshots
 
 run: .venv/run
 	@$(MANAGE) prepare --port "$(PORT)"
@@ -50,6 +50,12 @@ lint: .venv/test
 format: .venv/test
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+# Collects the texts to translate in locale/, and compiles their translations (needs gettext).
+messages: .venv/test
+	@$(MANAGE) makemessages --verbosity 0 --add-location file --no-wrap \
+		$(addprefix --ignore=,.venv var tests docs benchmarks fixtures) $(addprefix -l ,de fr es ja ar)
+	@$(MANAGE) compilemessages --verbosity 0 --ignore .venv
 
 bench: .venv/test network
 	@$(BIN)/python benchmarks/request_costs.py

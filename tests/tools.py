@@ -40,12 +40,13 @@ CHROMIUM = Tool(
     os.environ.get("CHROMIUM") or (SHELL if which(SHELL, path=PATH) else "chromium"),
     SHELL,
 )
+GETTEXT = Tool("gettext", "xgettext", "gettext")
 NGINX = Tool("nginx", "nginx", "nginx-light")
 NODE = Tool("Node", "node", "nodejs")
 OPENSSL = Tool("OpenSSL", "openssl", "openssl")
 REDIS = Tool("Redis", "redis-server", "redis-server")
 SYSTEMD = Tool("systemd-analyze", "systemd-analyze", "systemd")
-TOOLS = [CHROMIUM, NGINX, NODE, OPENSSL, REDIS, SYSTEMD]
+TOOLS = [CHROMIUM, GETTEXT, NGINX, NODE, OPENSSL, REDIS, SYSTEMD]
 
 NO_POSTGRES = "PostgreSQL is missing"
 # By the reason of a skip: how to have the tests run.

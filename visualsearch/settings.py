@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "catalog.middleware.TroubleMiddleware",
     "visualsearch.logins.LoginMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -181,7 +182,19 @@ ABSOLUTE_URL_OVERRIDES = {
     "catalog.product": lambda product: reverse("product", args=(product.pk,)),
 }
 
-LANGUAGE_CODE = "en"
+# A visitor's browser chooses the language; this one is for all others, and for what is stored.
+LANGUAGES = [
+    ("en", "English"),
+    ("de", "Deutsch"),
+    ("fr", "Français"),
+    ("es", "Español"),
+    ("ja", "日本語"),
+    ("ar", "العربية"),
+]
+LANGUAGE_CODE = env.str(
+    "LANGUAGE_CODE", "en", validate=validate.OneOf([code for code, _ in LANGUAGES])
+)
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

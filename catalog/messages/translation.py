@@ -1,0 +1,30 @@
+"""Puts sentences of code that knows no Django into a language."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext, ngettext, override
+
+from catalog.messages import Sentence
+
+
+def translated(message: Sentence | Exception | str) -> str:
+    """The sentence, or that of an error, in the language that is active."""
+    if isinstance(message, Exception):
+        message = message.args[0] if len(message.args) == 1 else str(message)
+    if not isinstance(message, Sentence):
+        return str(message)
+    values = {name: _value(value) for name, value in message.values.items()}
+    if message.plural:
+        return ngettext(message.text, message.plural, values["number"]) % values
+    return gettext(message.text) % values if values else gettext(message.text)
+
+
+def for_storage(message: Sentence | Exception | str) -> str:
+    """The sentence in the shop's own language, for what is stored and read by many."""
+    with override(settings.LANGUAGE_CODE):
+        return translated(message)
+
+
+def _value(value: Any) -> Any:
+    return translated(value) if isinstance(value, Sentence | Exception) else value
