@@ -22,7 +22,7 @@ from search.metrics import milliseconds
 from search.queries.query import Query
 from search.ranking import Mask, Positions, Ranking, first_of_each
 
-NEAREST = 4  # products shown if nothing reaches the threshold
+NEAREST = 12  # products shown if nothing reaches the threshold
 UNAVAILABLE = ("out_of_stock",)  # the availabilities that UNAVAILABLE_PRODUCTS is about
 MOST_PAIRS = 2**25  # of a value and a group that are marked in a table; more are sorted
 UNREACHABLE = 2.0  # a threshold above every score
@@ -107,7 +107,7 @@ class Answer:
     query: Query
     options: Options
     matches: list[Match]  # in the requested order
-    nearest: list[Match]  # the best below the threshold, if nothing reaches it
+    nearest: list[Match]  # the NEAREST best below the threshold, if nothing reaches it
     count: int  # of the matches on all pages
     facets: Facets
     products: int  # in the index
@@ -209,10 +209,10 @@ def match_of(query: Query, product_id: int) -> Match | None:
     return next(iter(_matches(corpus, items, rows, scores, np.zeros_like(items))), None)
 
 
-def nearest_to(identity: str, vector: Vector) -> list[Match]:
+def nearest_to(identity: str, vector: Vector, count: int) -> list[Match]:
     """The products nearest to a unit vector (dim,), at any score. Raises NothingToSearch."""
     corpus = _candidates(identity, vector, Scope(threshold=UNREACHABLE))
-    return _shown(corpus, corpus.scan(vector).rank(NEAREST))
+    return _shown(corpus, corpus.scan(vector).rank(count))
 
 
 def _candidates(identity: str, vector: Vector, scope: Scope) -> Corpus:

@@ -355,7 +355,7 @@ class AnswerSerializer(serializers.Serializer[Answer]):
         source="matches", many=True, help_text="The matches of this page, in the requested order."
     )
     count = serializers.IntegerField(help_text="The number of matches on all pages.")
-    nearest = MatchSerializer(many=True, help_text="The best below the threshold.")
+    nearest = MatchSerializer(many=True, help_text="The best below the threshold, at most 12.")
     query = QueryFactsSerializer(help_text="The query.")
     facets = FacetsSerializer(help_text="What can be filtered by.")
     index = IndexFactsSerializer(source="*", help_text="The index that was searched.")

@@ -15,6 +15,7 @@ from search.service import Match, nearest_to
 
 MAX_SEARCHES = 4000  # the newest are grouped
 MAX_WISHES = 30
+CLOSEST = 4  # products shown for a wish
 # A wish of fewer photos or fewer shoppers is not shown: what one shopper searched for is private.
 MIN_SEARCHES = 3
 
@@ -79,7 +80,7 @@ def _wish(unmet: list[Searched], group: Group, dim: int) -> Wish:
         searches=_searches(unmet, group),
         best=median(member.best for member in members),
         last=max(member.day for member in members),
-        closest=nearest_to(centre.embedder, from_bytes(bytes(centre.vector), dim)),
+        closest=nearest_to(centre.embedder, from_bytes(bytes(centre.vector), dim), CLOSEST),
     )
 
 

@@ -117,7 +117,7 @@ def test_shows_the_nearest_where_none_is_near_enough(shop: Shop, vectors: Vector
     answer = search(shop.query(-vectors[-1]), Options(threshold=0.9))
     assert not answer.matches
     assert [match.product.pk for match in answer.nearest] == [
-        pk for pk, _ in expected(-vectors[-1], EVERYTHING)[:4]
+        pk for pk, _ in expected(-vectors[-1], EVERYTHING)[:12]
     ]
 
 

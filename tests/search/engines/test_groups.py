@@ -171,7 +171,7 @@ def test_nearest_are_different_groups_and_the_unavailable_come_last(
     options = Options(threshold=1.0, collapse=True)
     nearest = search(shop.query(-vectors[0]), options).nearest
     wanted = replace(plain, scores=-plain.scores)
-    expected = wanted.results(replace(options, threshold=-1.0), "last")[:4]
+    expected = wanted.results(replace(options, threshold=-1.0), "last")[:12]
     assert [match.product.pk for match in nearest] == [pk for pk, _ in expected]
 
 
