@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Sentence", "counted", "sentence"]
+__all__ = ["Amount", "Sentence", "counted", "sentence"]
+
+
+class Amount(int):
+    """A number in a sentence whose thousands are grouped as the reader's language groups them.
+
+    Other numbers, such as that of a line or a port, stay as they are.
+    """
+
+    def __str__(self) -> str:
+        return f"{self:,}"
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from babel.numbers import format_decimal
 from django.conf import settings
-from django.utils.translation import gettext, ngettext, override
+from django.utils.translation import get_language, gettext, ngettext, override, to_locale
 
-from catalog.messages import Sentence
+from catalog.messages import Amount, Sentence
 
 
 def translated(message: Sentence | Exception | str) -> str:
@@ -27,4 +28,7 @@ def for_storage(message: Sentence | Exception | str) -> str:
 
 
 def _value(value: Any) -> Any:
+    if isinstance(value, Amount):
+        locale = to_locale(get_language() or settings.LANGUAGE_CODE)
+        return format_decimal(int(value), locale=locale)
     return translated(value) if isinstance(value, Sentence | Exception) else value

@@ -3,7 +3,7 @@
 import pytest
 from django.utils import translation as languages
 
-from catalog.messages import Sentence, counted, sentence
+from catalog.messages import Amount, Sentence, counted, sentence
 from catalog.messages.translation import for_storage, translated
 
 ROWS = ("%(number)s row of %(file)s", "%(number)s rows of %(file)s")
@@ -43,6 +43,15 @@ def test_is_translated_with_what_it_holds(message: Sentence | Exception) -> None
 
 def test_translates_numbers_of_things() -> None:
     assert translated(counted(*ROWS, 2, file="a.csv")) == "2 rows of a.csv"
+
+
+@pytest.mark.parametrize(("language", "shown"), [("en", "2,000"), ("de", "2.000"), ("ja", "2,000")])
+def test_groups_the_thousands_of_amounts(language: str, shown: str) -> None:
+    message = sentence("%(most)s, line %(line)s", most=Amount(2000), line=1234)
+    assert str(message) == "2,000, line 1234"
+    with languages.override(language):
+        assert translated(message) == f"{shown}, line 1234"
+        assert translated(counted(*ROWS, Amount(2000), file="a.csv")).startswith(shown)
 
 
 def test_is_stored_in_the_language_of_the_shop() -> None:
