@@ -21,7 +21,7 @@ from django.http import (
 )
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.views import csrf, defaults
+from django.views import defaults
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.response import Response
@@ -66,11 +66,9 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """The answer to a form without its token, and to methods that no page has."""
+    """The answer to a form of the admin without its token, and to methods that no page has."""
     if request.method != "POST":
         return HttpResponseNotAllowed(("GET", "HEAD", "POST"))
-    if not is_admin(request):
-        return csrf.csrf_failure(request, reason)
     sentence = "This form has expired. Go back, reload the page and send it again."
     return trouble(request, sentence, status=status.HTTP_403_FORBIDDEN)
 

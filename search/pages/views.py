@@ -38,6 +38,7 @@ PRODUCTS_PER_PAGE = 24
 LIST_PER_PAGE = 120  # products in the plain list that stands in for the map
 
 
+@csrf_exempt  # it only stores the query, and framed pages may have no cookies
 @require_http_methods(["GET", "HEAD", "POST"])
 @vary_on_headers("X-Fragment")
 def search_page(request: HttpRequest) -> HttpResponse:

@@ -263,10 +263,14 @@ def test_has_a_page_for_what_went_wrong(client: Client, rf: RequestFactory, db: 
     assert "not open to you" in permission_denied(request, ValueError()).content.decode()
 
 
-def test_asks_to_try_again_without_a_token() -> None:
-    response = Client(enforce_csrf_checks=True).post("/", {"image_url": "https://shop.example/"})
-    assert response.status_code == 403
-    assert "Please try once more" in response.content.decode()
+def test_searches_without_a_token_or_a_cookie(mugs: list[Product]) -> None:
+    client = Client(enforce_csrf_checks=True)
+    page = client.get("/")
+    answer = client.post("/", {"product": mugs[0].pk}, headers={"Origin": "https://shop.example"})
+    assert answer.status_code == 302
+    assert client.get(answer["Location"]).status_code == 200
+    assert "csrfmiddlewaretoken" not in page.content.decode()
+    assert not client.cookies
 
 
 @pytest.mark.parametrize(
