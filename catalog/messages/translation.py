@@ -17,7 +17,7 @@ def translated(message: Sentence | Exception | str) -> str:
         return str(message)
     values = {name: _value(value) for name, value in message.values.items()}
     if message.plural:
-        return ngettext(message.text, message.plural, values["number"]) % values
+        return ngettext(message.text, message.plural, message.values["number"]) % values
     return gettext(message.text) % values if values else gettext(message.text)
 
 
