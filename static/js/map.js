@@ -19,8 +19,8 @@ const categories = byId("map-categories", HTMLFormElement);
 const status = byId("map-status", HTMLElement);
 const tip = byId("map-tip", HTMLAnchorElement);
 const [picture, title, facts] = tip.children;
-const written = (number, digits = 0) =>
-  number.toLocaleString(document.documentElement.lang, { minimumFractionDigits: digits });
+const language = `${document.documentElement.lang}-u-nu-latn`; // digits as on the pages
+const written = (number, options = {}) => number.toLocaleString(language, options);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** Show an answer of `/api/map/`. */
@@ -130,7 +130,9 @@ function start({ points, categories: names, ...counts }) {
     if (!product || chosen !== i) return;
     Object.assign(picture, { hidden: !product.image_src, src: product.image_src ?? "" });
     title.textContent = product.name;
-    facts.textContent = `${product.category} · ${written(product.sale_price ?? product.price, 2)} ${product.currency}`;
+    const money = { style: "currency", currency: product.currency };
+    const price = written(product.sale_price ?? product.price, money);
+    facts.textContent = `${product.category} · ${price}`;
     Object.assign(tip, { href: product.url, hidden: false });
     placeTip();
   }

@@ -81,8 +81,8 @@ def test_product_page_links_to_its_variants_and_shows_what_is_known(
     html = client.get(small.get_absolute_url()).content.decode()
     assert f'href="{medium.get_absolute_url()}">M <span>preorder</span>' in html
     assert f'href="{small.get_absolute_url()}" aria-current="page">S</a>' in html
-    assert "<s>30.00</s>" in html
-    assert "<strong>20.00</strong>" in html
+    assert "<s><bdi>$30.00</bdi></s>" in html
+    assert "<strong><bdi>$20.00</bdi></strong>" in html
     assert "In stock" in html
     assert "<dt>Size</dt><dd>S</dd>" in html
     assert "<dt>Brand</dt><dd>Acme</dd>" in html
