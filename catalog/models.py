@@ -19,6 +19,8 @@ from django.db.models.lookups import GreaterThan
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from catalog.embedding.columns import (
     NEVER,
@@ -30,6 +32,7 @@ from catalog.embedding.columns import (
     pending,
 )
 from catalog.embedding.progress import STATES
+from catalog.messages.translation import translated
 from catalog.pictures.references import discard_after_commit
 from catalog.tasks import fetch_again, hand_to_workers
 from catalog.values import (
@@ -95,7 +98,7 @@ class Ruled:
                 setattr(self, name, self.RULES[name](getattr(self, name)))
             except InvalidValue as error:
                 if getattr(self, name):  # otherwise the field itself says whether it may be empty
-                    errors[name] = [str(error)]
+                    errors[name] = [translated(error)]
         try:
             super().clean_fields({*(exclude or ()), *errors})  # type: ignore[misc]  # of Model
         except ValidationError as error:
@@ -264,12 +267,13 @@ class Category(Ruled, models.Model):
 
     RULES: ClassVar = {"name": line}
 
-    name = models.CharField(max_length=MAX_CATEGORY)
+    name = models.CharField(_("name"), max_length=MAX_CATEGORY)
     key = KeyField(max_length=MAX_CATEGORY, unique=True, editable=False)
 
     class Meta:
         ordering = ("name",)
-        verbose_name_plural = "categories"
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
 
     def __str__(self) -> str:
         return self.name
@@ -277,7 +281,8 @@ class Category(Ruled, models.Model):
     def clean(self) -> None:
         twin = Category.objects.filter(key=category_key(self.name)).exclude(pk=self.pk).first()
         if twin:
-            raise ValidationError({"name": f"There is this category already: {twin.name}."})
+            sentence = _("There is this category already: %(name)s.")
+            raise ValidationError({"name": sentence % {"name": twin.name}})
 
 
 def default_currency() -> str:
@@ -293,22 +298,22 @@ def currency_of(text: str) -> str:
 class Availability(models.TextChoices):
     """Whether a product can be bought."""
 
-    IN_STOCK = "in_stock", "in stock"
-    OUT_OF_STOCK = "out_of_stock", "out of stock"
-    PREORDER = "preorder", "preorder"
-    BACKORDER = "backorder", "backorder"
+    IN_STOCK = "in_stock", _("in stock")
+    OUT_OF_STOCK = "out_of_stock", _("out of stock")
+    PREORDER = "preorder", _("preorder")
+    BACKORDER = "backorder", _("backorder")
 
 
 def validate_attributes(value: Any) -> None:
     """Raises ValidationError unless these are attributes as `catalog.values` keeps them."""
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        raise ValidationError('Give texts by name, such as {"size": "M"}.')
+        raise ValidationError(_('Give texts by name, such as {"size": "M"}.'))
     try:
         kept = attributes(value, rule=identifier)  # they were decoded before
     except InvalidValue as error:
-        raise ValidationError(str(error)) from error
+        raise ValidationError(translated(error)) from error
     if kept != value:
-        raise ValidationError("Names must be in lower case, and texts must not be empty.")
+        raise ValidationError(_("Names must be in lower case, and texts must not be empty."))
 
 
 class Product(CatalogPicture):
@@ -321,41 +326,52 @@ class Product(CatalogPicture):
         "link": address,
     }
 
-    sku = models.CharField("SKU", max_length=MAX_SKU, unique=True)
-    name = models.CharField(max_length=200)
-    category = models.ForeignKey(Category, models.PROTECT, related_name="products")
-    price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
+    sku = models.CharField(_("SKU"), max_length=MAX_SKU, unique=True)
+    name = models.CharField(_("name"), max_length=200)
+    category = models.ForeignKey(
+        Category, models.PROTECT, related_name="products", verbose_name=_("category")
+    )
+    price = models.DecimalField(
+        _("price"), max_digits=10, decimal_places=2, validators=[MinValueValidator(0)]
+    )
     sale_price = models.DecimalField(
+        _("sale price"),
         max_digits=10,
         decimal_places=2,
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text="What it costs now, where that is less than the price.",
+        help_text=_("What it costs now, where that is less than the price."),
     )
-    currency = models.CharField(max_length=3, default=default_currency)
-    brand = models.CharField(max_length=100, blank=True)
+    currency = models.CharField(_("currency"), max_length=3, default=default_currency)
+    brand = models.CharField(_("brand"), max_length=100, blank=True)
+    # Translators: the variants of one product, such as its sizes, are one group.
     group = models.CharField(
+        _("group"),
         max_length=MAX_GROUP,
         blank=True,
-        help_text="Shared by the variants of one product, such as its sizes.",
+        help_text=_("Shared by the variants of one product, such as its sizes."),
     )
     availability = models.CharField(
-        max_length=12, choices=Availability, default=Availability.IN_STOCK
+        _("availability"), max_length=12, choices=Availability, default=Availability.IN_STOCK
     )
     attributes = models.JSONField(
+        _("attributes"),
         default=dict,
         blank=True,
         validators=[validate_attributes],
-        help_text='What else describes it, such as {"colour": "red", "size": "M"}.',
+        help_text=_('What else describes it, such as {"colour": "red", "size": "M"}.'),
     )
     link = models.URLField(
-        "shop page",
+        _("shop page"),
         max_length=MAX_ADDRESS,
         blank=True,
-        help_text="The product's page in the shop.",
+        help_text=_("The product's page in the shop."),
     )
-    active = models.BooleanField(default=True, help_text="Shown in the shop and found by search.")
+    # Translators: of a product.
+    active = models.BooleanField(
+        _("active"), default=True, help_text=_("Shown in the shop and found by search.")
+    )
     feed = models.ForeignKey(
         "Feed",
         models.SET_NULL,
@@ -363,16 +379,19 @@ class Product(CatalogPicture):
         blank=True,
         editable=False,
         related_name="products",
-        help_text="The feed that keeps this product up to date.",
+        verbose_name=_("feed"),
+        help_text=_("The feed that keeps this product up to date."),
     )
     # When its feed hid it. A feed shows again only what it has hidden, and hides nothing again that
     # somebody has shown.
-    left_feed_at = models.DateTimeField("left its feed", null=True, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    left_feed_at = models.DateTimeField(_("left its feed"), null=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
         ordering = ("id",)
+        verbose_name = _("product")
+        verbose_name_plural = _("products")
         indexes = (
             models.Index(fields=("active", "embedding_status", "embedder", "revision")),
             models.Index(fields=("id", "revision"), name="product_revision"),
@@ -421,10 +440,15 @@ class Product(CatalogPicture):
 class ProductPhoto(CatalogPicture):
     """A further photo of a product, beside `Product.image`."""
 
-    product = models.ForeignKey(Product, models.CASCADE, related_name="photos")
-    position = models.PositiveSmallIntegerField(default=0)
+    product = models.ForeignKey(
+        Product, models.CASCADE, related_name="photos", verbose_name=_("product")
+    )
+    # Translators: a photo's place in the order of a product's photos.
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
 
     class Meta:
+        verbose_name = _("further photo")
+        verbose_name_plural = _("further photos")
         ordering = ("product", "position", "id")
         indexes = (
             models.Index(fields=("product", "revision"), name="photo_revision"),
@@ -440,7 +464,7 @@ class ProductPhoto(CatalogPicture):
         )
 
     def __str__(self) -> str:
-        return f"Photo {self.position}"
+        return gettext("Photo %(position)s") % {"position": self.position}
 
 
 class FeedManager(models.Manager["Feed"]):
@@ -455,53 +479,69 @@ class Feed(Ruled, models.Model):
 
     RULES: ClassVar = {"name": line, "url": address, "currency": currency_of, "base_url": address}
     INTERVALS: ClassVar = (
-        (0, "only when asked"),
-        (15, "every 15 minutes"),
-        (60, "every hour"),
-        (360, "every 6 hours"),
-        (1440, "every day"),
-        (10080, "every week"),
+        (0, _("only when asked")),
+        (15, _("every 15 minutes")),
+        (60, _("every hour")),
+        (360, _("every 6 hours")),
+        (1440, _("every day")),
+        (10080, _("every week")),
     )
 
-    name = models.CharField(max_length=100, unique=True)
+    name = models.CharField(_("name"), max_length=100, unique=True)
     url = models.CharField(
-        "address",
+        # Translators: a web address.
+        _("address"),
         max_length=MAX_ADDRESS,
         blank=True,
-        help_text="The http(s) address that the file is fetched from.",
+        help_text=_("The http(s) address that the file is fetched from."),
     )
     upload = models.BinaryField(null=True)  # in the database, as other machines import it
     upload_name = models.CharField(max_length=255, blank=True, editable=False)
-    user = models.CharField("user name", max_length=200, blank=True)
-    password = models.CharField(max_length=200, blank=True)
-    format = models.CharField(max_length=40, blank=True)
-    columns = models.JSONField(default=dict, blank=True)
+    user = models.CharField(_("user name"), max_length=200, blank=True)
+    password = models.CharField(_("password"), max_length=200, blank=True)
+    # Translators: of a file.
+    format = models.CharField(_("format"), max_length=40, blank=True)
+    # Translators: of a file.
+    columns = models.JSONField(_("columns"), default=dict, blank=True)
     currency = models.CharField(
-        max_length=3, blank=True, help_text="Of prices that name none, such as EUR."
+        _("currency"),
+        max_length=3,
+        blank=True,
+        help_text=_("The currency of prices that name none, such as EUR."),
     )
     base_url = models.CharField(
-        "shop's address",
+        _("shop's address"),
         max_length=MAX_ADDRESS,
         blank=True,
-        help_text="For pictures and product pages that the file names without a host. "
-        "Without it, the host of the feed's address.",
+        help_text=_(
+            "Completes addresses of pictures and product pages that the file gives without a host. "
+            "If this is empty, the host of the feed's address is used."
+        ),
     )
-    interval = models.PositiveIntegerField("imported", choices=INTERVALS, default=1440)  # minutes
+    # In minutes
+    # Translators: heads "every day", "every week" and the like.
+    interval = models.PositiveIntegerField(_("imported"), choices=INTERVALS, default=1440)
     max_hidden = models.PositiveSmallIntegerField(
-        "safety stop",
+        _("safety stop"),
         default=20,
         validators=[MaxValueValidator(100)],
-        help_text="Percent of its products that a run may hide before somebody has to approve it.",
+        help_text=_(
+            "Percent of its products that a run may hide before somebody has to approve it."
+        ),
     )
-    enabled = models.BooleanField(default=True, help_text="Imported regularly.")
+    # Translators: of a feed.
+    enabled = models.BooleanField(_("enabled"), default=True, help_text=_("Imported regularly."))
     next_run_at = models.DateTimeField(
-        "next run", null=True, default=timezone.now, editable=False, db_index=True
+        _("next run"), null=True, default=timezone.now, editable=False, db_index=True
     )
 
     objects = FeedManager()
 
     class Meta:
         ordering = ("name",)
+        # Translators: a file with all products of a shop, which is imported again and again.
+        verbose_name = _("feed")
+        verbose_name_plural = _("feeds")
         constraints = (
             models.CheckConstraint(condition=Q(max_hidden__lte=100), name="feed_max_hidden"),
         )
@@ -524,12 +564,13 @@ class FeedRun(models.Model):
     """One import of a feed's file: how far it has come, and the report on it."""
 
     class State(models.TextChoices):
-        FETCHING = "fetching", "fetching"
-        IMPORTING = "importing", "importing"
-        HIDING = "hiding", "hiding what is missing"
-        FINISHED = "finished", "finished"
-        UNCHANGED = "unchanged", "nothing new"
-        FAILED = "failed", "failed"
+        # Translators: these are states of an import.
+        FETCHING = "fetching", _("fetching")
+        IMPORTING = "importing", _("importing")
+        HIDING = "hiding", _("hiding what is missing")
+        FINISHED = "finished", _("finished")
+        UNCHANGED = "unchanged", _("nothing new")
+        FAILED = "failed", _("failed")
 
     feed = models.ForeignKey(Feed, models.CASCADE, related_name="runs")
     state = models.CharField(max_length=10, choices=State, default=State.FETCHING)
@@ -562,6 +603,8 @@ class FeedRun(models.Model):
 
     class Meta:
         ordering = ("-pk",)
+        verbose_name = _("run of a feed")
+        verbose_name_plural = _("runs of feeds")
         default_permissions = ()  # those for the feed hold
         constraints = (
             models.UniqueConstraint(
@@ -570,7 +613,7 @@ class FeedRun(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.feed} on {self.started_at:%Y-%m-%d %H:%M}"
+        return f"{self.feed}, {self.started_at:%Y-%m-%d %H:%M}"
 
 
 class UnconfirmedQuerySet(models.QuerySet["UnconfirmedImport"]):
@@ -595,6 +638,8 @@ class UnconfirmedImport(models.Model):
     objects = UnconfirmedQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("unconfirmed import")
+        verbose_name_plural = _("unconfirmed imports")
         default_permissions = ()
 
     def __str__(self) -> str:

@@ -12,31 +12,35 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from catalog.pictures.stored import PictureField
 from catalog.values import MAX_ADDRESS
 
 
 class EmbeddingStatus(models.TextChoices):
-    PENDING = "pending", "pending"
-    READY = "ready", "ready"
-    FAILED = "failed", "failed"
+    # Translators: these are states of a picture.
+    PENDING = "pending", _("pending")
+    READY = "ready", _("ready")
+    FAILED = "failed", _("failed")
 
 
 ALWAYS_DUE = datetime(1970, 1, 1, tzinfo=UTC)  # due at once, by every machine's clock
 # The `refetch_at` of a picture that did not come from its row's address, such as an upload.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(seconds=5)  # between two machines that share the database
-# The error of a row while a worker has it. A worker that is killed leaves it behind.
-IN_WORK = "A worker is reading this picture."
+# The error of a row while a worker has it. A worker that is killed leaves it behind. As it is
+# compared, it is stored in English, and `catalog.embedding.progress` translates it.
+IN_WORK = gettext_noop("A worker is reading this picture.")
 # The same, by the number of workers that the picture has stopped in a row.
 IN_WORK_AFTER = (
     IN_WORK,
-    "A worker is reading this picture, which has stopped one before.",
-    "A worker is reading this picture, which has stopped two before.",
+    gettext_noop("A worker is reading this picture, which has stopped one before."),
+    gettext_noop("A worker is reading this picture, which has stopped two before."),
 )
 # The error of a picture that is tried again only on request.
-STOPPED_WORKER = "Reading this picture stopped the worker three times."
+STOPPED_WORKER = gettext_noop("Reading this picture stopped the worker three times.")
 # The same condition as `is_remote`.
 REMOTE = Q(image_url__istartswith="http://") | Q(image_url__istartswith="https://")
 UNREADY = ~Q(embedding_status=EmbeddingStatus.READY)
@@ -163,13 +167,15 @@ class EmbeddedPicture(models.Model):
         {"image", "image_source_digest", "image_validator", "refetch_at", "refetch_error"}
     )
 
-    image = PictureField("picture", blank=True)
+    image = PictureField(_("picture"), blank=True)
     image_source_digest = models.CharField(max_length=64, blank=True, editable=False)
     image_url = models.CharField(
-        "picture's address",
+        _("picture's address"),
         max_length=MAX_ADDRESS,
         blank=True,
-        help_text="The http(s) address or path that the picture comes from, unless it is uploaded.",
+        help_text=_(
+            "The http(s) address or path that the picture comes from, unless it is uploaded."
+        ),
     )
     # Nullable, because SQLite adds no other column without rewriting the table with its vectors.
     # What the address's server sent with the picture (`fetching.fetcher.Answer`).
@@ -180,7 +186,9 @@ class EmbeddedPicture(models.Model):
     refetch_error = models.CharField(max_length=500, null=True, editable=False)  # noqa: DJ001
 
     embedding = models.BinaryField(null=True)  # little-endian float32, unit length
-    embedder = models.CharField(max_length=100, blank=True, editable=False)  # identity
+    # Its identity
+    # Translators: the network that turns a picture into a vector.
+    embedder = models.CharField(_("embedder"), max_length=100, blank=True, editable=False)
     embedding_digest = models.CharField(max_length=64, blank=True, editable=False)
     embedding_status = models.CharField(
         max_length=10,
@@ -191,7 +199,8 @@ class EmbeddedPicture(models.Model):
     embedding_error = models.CharField(max_length=500, blank=True, editable=False)
     embedding_attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     embedding_due_at = models.DateTimeField(null=True, default=ALWAYS_DUE, editable=False)
-    embedded_at = models.DateTimeField(null=True, editable=False)
+    # Translators: when a picture's vector was computed.
+    embedded_at = models.DateTimeField(_("embedded at"), null=True, editable=False)
     revision = RevisionField()
 
     objects = EmbeddedManager()

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from django.db.models import Count, Min, Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedding.columns import (
@@ -28,34 +30,52 @@ STATES = {
     "failed": Q(embedding_status=EmbeddingStatus.FAILED) & ~MISSING,
     "missing": MISSING,
 }
+# Translators: these are states of a picture.
+STATE_NAMES = {
+    **{str(status): status.label for status in EmbeddingStatus},
+    "missing": _("missing"),  # Translators: there is no picture.
+    "outdated": _("outdated"),  # Translators: the picture's vector is from another network.
+}
 RATE_PERIOD = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class PictureState:
-    """One of STATES or "outdated", and a sentence that says why."""
+    """One of STATE_NAMES, and a sentence that says why."""
 
     name: str
     reason: str
+
+    @property
+    def label(self) -> str:
+        """The state's name in the active language."""
+        return str(STATE_NAMES[self.name])
 
 
 def state_of(row: EmbeddedPicture, identity: str) -> PictureState:
     """The state of a row's picture, where `identity` is the present embedder's."""
     if not row.image and not is_remote(row.image_url):
-        return PictureState("missing", "There is no picture, so search can't find it.")
+        return PictureState("missing", gettext("There is no picture, so search can't find it."))
+    # What is stored is in the shop's language, but for a few constants in English.
+    error = row.embedding_error and gettext(row.embedding_error)
     if row.embedding_status == EmbeddingStatus.FAILED:
-        again = " It will be tried again." if row.embedding_due_at else ""
-        return PictureState("failed", f"{row.embedding_error}{again}")
+        if error and row.embedding_due_at:
+            error = gettext("%(problem)s It will be tried again.") % {"problem": error}
+        return PictureState("failed", error)
     if row.embedding_status == EmbeddingStatus.PENDING:
-        waits = "read" if row.image else "fetched from its address"
-        return PictureState("pending", row.embedding_error or f"The picture waits to be {waits}.")
+        waits = gettext("The picture waits to be fetched from its address.")
+        if row.image:
+            waits = gettext("The picture waits to be read.")
+        return PictureState("pending", error or waits)
     if identity and row.embedder != identity:
-        return PictureState(
-            "outdated", f"The vector is {row.embedder}'s; run build_embeddings to renew."
-        )
-    kept = row.refetch_error not in (None, IN_WORK)
-    failure = f" Its address was asked for a newer picture: {row.refetch_error}" if kept else ""
-    return PictureState("ready", f"Its vector is up to date.{failure}")
+        reason = gettext("The vector is from %(embedder)s; run build_embeddings to renew it.")
+        return PictureState("outdated", reason % {"embedder": row.embedder})
+    if row.refetch_error in (None, IN_WORK):
+        return PictureState("ready", gettext("Its vector is up to date."))
+    failure = gettext(
+        "Its vector is up to date. Its address was asked for a newer picture: %(problem)s"
+    )
+    return PictureState("ready", failure % {"problem": gettext(row.refetch_error or "")})
 
 
 def outdated(identity: str) -> Q:
@@ -109,8 +129,11 @@ class EmbeddingProgress:
 
     @property
     def states(self) -> list[tuple[str, int, int]]:
-        """State, products, photos."""
-        return [(state, count, self.photos[state]) for state, count in self.products.items()]
+        """Name of the state, products, photos."""
+        return [
+            (str(STATE_NAMES[state]), count, self.photos[state])
+            for state, count in self.products.items()
+        ]
 
     @property
     def done(self) -> int:

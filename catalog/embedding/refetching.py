@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from catalog.embedding.claims import PictureOutcome
 from catalog.embedding.columns import (
@@ -44,7 +45,9 @@ HOST_FETCHES = 2  # at a time from one host, whose shoppers come first
 RUN_PICTURES = 100  # of one model and one kind in one run
 LEASE = timedelta(minutes=10)  # for which a worker has a picture
 RETRY = timedelta(days=1)  # after a failure
-STOPPED = "Fetching this picture again stopped the worker twice. The stored one is kept."
+STOPPED = gettext_noop(
+    "Fetching this picture again stopped the worker twice. The stored one is kept."
+)
 DIFFERS = (
     "The address has another picture than the one stored here, which may be an upload and is kept."
     " Fetch it again to replace it."

@@ -2,6 +2,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 
 class Calibration(models.Model):
@@ -16,6 +17,9 @@ class Calibration(models.Model):
     objects: ClassVar[models.Manager["Calibration"]] = models.Manager()
 
     class Meta:
+        # Translators: the limits between words for scores, such as "very close" and "similar".
+        verbose_name = _("calibration")
+        verbose_name_plural = _("calibrations")
         constraints = (
             models.CheckConstraint(
                 condition=Q(exact__lte=1, exact__gt=F("very_close"))

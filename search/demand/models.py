@@ -5,6 +5,7 @@ from datetime import date
 from hashlib import blake2b
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Searched(models.Model):
@@ -21,8 +22,8 @@ class Searched(models.Model):
     client = models.CharField(max_length=16, db_default="")
 
     class Meta:
-        verbose_name = "search by a photo"
-        verbose_name_plural = "searches by photos"
+        verbose_name = _("search by a photo")
+        verbose_name_plural = _("searches by photos")
         indexes = (
             models.Index(fields=["embedder", "-id"], name="searched_newest"),
             models.Index(fields=["client"], name="searched_client"),
@@ -37,6 +38,11 @@ class Salt(models.Model):
 
     day = models.DateField(unique=True)
     value = models.CharField(max_length=64, default=secrets.token_hex)
+
+    class Meta:
+        # Translators: cryptographic; behind the codes of shoppers on one day.
+        verbose_name = _("salt")
+        verbose_name_plural = _("salts")
 
     def __str__(self) -> str:
         return str(self.day)

@@ -45,6 +45,9 @@ class Finding(models.Model):
 
     class Meta:
         ordering = ("-pk",)
+        # Translators: something that may be wrong with a product.
+        verbose_name = _("finding")
+        verbose_name_plural = _("findings")
         indexes = (models.Index(fields=("state", "kind", "-id"), name="finding_state_kind"),)
         constraints = (
             models.CheckConstraint(
@@ -89,6 +92,9 @@ class Subject(models.Model):
 
     class Meta:
         ordering = ("product", "id")
+        # Translators: a product that is in one of the findings.
+        verbose_name = _("subject of a finding")
+        verbose_name_plural = _("subjects of findings")
         constraints = (models.UniqueConstraint(fields=("finding", "product"), name="subject_once"),)
 
     def __str__(self) -> str:
@@ -104,6 +110,10 @@ class Examined(models.Model):
     """Says that the doctor has run, which an absence of findings does not tell."""
 
     at = models.DateTimeField(auto_now_add=True)  # the first time
+
+    class Meta:
+        verbose_name = _("examination of the catalog")
+        verbose_name_plural = _("examinations of the catalog")
 
     def __str__(self) -> str:
         return f"{self.at}"

@@ -1,6 +1,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
 
@@ -22,6 +23,8 @@ class SearchVector(models.Model):
 
     class Meta:
         managed = False
+        verbose_name = _("vector for searches")
+        verbose_name_plural = _("vectors for searches")
         db_table = "search_vector"
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 KEPT = 50
 
@@ -17,9 +18,12 @@ class Evaluation(models.Model):
 
     class Meta:
         ordering = ("-pk",)
+        # Translators: a measurement of how good the search is.
+        verbose_name = _("evaluation")
+        verbose_name_plural = _("evaluations")
 
     def __str__(self) -> str:
-        return f"Evaluation of {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.created_at:%Y-%m-%d %H:%M}"
 
     @cached_property
     def report(self) -> dict[str, Any]:

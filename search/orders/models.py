@@ -1,4 +1,5 @@
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class PublishedTuning(models.Model):
@@ -11,7 +12,9 @@ class PublishedTuning(models.Model):
     strength = models.FloatField()
 
     class Meta:
-        verbose_name = "tuned order"
+        # Translators: an order of results that was learned from the catalog.
+        verbose_name = _("tuned order")
+        verbose_name_plural = _("tuned orders")
 
     def __str__(self) -> str:
         return self.embedder

@@ -118,7 +118,7 @@ def watched(
                 counts[outcome.status] += 1
                 bar.update()
                 if outcome.reason:
-                    name = rows.model._meta.verbose_name
+                    name = rows.model._meta.verbose_name_raw  # in English
                     bar.write(f"{name} {outcome.id}: {outcome.reason}")
     return counts
 
