@@ -3,7 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.messages import sentence
+
 UNIT_TOLERANCE = 1e-3
+UNUSABLE = sentence("The network gave no usable vector for this picture.")
 
 
 class InvalidVector(Exception):
@@ -13,7 +16,7 @@ class InvalidVector(Exception):
 def to_bytes(vector: NDArray[np.float32]) -> bytes:
     """The bytes of a unit vector (dim,). Raises InvalidVector for zero, NaN or infinity."""
     if not is_unit(vector[np.newaxis])[0]:
-        raise InvalidVector("The network gave no usable vector for this picture.")
+        raise InvalidVector(UNUSABLE)
     return vector.astype("<f4").tobytes()
 
 

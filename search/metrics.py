@@ -39,6 +39,6 @@ def count_fetch() -> Iterator[None]:
     try:
         yield
     except FetchError as error:
-        FETCHES.labels("refused" if str(error) == REFUSED else "failed").inc()
+        FETCHES.labels("refused" if str(error) == str(REFUSED) else "failed").inc()
         raise
     FETCHES.labels("fetched").inc()

@@ -19,9 +19,11 @@ from catalog.embedding.claims import (
     write_vector,
 )
 from catalog.embedding.columns import EmbeddedPicture, EmbeddedQuerySet
+from catalog.messages import Sentence, sentence
 from catalog.pictures.gate import InvalidImage, open_image
 from catalog.pictures.stored import image_limits
 
+NO_FILE = sentence("The picture's file is missing from the storage.")
 BATCH_PICTURES = 32
 DECODERS = 2  # threads; Pillow releases the interpreter's lock while it decodes
 
@@ -32,7 +34,7 @@ class Decoded:
 
     claim: Claim
     pixels: NDArray[np.uint8] | None = None  # as `Embedder.pixels` gives them
-    reason: str = ""
+    reason: Sentence | Exception | None = None
     may_mend: bool = False
 
 
@@ -74,12 +76,11 @@ def _decode(claim: Claim, embedder: Embedder) -> Decoded:
         with image.storage.open(str(image.name)) as file:
             picture = open_image(file.read(), limits=image_limits(), at_least=embedder.detail)
     except InvalidImage as error:
-        return Decoded(claim, reason=str(error))
+        return Decoded(claim, reason=error)
     except FileNotFoundError:
-        reason = "The picture's file is missing from the storage."
-        return Decoded(claim, reason=reason, may_mend=True)
+        return Decoded(claim, reason=NO_FILE, may_mend=True)
     except OSError as error:
-        reason = f"The picture's file can't be read: {error.strerror}."
+        reason = sentence("The picture's file can't be read: %(reason)s.", reason=error.strerror)
         return Decoded(claim, reason=reason, may_mend=True)
     return Decoded(claim, embedder.pixels(picture))
 
@@ -92,7 +93,7 @@ def _finish(decoding: Decoding, embedder: Embedder) -> list[PictureOutcome]:
     with transaction.atomic():
         return [
             write_failure(decoded.claim, decoded.reason, may_mend=decoded.may_mend)
-            if decoded.pixels is None
+            if decoded.reason
             else write_vector(decoded.claim, next(vectors), embedder.identity)
             for decoded in batch
         ]

@@ -25,6 +25,8 @@ from catalog.embedding.columns import (
     fetched,
     pending,
 )
+from catalog.messages import Sentence
+from catalog.messages.translation import for_storage
 from catalog.pictures.references import discard_after_commit
 from catalog.pictures.stored import NewPicture, StoredPicture
 from catalog.vectors import InvalidVector, to_bytes
@@ -68,7 +70,7 @@ class PictureOutcome:
 
     id: int
     status: str
-    reason: str = ""
+    reason: str = ""  # in English, for logs
 
 
 def pages(rows: EmbeddedQuerySet, size: int) -> Iterator[list[EmbeddedPicture]]:
@@ -136,7 +138,7 @@ def write_vector(claim: Claim, vector: NDArray[np.float32], identity: str) -> Pi
     try:
         embedding = to_bytes(vector)
     except InvalidVector as error:
-        return write_failure(claim, str(error))
+        return write_failure(claim, error)
     with transaction.atomic():
         written = claim.rows().update(
             embedding=embedding,
@@ -153,17 +155,19 @@ def write_vector(claim: Claim, vector: NDArray[np.float32], identity: str) -> Pi
     return PictureOutcome(claim.id, "ready" if written else "void")
 
 
-def write_failure(claim: Claim, reason: str, *, may_mend: bool = False) -> PictureOutcome:
+def write_failure(
+    claim: Claim, reason: Sentence | Exception, *, may_mend: bool = False
+) -> PictureOutcome:
     """Store why a picture has no vector. If that may be temporary, it is retried a few times.
 
     A worker whose picture has been claimed again writes nothing: the other one may have succeeded.
     """
     columns: dict[str, object] = {
         "embedding_status": EmbeddingStatus.FAILED,
-        "embedding_error": reason,
+        "embedding_error": for_storage(reason),
     }
     if not may_mend or claim.attempt >= MAX_ATTEMPTS:
         columns["embedding_due_at"] = None
     if claim.rows().filter(embedding_due_at=claim.lapses).update(**columns):
-        return PictureOutcome(claim.id, "failed", reason)
+        return PictureOutcome(claim.id, "failed", str(reason))
     return PictureOutcome(claim.id, "void")

@@ -63,6 +63,6 @@ def _finish(fetching: Fetching, *, left: int) -> Iterator[PictureOutcome]:
                     picture = NewPicture(answer.body)
                 yield write_picture(claim, picture, answer.validator)
             except InvalidImage as error:
-                yield write_failure(claim, str(error))
+                yield write_failure(claim, error)
             except (FetchError, NotStored, Busy) as error:
-                yield write_failure(claim, str(error), may_mend=True)
+                yield write_failure(claim, error, may_mend=True)

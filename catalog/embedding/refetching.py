@@ -18,7 +18,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import gettext_noop
 
 from catalog.embedding.claims import PictureOutcome
 from catalog.embedding.columns import (
@@ -34,6 +33,8 @@ from catalog.embedding.columns import (
 )
 from catalog.fetching.fetcher import Answer, FetchError
 from catalog.fetching.remote import fetch_catalog_picture
+from catalog.messages import Sentence, sentence
+from catalog.messages.translation import for_storage
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.references import discard_after_commit
 from catalog.pictures.slots import DECODING, STAFF, Busy
@@ -45,10 +46,8 @@ HOST_FETCHES = 2  # at a time from one host, whose shoppers come first
 RUN_PICTURES = 100  # of one model and one kind in one run
 LEASE = timedelta(minutes=10)  # for which a worker has a picture
 RETRY = timedelta(days=1)  # after a failure
-STOPPED = gettext_noop(
-    "Fetching this picture again stopped the worker twice. The stored one is kept."
-)
-DIFFERS = (
+STOPPED = sentence("Fetching this picture again stopped the worker twice. The stored one is kept.")
+DIFFERS = sentence(
     "The address has another picture than the one stored here, which may be an upload and is kept."
     " Fetch it again to replace it."
 )
@@ -77,10 +76,15 @@ class Check:
         )
         return rows
 
-    def write(self, status: str, reason: str = "", **columns: Any) -> PictureOutcome:
-        """Write columns that no search sees, so that the revision stays."""
-        written = self.rows().update(**columns, revision=F("revision"))
-        return PictureOutcome(self.id, *((status, reason) if written else ("void",)))
+    def write(
+        self, status: str, reason: Sentence | Exception | None = None, /, **columns: Any
+    ) -> PictureOutcome:
+        """Write columns that no search sees, so that the revision stays; and why this failed."""
+        if reason:
+            columns["refetch_error"] = for_storage(reason)
+        if not self.rows().update(**columns, revision=F("revision")):
+            return PictureOutcome(self.id, "void")
+        return PictureOutcome(self.id, status, str(reason or ""))
 
 
 def due_now(model: type[EmbeddedPicture], run: timedelta) -> list[EmbeddedPicture]:
@@ -149,7 +153,8 @@ def _claim(row: EmbeddedPicture) -> Check | None:
     # A picture that has stopped a worker gets another chance soon, and then one in each period.
     columns: dict[str, Any] = {"refetch_at": timezone.now() + LEASE, "refetch_error": IN_WORK}
     if row.refetch_error == IN_WORK:
-        columns = {"refetch_at": timezone.now() + refetch_period(), "refetch_error": STOPPED}
+        columns["refetch_at"] = timezone.now() + refetch_period()
+        columns["refetch_error"] = for_storage(STOPPED)
     if not read.rows().update(**columns, revision=F("revision")):
         return None
     return replace(read, refetch_at=columns["refetch_at"])
@@ -163,14 +168,14 @@ def _store(check: Check, future: Future[Answer]) -> PictureOutcome:
         if not answer.is_modified or (is_same and check.image.is_stored()):
             return check.write("unchanged", **fetched(answer.validator))
         if check.refetch_at is None and not is_same:
-            return check.write("failed", DIFFERS, refetch_at=NEVER, refetch_error=DIFFERS)
+            return check.write("failed", DIFFERS, refetch_at=NEVER)
         with DECODING.one(STAFF):  # without a broker, this is a web process
             picture = NewPicture(answer.body)
         return _replace_picture(check, picture, answer.validator)
     except (FetchError, InvalidImage, NotStored, Busy) as error:
         pause = LEASE if isinstance(error, Busy) else min(RETRY, refetch_period())
         again = check.refetch_at and timezone.now() + pause
-        return check.write("failed", str(error), refetch_at=again, refetch_error=str(error))
+        return check.write("failed", error, refetch_at=again)
 
 
 def _replace_picture(check: Check, picture: NewPicture, validator: str) -> PictureOutcome:

@@ -33,6 +33,7 @@ from urllib3.util import Url, parse_url
 
 from catalog.fetching.addresses import is_public
 from catalog.fetching.hosts import HostHeaders
+from catalog.messages import sentence
 
 PORTS = {"http": 80, "https": 443}
 CHUNK_BYTES = 64 * 1024
@@ -43,9 +44,9 @@ HEADERS = {"User-Agent": "visualsearch", "Accept": "*/*"}
 
 # The same sentence for all reasons, also for a name that does not exist. Different ones would tell
 # a stranger which names and addresses our network has.
-REFUSED = "This address can't be fetched. Use a public http(s) address."
-UNREACHABLE = "The server at this address can't be reached."
-BROKEN_OFF = "The server broke off, or its answer can't be read."
+REFUSED = sentence("This address can't be fetched. Use a public http(s) address.")
+UNREACHABLE = sentence("The server at this address can't be reached.")
+BROKEN_OFF = sentence("The server broke off, or its answer can't be read.")
 
 # A server that breaks the protocol causes any of these. A chunk of negative size, for example, is
 # a ValueError.
@@ -137,7 +138,9 @@ def fetch(
             on_read(transfer.received, transfer.total)
         return future.result(max(0, end - monotonic()))
     except TimeoutError as error:
-        raise FetchError(f"The server took too long (over {limits.seconds:g} s).") from error
+        raise FetchError(
+            sentence("The server took too long (over %(seconds)s s).", seconds=limits.seconds)
+        ) from error
     finally:
         del future  # a cycle of it, its exception and this frame would keep the connection open
         worker.shutdown(wait=False)
@@ -200,7 +203,11 @@ def _follow(
             raise FetchError(REFUSED) from error
         left_tls |= url.scheme == "https" and target.scheme == "http"
         url = target
-    raise FetchError(f"This address is redirected more than {limits.max_redirects} times.")
+    raise FetchError(
+        sentence(
+            "This address is redirected more than %(times)s times.", times=limits.max_redirects
+        )
+    )
 
 
 @contextmanager
@@ -256,7 +263,11 @@ def _pieces(
 ) -> Iterator[bytes]:
     """The body, decoded unless it is wanted raw. Raises FetchError, also if it is not whole."""
     if response.status_code != 200:
-        raise FetchError(f"The server answered {response.status_code} for this address.")
+        raise FetchError(
+            sentence(
+                "The server answered %(status)s for this address.", status=response.status_code
+            )
+        )
     raw: Any = response.raw
     transfer.total = raw.length_remaining or 0
     if is_raw:
@@ -279,7 +290,9 @@ def _pieces(
 
 def _check_size(size: int, max_bytes: int) -> None:
     if size > max_bytes:
-        raise FetchError(f"The file at this address is over {max_bytes / 2**20:,.10g} MB.")
+        raise FetchError(
+            sentence("The file at this address is over %(most)s MB.", most=max_bytes / 2**20)
+        )
 
 
 def _unpacked(pieces: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:

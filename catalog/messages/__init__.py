@@ -24,7 +24,11 @@ class Amount(int):
 
 @dataclass(frozen=True)
 class Sentence:
-    """A text with placeholders like `%(size)s`, and their values, which may be sentences."""
+    """A text with placeholders like `%(size)s`, and their values.
+
+    A value may be a sentence itself, or an error that has one. A number with a fraction is shown
+    with as few digits as it needs.
+    """
 
     text: str
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -32,7 +36,8 @@ class Sentence:
 
     def __str__(self) -> str:
         text = self.plural if self.plural and self.values["number"] != 1 else self.text
-        return text % self.values if self.values else text
+        values = {name: _shown(value) for name, value in self.values.items()}
+        return text % values if values else text
 
 
 def sentence(text: str, /, **values: Any) -> Sentence:
@@ -43,3 +48,7 @@ def sentence(text: str, /, **values: Any) -> Sentence:
 def counted(singular: str, plural: str, number: int, /, **values: Any) -> Sentence:
     """A sentence about a number of things, which is its placeholder `%(number)s`."""
     return Sentence(singular, {"number": number, **values}, plural)
+
+
+def _shown(value: Any) -> Any:
+    return f"{value:,.10g}" if isinstance(value, float) else value

@@ -8,6 +8,8 @@ from django.utils.translation import get_language, gettext, ngettext, override, 
 
 from catalog.messages import Amount, Sentence
 
+DIGITS = "#,##0.##########"  # thousands grouped, and at most ten digits of a fraction
+
 
 def translated(message: Sentence | Exception | str) -> str:
     """The sentence, or that of an error, in the language that is active."""
@@ -28,7 +30,7 @@ def for_storage(message: Sentence | Exception | str) -> str:
 
 
 def _value(value: Any) -> Any:
-    if isinstance(value, Amount):
+    if isinstance(value, Amount | float):
         locale = to_locale(get_language() or settings.LANGUAGE_CODE)
-        return format_decimal(int(value), locale=locale)
+        return format_decimal(+value, DIGITS, locale=locale)  # + makes an Amount an int
     return translated(value) if isinstance(value, Sentence | Exception) else value

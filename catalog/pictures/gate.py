@@ -25,6 +25,7 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
+from catalog.messages import sentence
 from catalog.pictures.colours import srgb_converter
 from catalog.pictures.containers import READERS, WRITERS, Container, Malformed
 from catalog.pictures.containers.contract import DAMAGED
@@ -165,21 +166,29 @@ def encode_image(
 
 def _container(data: bytes, limits: ImageLimits) -> Container:
     if len(data) > limits.bytes:
-        megabytes = limits.bytes / 2**20
-        raise InvalidImage(f"The file is too large; at most {megabytes:g} MB are allowed.")
+        raise InvalidImage(
+            sentence(
+                "The file is too large; at most %(most)s MB are allowed.", most=limits.bytes / 2**20
+            )
+        )
     for start, read in READERS.items():
         if re.match(start, data, re.DOTALL):
             try:
                 container = read(data)
             except Malformed as error:
-                raise InvalidImage(str(error)) from error
+                raise InvalidImage(*error.args) from error
             if 0 in container.size:
                 raise InvalidImage(DAMAGED)
             if container.format in map(str.upper, limits.formats):
                 return container
     *others, last = limits.formats
-    sentence = f"This is not a picture we can read. Use {', '.join(others)} or {last}."
-    raise InvalidImage(sentence)
+    raise InvalidImage(
+        sentence(
+            "This is not a picture we can read. Use %(formats)s or %(last)s.",
+            formats=", ".join(others),
+            last=last,
+        )
+    )
 
 
 def _time(container: Container, profile: bytes) -> float:
@@ -193,14 +202,26 @@ def _check_size(container: Container, limits: ImageLimits, *, time: float) -> No
     most = min(limits.pixels / 1e6, bearable // 1e5 / 10)  # millions, the second to a tenth
     if short * long > most * 1e6:
         raise InvalidImage(
-            f"The picture has {short * long / 1e6:.10g} million pixels;"
-            f" at most {most:.10g} million are allowed."
+            sentence(
+                "The picture has %(pixels)s million pixels; at most %(most)s million are allowed.",
+                pixels=short * long / 1e6,
+                most=most,
+            )
         )
     if long > limits.side:
-        raise InvalidImage(f"The picture is {long} pixels long; at most {limits.side} are allowed.")
+        raise InvalidImage(
+            sentence(
+                "The picture is %(long)s pixels long; at most %(most)s are allowed.",
+                long=long,
+                most=limits.side,
+            )
+        )
     if long > short * limits.aspect_ratio:
         raise InvalidImage(
-            f"The picture is more than {limits.aspect_ratio:g} times as long as wide."
+            sentence(
+                "The picture is more than %(ratio)s times as long as wide.",
+                ratio=limits.aspect_ratio,
+            )
         )
 
 

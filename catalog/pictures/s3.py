@@ -16,8 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from storages.backends.s3 import S3Storage
 
+from catalog.messages import sentence
 from catalog.pictures.storage import NotStored
 
+NOT_TAKEN = sentence("The picture can't be stored: the bucket does not take it.")
 S3_ERRORS = (BotoCoreError, ClientError, Boto3Error)
 
 
@@ -51,4 +53,4 @@ def _storing() -> Iterator[None]:
     try:
         yield
     except S3_ERRORS as error:
-        raise NotStored("The picture can't be stored: the bucket does not take it.") from error
+        raise NotStored(NOT_TAKEN) from error

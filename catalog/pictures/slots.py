@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Event, Lock, get_ident
 
+from catalog.messages import sentence
+
 STAFF = "staff"  # all of them as one client; no address is called that
+OWN = sentence("Earlier requests are still being worked on. Please try again in a few seconds.")
+OTHERS = sentence("The shop is very busy just now. Please try again in a few seconds.")
 
 
 class Busy(Exception):
@@ -18,11 +22,7 @@ class Busy(Exception):
     wait = 5  # seconds after which to try again, for Retry-After
 
     def __init__(self, *, own: bool) -> None:
-        whose = "Earlier requests are still being worked on."
-        super().__init__(
-            f"{whose if own else 'The shop is very busy just now.'} "
-            "Please try again in a few seconds."
-        )
+        super().__init__(OWN if own else OTHERS)
         self.own = own
         self.status = HTTPStatus.TOO_MANY_REQUESTS if own else HTTPStatus.SERVICE_UNAVAILABLE
 

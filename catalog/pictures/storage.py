@@ -9,9 +9,11 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 
 from catalog.files import replace_file
+from catalog.messages import sentence
 
 PICTURES = "pictures"
 THUMBNAILS = "thumbnails"
+NO_FOLDER = sentence("The picture can't be stored: its folder is no folder.")
 WITH_THUMBNAIL = re.compile(rf"{PICTURES}/([0-9a-f]{{2}}/[0-9a-f]{{64}}\.jpg)")
 
 
@@ -30,9 +32,12 @@ class WholeFileStorage(FileSystemStorage):
                 part = str(aside.relative_to(self.location))
                 super()._save(part, content)  # type: ignore[misc]  # the stubs leave it out
         except OSError as error:
-            # Django's own error, which has no strerror, says that the folder is not one.
-            reason = error.strerror or "its folder is no folder"
-            raise NotStored(f"The picture can't be stored: {reason}.") from error
+            if not error.strerror:  # Django's own error, which says that the folder is not one
+                raise NotStored(NO_FOLDER) from error
+            reason = error.strerror
+            raise NotStored(
+                sentence("The picture can't be stored: %(reason)s.", reason=reason)
+            ) from error
         return name
 
 

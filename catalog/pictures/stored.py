@@ -17,6 +17,7 @@ from django.db import models, transaction
 from django.db.models.fields.files import FieldFile
 from django.forms import ClearableFileInput, FileField
 
+from catalog.messages.translation import translated
 from catalog.pictures.gate import ImageLimits, InvalidImage, encode_image, open_image
 from catalog.pictures.storage import PICTURES, files_of, put_all
 
@@ -169,7 +170,7 @@ class PictureFormField(FileField):
         try:
             return upload and picture_in(upload)
         except InvalidImage as error:
-            raise ValidationError(str(error), code="invalid_image") from error
+            raise ValidationError(translated(error), code="invalid_image") from error
 
 
 class PictureField(models.FileField):

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 
-DAMAGED = "The picture is damaged or incomplete. Save or copy it again."
+from catalog.messages import Sentence, sentence
+
+DAMAGED = sentence("The picture is damaged or incomplete. Save or copy it again.")
 
 
 class Malformed(Exception):
     """The file breaks the rules of its format; the message is a sentence for a person."""
 
-    def __init__(self, sentence: str = DAMAGED) -> None:
-        super().__init__(sentence)
+    def __init__(self, message: Sentence = DAMAGED) -> None:
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +28,10 @@ class Container:
     # False for a JPEG that lacks its end marker. `data` has one, but whether the pixels are
     # complete shows only in decoding.
     complete: bool = True
+
+
+def too_many_parts(kind: str) -> Malformed:
+    """The error for a file, such as a "PNG", that would take long to read."""
+    return Malformed(
+        sentence("This %(format)s is made of too many parts. Save it again.", format=kind)
+    )

@@ -2,7 +2,7 @@
 
 import struct
 
-from catalog.pictures.containers.contract import Container, Malformed
+from catalog.pictures.containers.contract import Container, Malformed, too_many_parts
 
 EXTENSION, IMAGE, CONTROL = 0x21, 0x2C, 0xF9
 MAX_BLOCKS = 100_000  # of up to 255 bytes each
@@ -21,7 +21,7 @@ def read(data: bytes) -> Container:
                 place += length + 1
                 blocks += 1
                 if blocks > MAX_BLOCKS:
-                    raise Malformed("This GIF is made of too many parts. Save it again.")
+                    raise too_many_parts("GIF")
             place += 1
             if data[start + 1] == CONTROL:
                 control = data[start:place]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 
+from catalog.messages import sentence
 from catalog.pictures.containers import av1, hevc
 from catalog.pictures.containers.contract import Container, Malformed
 
@@ -20,6 +21,7 @@ KEPT = {SIZE, PURPOSE, COLOUR, *CONFIGURATION.values(), b"pixi", b"irot", b"imir
 ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0")
 FORMATS, BRANDS = {AV1: "AVIF", HEVC: "HEIF"}, {AV1: b"avif", HEVC: b"heic"}
 
+TOO_MANY_PARTS = sentence("This picture is made of too many parts. Save it again.")
 MAX_META = 1_000_000  # bytes of the box that describes the items; phones write 10,000
 MAX_BOXES = 10_000
 MAX_EXTENTS = 10_000
@@ -69,7 +71,7 @@ def read(data: bytes) -> Container:
     try:
         (meta,) = [body for kind, body in _boxes(data) if kind == b"meta"]
         if len(meta) > MAX_META:
-            raise Malformed("This picture is made of too many parts. Save it again.")
+            raise Malformed(TOO_MANY_PARTS)
         boxes = dict(_boxes(meta[4:]))
         items = _items(data, boxes)
         primary = int.from_bytes(boxes[b"pitm"][4:])
@@ -118,7 +120,7 @@ def _boxes(data: bytes, place: int = 0) -> Iterator[tuple[bytes, bytes]]:
             raise Malformed
         yield kind, data[body:end]
         place = end
-    raise Malformed("This picture is made of too many parts. Save it again.")
+    raise Malformed(TOO_MANY_PARTS)
 
 
 def _items(data: bytes, boxes: dict[bytes, bytes]) -> dict[int, Item]:

@@ -6,7 +6,8 @@ Only those that decoding needs reach the decoder: no fill bytes, comments, thumb
 import re
 import struct
 
-from catalog.pictures.containers.contract import Container, Malformed
+from catalog.messages import sentence
+from catalog.pictures.containers.contract import Container, Malformed, too_many_parts
 
 MARKER = re.compile(rb"\xff[^\x00\xff]")
 END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # restart markers are part of a scan
@@ -24,7 +25,8 @@ MAX_TABLES = 200_000  # bytes; encoders write less than one kilobyte for each sc
 # Each scan of a progressive JPEG takes time for each of its samples, however short the scan is:
 # 10 MB of scans would keep a core busy for half an hour. Encoders write 14 samples a pixel.
 MAX_SCANNED = 1_000_000_000  # samples
-UNUSUAL = "This kind of JPEG is not supported. Save it as an ordinary JPEG."
+UNUSUAL = sentence("This kind of JPEG is not supported. Save it as an ordinary JPEG.")
+TOO_MANY_SCANS = sentence("This JPEG is made of too many scans. Save it again without them.")
 PIECE = 65_519  # bytes of a profile that fit into one segment
 
 
@@ -84,9 +86,9 @@ def read(data: bytes) -> Container:
             tables += len(body)
             kept.append(memoryview(data)[start:place])
     else:
-        raise Malformed("This JPEG is made of too many parts. Save it again.")
+        raise too_many_parts("JPEG")
     if scanned > MAX_SCANNED:
-        raise Malformed("This JPEG is made of too many scans. Save it again without them.")
+        raise Malformed(TOO_MANY_SCANS)
     if not scanned or tables > MAX_TABLES or (not complete and any(missing.values())):
         raise Malformed
     # Of what JFIF and Adobe store here, decoders read the first twelve bytes; a thumbnail follows.

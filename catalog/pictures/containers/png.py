@@ -7,7 +7,7 @@ checksum is ignored, and a critical one makes the file unusable.
 import struct
 import zlib
 
-from catalog.pictures.containers.contract import Container, Malformed
+from catalog.pictures.containers.contract import Container, Malformed, too_many_parts
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER, PALETTE, CLEAR, PIXELS, END = b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"
@@ -49,7 +49,7 @@ def read(data: bytes) -> Container:
         if name == END:
             break
     else:
-        raise Malformed("This PNG is made of too many parts. Save it again.")
+        raise too_many_parts("PNG")
     if not pixels or len(chunks.get(HEADER, b"")) != 13:
         raise Malformed
     width, height, depth, kind = struct.unpack_from(">IIBB", chunks[HEADER])

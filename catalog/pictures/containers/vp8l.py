@@ -5,7 +5,7 @@ beside its pixels. How many blocks there are stands behind the data of the trans
 have no length: they are read, but not kept.
 """
 
-from catalog.pictures.containers.contract import Malformed
+from catalog.pictures.containers.contract import Malformed, too_many_parts
 
 PREDICTOR, CROSS_COLOUR, SUBTRACT_GREEN, PALETTE = range(4)  # transforms
 LENGTHS = (17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)  # order of their codes
@@ -13,7 +13,6 @@ REPEATS = {16: (2, 3), 17: (3, 3), 18: (7, 11)}  # bits of a repetition, and how
 LITERALS, COPIES, DISTANCES = 256, 24, 40  # symbols
 
 MAX_TRANSFORM_PIXELS = 250_000  # encoders write two for each block of 256 pixels at most
-TOO_MANY = "This WebP is made of too many parts. Save it again."
 
 # For each number of as many bits as the longest code has: the symbol whose code it begins with,
 # times 16, plus the width of that code. The length is a power of two.
@@ -68,7 +67,7 @@ def blocks(data: bytes, size: tuple[int, int]) -> int:
             continue
         pixels += number
         if pixels > MAX_TRANSFORM_PIXELS:
-            raise Malformed(TOO_MANY)
+            raise too_many_parts("WebP")
         _skip(stream, number)
     if stream.number(1):  # a cache of colours
         stream.number(4)

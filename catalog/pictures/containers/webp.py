@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 
 from catalog.pictures.containers import vp8l
-from catalog.pictures.containers.contract import Container, Malformed
+from catalog.pictures.containers.contract import Container, Malformed, too_many_parts
 
 EXTENDED, LOSSY, LOSSLESS, ALPHA = b"VP8X", b"VP8 ", b"VP8L", b"ALPH"
 ANIMATION, FRAME, PROFILE, EXIF = b"ANIM", b"ANMF", b"ICCP", b"EXIF"
@@ -80,7 +80,7 @@ def _chunks(data: bytes, place: int, end: int) -> Iterator[tuple[bytes, bytes]]:
             raise Malformed
         yield data[content - 8 : content - 4], data[content:place]
         place += place & 1  # padding
-    raise Malformed("This WebP is made of too many parts. Save it again.")
+    raise too_many_parts("WebP")
 
 
 def _pixels(parts: dict[bytes, bytes], size: tuple[int, int]) -> bytes:
@@ -93,7 +93,7 @@ def _pixels(parts: dict[bytes, bytes], size: tuple[int, int]) -> bytes:
     if alpha and alpha[0] & 3:  # compressed, which is also lossless
         stream = alpha[1:]
     if stream and vp8l.blocks(stream, size) > MAX_BLOCKS:
-        raise Malformed(vp8l.TOO_MANY)
+        raise too_many_parts("WebP")
     return (_chunk(ALPHA, alpha) if alpha else b"") + _chunk(name, parts[name])
 
 

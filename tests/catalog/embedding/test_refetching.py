@@ -317,7 +317,7 @@ def test_picture_that_stops_its_worker_waits_for_its_next_turn(
         raise SystemExit
 
     meanwhile(stop)
-    for error, soonest in ((IN_WORK, timedelta()), (STOPPED, timedelta(days=29))):
+    for error, soonest in ((IN_WORK, timedelta()), (str(STOPPED), timedelta(days=29))):
         with pytest.raises(SystemExit):
             ask()
         later = Product.objects.get()
@@ -355,7 +355,7 @@ def test_older_picture_that_may_be_an_upload_is_kept(fetched: Any, picture: Pict
     server.reply = versioned(picture(2))
     assert ask() == ["failed"]
     later = Product.objects.get()
-    assert (later.image.name, later.refetch_error) == (product.image.name, DIFFERS)
+    assert (later.image.name, later.refetch_error) == (product.image.name, str(DIFFERS))
     assert ask() == [], "it is not asked for any more"
     fetch_products_again([product.pk])
     assert ask() == ["fetched"]

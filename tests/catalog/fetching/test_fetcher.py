@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from catalog.fetching.fetcher import REFUSED, UNREACHABLE, fetch
+from catalog.fetching import fetcher
+from catalog.fetching.fetcher import fetch
 from tests.catalog.local_servers import (
     LIMITS,
     PICTURE,
@@ -21,6 +22,7 @@ from tests.catalog.local_servers import (
     refusal_of,
 )
 
+REFUSED, UNREACHABLE = str(fetcher.REFUSED), str(fetcher.UNREACHABLE)
 TOO_MANY = "This address is redirected more than 3 times."
 
 

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from catalog.fetching.fetcher import BROKEN_OFF, UNREACHABLE, FetchLimits, fetch
+from catalog.fetching import fetcher
+from catalog.fetching.fetcher import FetchLimits, fetch
 from tests.catalog.local_servers import (
     LIMITS,
     PICTURE,
@@ -27,6 +28,7 @@ from tests.catalog.local_servers import (
 HURRIED = FetchLimits(seconds=0.5, max_bytes=2**20)
 LATE = 10  # seconds: what ignores the deadline takes far longer
 TOO_SLOW = "The server took too long (over 0.5 s)."
+BROKEN_OFF, UNREACHABLE = str(fetcher.BROKEN_OFF), str(fetcher.UNREACHABLE)
 TOO_LARGE = "The file at this address is over 1 MB."
 
 

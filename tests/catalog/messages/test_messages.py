@@ -20,6 +20,13 @@ def test_is_english_by_itself() -> None:
     assert str(sentence("100 % wool")) == "100 % wool"
 
 
+def test_shows_numbers_as_the_language_does() -> None:
+    sizes = [sentence("%(size)s MB", size=size) for size in (10.0, 0.5)]
+    assert [str(size) for size in sizes] == ["10 MB", "0.5 MB"]
+    with languages.override("de"):
+        assert [translated(size) for size in sizes] == ["10 MB", "0,5 MB"]
+
+
 def test_agrees_with_the_number() -> None:
     assert [str(counted(*ROWS, number, file="a.csv")) for number in (0, 1, 2)] == [
         "0 rows of a.csv",

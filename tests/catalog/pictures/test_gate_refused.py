@@ -100,7 +100,7 @@ def test_survives_random_damage() -> None:
 @pytest.mark.parametrize(
     ("limits", "sentence"),
     [
-        (ImageLimits(bytes=2**10), "too large; at most 0.000976562 MB"),
+        (ImageLimits(bytes=2**10), "too large; at most 0.0009765625 MB"),
         (ImageLimits(pixels=6_000), "has 0.006144 million pixels; at most 0.006 million"),
         (ImageLimits(side=90), "is 96 pixels long; at most 90"),
         (ImageLimits(aspect_ratio=1.4), "more than 1.4 times"),
