@@ -16,9 +16,11 @@ from visualsearch.environment import (
     between,
     broker_url,
     database,
+    exact_origins,
     folder,
     hosts,
     made_folder,
+    origin_regexes,
     origins,
     redis_url,
     url_prefix,
@@ -73,6 +75,29 @@ def test_origins_have_a_scheme_and_a_host() -> None:
     for text in ("shop.example", "https://shop.example/", "ftp://shop.example", "//shop.example"):
         assert "https://shop.example" in refusal(origins, text)
     assert "https://shop.example" in refusal(origins, "*")
+
+
+def test_origins_of_scripts_are_written_as_browsers_write_them() -> None:
+    given = "https://shop.example:443, http://shop.example:80, https://shop.example:80"
+    assert exact_origins(given) == [
+        *("https://shop.example", "http://shop.example", "https://shop.example:80")
+    ]
+    assert "https://shop.example" in refusal(exact_origins, "https://shop.example/")
+    assert "CORS_ALLOWED_ORIGIN_REGEX" in refusal(exact_origins, "https://*.shop.example")
+
+
+def test_pattern_of_origins_is_for_the_whole_origin() -> None:
+    (pattern,) = origin_regexes(r"https://(.+\.)?shop\.example|http://localhost:\d+")
+    for origin in ("https://shop.example", "https://a.b.shop.example", "http://localhost:8000"):
+        assert pattern.match(origin)
+    for origin in (
+        *("https://shop.example.evil.example", "https://evilshop.example", "http://shop.example"),
+        *("https://shop.example:8000", "https://shop.example\n"),
+    ):
+        assert not pattern.match(origin)
+    assert origin_regexes("") == []
+    assert "is not a regular expression: " in refusal(origin_regexes, "https://*(")
+    assert "is not a regular expression: " in refusal(origin_regexes, "a)|(b")
 
 
 def test_folders_begin_at_home_or_here(monkeypatch: pytest.MonkeyPatch) -> None:

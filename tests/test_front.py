@@ -29,7 +29,12 @@ def shop(environ: dict[str, Any], start_response: Callable[..., Any]) -> Parts:
 
 
 def front(most: int = MOST) -> Front:
-    return Front(shop, max_bytes=most, client_of=lambda environ: environ.get("REMOTE_ADDR", ""))
+    return Front(
+        shop,
+        max_bytes=most,
+        client_of=lambda environ: environ.get("REMOTE_ADDR", ""),
+        sharing_headers=lambda environ: [("Shared", environ.get("HTTP_ORIGIN", "no"))],
+    )
 
 
 def ask(
@@ -219,6 +224,23 @@ def test_holds_a_thread_until_the_answer_is_sent() -> None:
     assert [*busy.threads.held, *busy.working.held] == []
 
 
+def test_refusal_can_be_read_by_scripts_of_other_origins() -> None:
+    told: list[Any] = []
+    environ = {"PATH_INFO": "/a\0b", "HTTP_ORIGIN": "https://shop.example", "wsgi.input": BytesIO()}
+    list(front()(environ, lambda *head: told.append(head)))
+    ((status, headers),) = told
+    assert (status, dict(headers)["Shared"]) == ("400 Bad Request", "https://shop.example")
+
+
+def test_question_of_a_browser_does_not_wait_for_work() -> None:
+    busy = front()
+    busy.working.patience = 0.1
+    asks = {"REQUEST_METHOD": "OPTIONS", "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "POST"}
+    with crowd(busy.working, *["a"] * busy.working.per_client):
+        assert ask(through=busy, REMOTE_ADDR="a", **asks)[0] == 200
+        assert ask(through=busy, REMOTE_ADDR="a", REQUEST_METHOD="OPTIONS")[0] == 429
+
+
 @pytest.mark.parametrize("environ", [{"PATH_INFO": "/a\0b"}, {"CONTENT_LENGTH": "many"}])
 def test_holds_nothing_for_requests_that_were_refused(environ: dict[str, str]) -> None:
     busy = front()
@@ -230,7 +252,7 @@ def test_holds_nothing_after_an_error() -> None:
     def broken(environ: dict[str, Any], start_response: Callable[..., Any]) -> Parts:
         raise ZeroDivisionError
 
-    busy = Front(broken, max_bytes=MOST, client_of=lambda _: "a")
+    busy = Front(broken, max_bytes=MOST, client_of=lambda _: "a", sharing_headers=lambda _: [])
     with pytest.raises(ZeroDivisionError):
         busy({"PATH_INFO": "/"}, lambda *_: None)
     assert [*busy.threads.held, *busy.working.held] == []

@@ -18,6 +18,7 @@ POLICIES = {
         "object-src 'none'",
         "base-uri 'none'",
         "form-action 'self'",
+        "manifest-src 'self'",
         "frame-ancestors 'none'",
     },
     "Permissions-Policy": {

@@ -52,8 +52,8 @@ class Environment(Env):
     def __init__(self, dotenv: Path | None = None) -> None:
         super().__init__(eager=False)
         for parser in (
-            *(names, hosts, origins, headers, url_prefix, folder, made_folder),
-            *(database, redis_url, broker_url),
+            *(names, hosts, origins, exact_origins, origin_regexes, headers, url_prefix),
+            *(folder, made_folder, database, redis_url, broker_url),
         ):
             self.add_parser(parser.__name__, parser)
         try:
@@ -151,7 +151,7 @@ def _host_in(text: str) -> str:
 
 
 def origins(value: str) -> list[str]:
-    """Scheme and host of sites, for CSRF_TRUSTED_ORIGINS."""
+    """Scheme and host of sites, for CSRF_TRUSTED_ORIGINS and FRAME_ANCESTORS."""
     for name in names(value):
         if not re.fullmatch(r"https?://(\*\.)?[a-z0-9.-]+(:[0-9]+)?", name):
             meant = _host_in(name)
@@ -160,6 +160,30 @@ def origins(value: str) -> list[str]:
                 f"{name!r} is not an origin. Write scheme and host, and nothing else: {example}"
             )
     return names(value)
+
+
+def exact_origins(value: str) -> list[str]:
+    """Origins as browsers write them, for CORS_ALLOWED_ORIGINS."""
+    for name in origins(value):
+        if "*" in name:
+            raise ValidationError(
+                f"{name!r} stands for many origins. Write each of them, or set"
+                rf" CORS_ALLOWED_ORIGIN_REGEX, such as https://(.+\.)?shop\.example."
+            )
+    return [re.sub("^(http:.+):80$|^(https:.+):443$", r"\1\2", name) for name in names(value)]
+
+
+def origin_regexes(value: str) -> list[re.Pattern[str]]:
+    """A regular expression for whole origins, for CORS_ALLOWED_ORIGIN_REGEX."""
+    if not value:
+        return []
+    try:
+        return [re.compile(rf"(?:{re.compile(value).pattern})\Z")]
+    except re.error as error:
+        raise ValidationError(
+            f"{value!r} is not a regular expression: {error}. Write a pattern for the whole origin,"
+            r" such as https://(.+\.)?shop\.example."
+        ) from error
 
 
 def headers(value: str) -> HostHeaders:

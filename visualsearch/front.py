@@ -39,6 +39,7 @@ PAGE = (
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+Headers = list[tuple[str, str]]
 
 
 class Refused(Exception):
@@ -53,17 +54,24 @@ class Refused(Exception):
 class Front:
     """A WSGI application that hands requests to another one, with bodies of up to `max_bytes`.
 
-    `client_of` names who sends a request. A client holds at most half of the threads. Further
+    `client_of` names who sends a request; `sharing_headers` are those that let a script of another
+    origin read why it was refused. A client holds at most half of the threads. Further
     requests of it wait for up to a second, in at most another quarter of the threads. Two of a
     client's requests are worked on at once.
     """
 
     def __init__(
-        self, application: Application, *, max_bytes: int, client_of: Callable[[Environ], str]
+        self,
+        application: Application,
+        *,
+        max_bytes: int,
+        client_of: Callable[[Environ], str],
+        sharing_headers: Callable[[Environ], Headers],
     ) -> None:
         self._application = application
         self._max_bytes = max_bytes
         self._client_of = client_of
+        self._sharing_headers = sharing_headers
         self.threads = Slots(threads, per_client=threads // 2, waiting=threads // 4, patience=1)
         # More would only compete for the cores with others. One may be fetching from a slow server.
         self.working = Slots(threads, per_client=2, waiting=threads, patience=10)
@@ -79,18 +87,25 @@ class Front:
                     body = held.enter_context(self._received(environ, announced))
                     environ = environ | {"wsgi.input": body, "CONTENT_LENGTH": str(body.tell())}
                     body.seek(0)
-                held.enter_context(self.working.one(client))
+                if not _is_preflight(environ):  # a browser's question takes no work
+                    held.enter_context(self.working.one(client))
             except Refused as refused:
-                return _answer(refused, environ, start_response, held.pop_all())
+                return self._refuse(refused, environ, start_response, held.pop_all())
             except Busy as busy:
                 too_busy = Refused(busy.status, str(busy), wait=busy.wait)
-                return _answer(too_busy, environ, start_response, held.pop_all())
+                return self._refuse(too_busy, environ, start_response, held.pop_all())
             answer = self._application(environ, start_response)
             if hasattr(answer, "close"):
                 held.callback(answer.close)
             # Not wrapped: only in its own wrapper gunicorn leaves sending a file to the kernel.
             answer.close = held.pop_all().close  # type: ignore[attr-defined]
             return answer
+
+    def _refuse(
+        self, refused: Refused, environ: Environ, start_response: StartResponse, held: ExitStack
+    ) -> Iterator[bytes]:
+        shared = self._sharing_headers(environ)
+        return _answer(refused, environ, start_response, shared, held)
 
     def _received(self, environ: Environ, announced: float) -> IO[bytes]:
         """The whole body. Raises Refused."""
@@ -124,6 +139,12 @@ def _check_head(environ: Environ) -> None:
         raise Refused(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send UTF-8; other character sets are not read."
         )
+
+
+def _is_preflight(environ: Environ) -> bool:
+    """Whether a browser asks if a script of another origin may send what follows."""
+    asks = "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+    return asks and environ.get("REQUEST_METHOD") == "OPTIONS"
 
 
 def _announced(environ: Environ) -> float:
@@ -177,7 +198,11 @@ def _timeout(environ: Environ, seconds: float) -> Iterator[None]:
 
 
 def _answer(
-    refused: Refused, environ: Environ, start_response: StartResponse, held: ExitStack
+    refused: Refused,
+    environ: Environ,
+    start_response: StartResponse,
+    shared: Headers,
+    held: ExitStack,
 ) -> Iterator[bytes]:
     """Answer a refused request at once, then keep reading what its client still sends."""
     count_request("front", environ.get("REQUEST_METHOD"), refused.status)
@@ -190,6 +215,7 @@ def _answer(
         ("Content-Length", str(len(body))),
         ("Content-Security-Policy", "default-src 'none'"),
         ("X-Content-Type-Options", "nosniff"),
+        *shared,
     ]
     if refused.wait:
         headers.append(("Retry-After", str(refused.wait)))

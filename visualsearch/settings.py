@@ -28,6 +28,14 @@ LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 DEBUG = env.bool("DEBUG", False)
 ALLOWED_HOSTS = [*LOCAL_HOSTS, *(env.hosts("ALLOWED_HOSTS", "") or [])]
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", "")
+# Sites whose scripts may use the API for shoppers and read pictures, and sites that may frame the
+# pages for shoppers. `visualsearch.origins` says which these are.
+CORS_ALLOWED_ORIGINS = env.exact_origins("CORS_ALLOWED_ORIGINS", "")
+CORS_ALLOWED_ORIGIN_REGEXES = env.origin_regexes("CORS_ALLOWED_ORIGIN_REGEX", "")
+CORS_ALLOW_METHODS = ["GET", "HEAD", "POST"]
+CORS_ALLOW_HEADERS = ["content-type"]  # no token: nobody writes from another site
+CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
+FRAME_ANCESTORS = env.origins("FRAME_ANCESTORS", "")
 SECRET_KEY = env.str("SECRET_KEY", "")
 if not SECRET_KEY:
     if ALLOWED_HOSTS != LOCAL_HOSTS:
@@ -70,13 +78,15 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "import_export",
     "axes",
+    "corsheaders",
     "catalog",
     "search",
 ]
 
 MIDDLEWARE = [
     "visualsearch.observing.observed",
-    "csp.middleware.CSPMiddleware",
+    "visualsearch.origins.SharingMiddleware",
+    "visualsearch.origins.FramingMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -103,6 +113,7 @@ CONTENT_SECURITY_POLICY = {
         "object-src": NONE,
         "base-uri": NONE,
         "form-action": SELF,
+        "manifest-src": SELF,
         "frame-ancestors": NONE,
     }
 }
@@ -200,6 +211,7 @@ USE_I18N = True
 USE_TZ = True
 
 WHITENOISE_USE_FINDERS = True  # static files are served from their sources: no collectstatic
+WHITENOISE_IMMUTABLE_FILE_TEST = r"/static/widget/[0-9]"  # a released version never changes
 STATIC_URL = f"{URL_PREFIX}/static/"
 STATIC_ROOT = env.folder("STATIC_ROOT", None)
 STATICFILES_DIRS = [BASE_DIR / "static", ("demo", BASE_DIR / "fixtures" / "queries")]

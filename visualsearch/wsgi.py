@@ -1,6 +1,7 @@
 """The WSGI application, for gunicorn."""
 
 import os
+from io import BytesIO
 from typing import Any
 
 from django.conf import settings
@@ -43,7 +44,21 @@ except ImproperlyConfigured as error:
 from search.queries.photo_cache import start_sweeping  # noqa: E402
 from visualsearch.front import Front  # noqa: E402
 from visualsearch.logins import sender_of  # noqa: E402
+from visualsearch.origins import sharing_headers  # noqa: E402
+
+
+def _sharing_headers(environ: dict[str, Any]) -> list[tuple[str, str]]:
+    # Without Content-Type, whose faults may be why the request was refused.
+    known = ("REQUEST_METHOD", "PATH_INFO", "HTTP_ORIGIN", "HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+    given = {name: environ[name] for name in known if name in environ}
+    return sharing_headers(Request(given | {"wsgi.input": BytesIO()}))
+
 
 start_sweeping()
 handler.request_class = Request
-application = Front(handler, max_bytes=int(settings.MAX_BODY_MB * 2**20), client_of=sender_of)
+application = Front(
+    handler,
+    max_bytes=int(settings.MAX_BODY_MB * 2**20),
+    client_of=sender_of,
+    sharing_headers=_sharing_headers,
+)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import jpeg
 from tests.databases import Migrate, new_database
-from tests.server.servers import ROOT, Gunicorn, Nginx
+from tests.server.servers import ORIGIN, ROOT, Gunicorn, Nginx
 from tests.tools import NGINX
 
 PRODUCTS = 6
@@ -32,6 +32,7 @@ def open_shop(folder: Path, model_dir: Path, database_url: str, migrate: Migrate
     environment = os.environ | dict.fromkeys(none, "") | {"DATABASE_URL": database_url}
     environment |= {"VAR_DIR": str(folder), "TMPDIR": str(folder / "tmp")}
     environment |= {"MODEL_DIR": str(model_dir), "EMBEDDER": "efficientnet_lite0"}
+    environment["CORS_ALLOWED_ORIGINS"] = ORIGIN
     lines = ["id,name,category,image_url,price"]
     for seed in range(PRODUCTS):
         (folder / f"{seed}.jpg").write_bytes(jpeg(seed))

@@ -7,7 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 from pathlib import Path
 from struct import pack
 from typing import NamedTuple
@@ -20,11 +21,17 @@ from tests.waiting import PATIENCE, until
 ROOT = Path(__file__).parents[2]
 HEAD = "POST /api/search/ HTTP/1.1\r\nHost: localhost\r\n"
 FORM = "Content-Type: multipart/form-data; boundary=b\r\n"
+ORIGIN = "https://shop.example"  # whose scripts may use the API
 
 
 class Answer(NamedTuple):
     status: int
     text: str
+
+
+class Shared(NamedTuple):
+    status: int
+    origin: str  # "" if no script of another origin may read the answer
 
 
 class Server:
@@ -66,6 +73,25 @@ class Server:
             adapter.init_poolmanager(1, 1, source_address=(source, 0))  # type: ignore[attr-defined]
             url = f"{self.base}/api/search/"
             return answer_of(session.post(url, files=files, timeout=PATIENCE))
+
+    def shared(
+        self,
+        method: str,
+        path: str,
+        origin: str = ORIGIN,
+        source: str = "127.0.0.1",
+        **headers: str,
+    ) -> Shared:
+        """Status of the answer to a script of another origin, and which origin may read it."""
+        connection = HTTPConnection("127.0.0.1", self.port, PATIENCE, (source, 0))
+        with closing(connection):
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            prefix = self.base.partition(str(self.port))[2]
+            connection.request(method, prefix + path, headers={"Origin": origin} | named)
+            response = connection.getresponse()
+            response.read()
+            allowed = response.headers.get_all("Access-Control-Allow-Origin", [])
+            return Shared(response.status, ", ".join(allowed))
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
         """A connection from an address of this machine, all of 127.0.0.0/8."""
@@ -129,6 +155,7 @@ class Nginx(Server):
         text = (ROOT / "docs/deploy/nginx.conf").read_text()
         for shipped, ours in {
             "listen 80;": f"listen 127.0.0.1:{self.port};",
+            '# "https://shop.example" $http_origin;': f'"{ORIGIN}" $http_origin;',
             "server web:8000;": f"server 127.0.0.1:{gunicorn_port};",
             "alias /data/media/;": f"alias {media}/;",
             "/var/cache/nginx/": f"{folder}/",

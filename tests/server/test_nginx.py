@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.conftest import jpeg
-from tests.server.servers import FORM, HEAD, ROOT, Nginx, answer_of, heard, stall
+from tests.server.servers import FORM, HEAD, ORIGIN, ROOT, Nginx, answer_of, heard, stall
 from tests.waiting import PATIENCE, until
 from visualsearch.front import SILENCE
 
@@ -40,6 +40,7 @@ def test_one_address_has_32_requests_at_a_time(nginx: Nginx) -> None:
         with nginx.connect("127.0.0.9") as connection:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             status, text = heard(connection)
+        assert nginx.shared("GET", "/api/categories/", source="127.0.0.9") == (429, ORIGIN)
         assert nginx.search(jpeg(1)).status == 200, "others have theirs"
     assert status == 429
     assert text.startswith('{"detail": "Too many requests from your address')
@@ -89,6 +90,23 @@ def test_pictures_are_served_with_a_fixed_type_and_for_ever(nginx: Nginx, folder
     assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
+def test_scripts_of_the_shop_read_what_nginx_answers(nginx: Nginx, folder: Path) -> None:
+    picture = next((folder / "media/pictures").rglob("*.jpg")).relative_to(folder)
+    too_long = {"Content_Length": str(10**9)}
+    for method, path, status, headers in (
+        ("GET", f"/{picture}", 200, {}),
+        ("GET", "/media/pictures/none.jpg", 404, {}),
+        ("GET", "/api/categories/", 200, {}),  # Django's headers, passed on once
+        ("POST", "/api/search/", 413, too_long),
+        ("POST", "/search", 413, too_long),
+    ):
+        assert nginx.shared(method, path, **headers) == (status, ORIGIN)
+        assert nginx.shared(method, path, "https://evil.example", **headers) == (status, "")
+    assert nginx.shared("POST", "/", **too_long) == (413, "")
+    vary = requests.get(f"{nginx.base}/{picture}", timeout=PATIENCE).headers["Vary"]
+    assert vary == "Origin"
+
+
 @pytest.fixture
 def stray(folder: Path) -> Iterator[Path]:
     """Beside the pictures: a file of the shop under a picture's name, a page, and bytes."""
@@ -118,6 +136,8 @@ def test_shop_that_is_away_is_said_to_be(folder: Path, tmp_path: Path, nginx: Ng
     alone = Nginx(tmp_path, folder / "media", gunicorn_port=9)
     try:
         response = requests.get(f"{alone.base}/", timeout=PATIENCE)
+        assert alone.shared("GET", "/api/categories/") == (503, ORIGIN)
+        assert alone.shared("GET", "/") == (503, "")
     finally:
         alone.stop()
     assert (response.status_code, response.headers["Retry-After"]) == (503, "10")

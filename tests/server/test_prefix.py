@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests.browser.conftest import FLAGS, MILLISECONDS
 from tests.browser.witness import Witness
 from tests.conftest import jpeg
-from tests.server.servers import ROOT, Gunicorn, Nginx
+from tests.server.servers import ORIGIN, ROOT, Gunicorn, Nginx
 from tests.tools import CHROMIUM, NGINX
 from tests.waiting import PATIENCE
 
@@ -182,6 +182,18 @@ def test_gunicorn_answers_with_and_without_the_prefix(gunicorn: Gunicorn, prefix
     assert f'href="{PREFIX}/map/"' in page.text
     lost = requests.get(f"{gunicorn.base}{prefix}/api/nothing/", timeout=PATIENCE)
     assert lost.json() == {"detail": "Not found."}
+
+
+def test_answers_and_refusals_are_shared_below_the_prefix(
+    nginx: Nginx, gunicorn: Gunicorn, folder: Path
+) -> None:
+    picture = next((folder / "media/pictures").rglob("*.jpg")).relative_to(folder)
+    too_long = {"Content_Length": str(10**12)}
+    for server in (nginx, gunicorn):
+        assert server.shared("GET", f"/{picture}") == (200, ORIGIN)
+        assert server.shared("POST", "/api/search/", **too_long) == (413, ORIGIN)
+        assert server.shared("GET", "/products/") == (200, "")
+    assert gunicorn.shared("POST", f"{PREFIX}/api/search/", **too_long) == (413, ORIGIN)
 
 
 def test_forged_script_name_changes_nothing(gunicorn: Gunicorn) -> None:

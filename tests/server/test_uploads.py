@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.conftest import jpeg
-from tests.server.servers import FORM, HEAD, Gunicorn, answer_of, heard, reset
+from tests.server.servers import FORM, HEAD, ORIGIN, Gunicorn, answer_of, heard, reset
 from tests.waiting import PATIENCE
 from visualsearch.gunicorn import threads
 
@@ -144,6 +144,19 @@ ODD = {
 @pytest.mark.parametrize(("head", "status"), ODD.items(), ids=[head[-40:] for head in ODD])
 def test_odd_request_is_no_error_of_ours(gunicorn: Gunicorn, head: str, status: int) -> None:
     assert gunicorn.say(f"{head}\r\nHost: localhost\r\n\r\n").status == status
+
+
+def test_refusal_can_be_read_by_scripts_of_the_shop(gunicorn: Gunicorn) -> None:
+    for headers, status in (
+        ({"Content_Length": str(10**12)}, 413),
+        ({"Content_Type": "text/plain; charset=rot13; x*1=a; x*=b"}, 415),
+        ({}, 400),  # by Django
+    ):
+        refused = gunicorn.shared("POST", "/api/search/", **headers)
+        assert refused == (status, ORIGIN)
+        assert gunicorn.shared("POST", "/", **headers) == (status, "")
+        stranger = gunicorn.shared("POST", "/api/search/", "https://evil.example", **headers)
+        assert stranger == (status, "")
 
 
 @pytest.mark.parametrize("page", ["/", "/search", "/api/search/"])
