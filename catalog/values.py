@@ -17,6 +17,8 @@ from urllib.parse import quote
 from babel.core import get_global
 from babel.numbers import get_currency_precision, get_territory_currencies
 
+from catalog.messages import Amount, sentence
+
 MAX_TEXT = 2000  # characters of any text
 MAX_SKU = 64
 MAX_GROUP = 100
@@ -32,7 +34,8 @@ KEPT_PRICES = 10_000  # whose parts are remembered, for files repeat them
 MAX_PRICE_TEXT = 80  # characters that are looked at
 MAX_PRICE = Decimal("99999999.99")
 CENT = Decimal("0.01")
-NO_SALE = "A sale price must be above 0 and below the price."
+NO_SALE = sentence("A sale price must be above 0 and below the price.")
+EXCERPT = 40  # characters of a value in a sentence about it
 
 # White space, and characters without width that copied text brings along.
 BLANK = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\u200e\u200f\u2060\ufeff"
@@ -141,6 +144,12 @@ class InvalidValue(Exception):
     """A value can't be accepted; the message is a sentence that says why."""
 
 
+def excerpt(text: str, most: int = EXCERPT) -> str:
+    """The beginning of a text for a sentence, on one line and without control characters."""
+    start = " ".join(text[: 2 * most].split())[:most]
+    return FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", start)
+
+
 def line(text: str) -> str:
     """One line of text, trimmed, with HTML's entities decoded. Raises InvalidValue."""
     if "&" in text:
@@ -153,9 +162,13 @@ def identifier(text: str) -> str:
     is_plain = text.isprintable()  # then it has nothing forbidden, and no blank but the space
     text = text.strip(None if is_plain else BLANK)
     if len(text) > MAX_TEXT:
-        raise InvalidValue(f"The text is too long; the maximum is {MAX_TEXT:,} characters.")
+        raise InvalidValue(
+            sentence(
+                "The text is too long; the maximum is %(most)s characters.", most=Amount(MAX_TEXT)
+            )
+        )
     if not is_plain and FORBIDDEN.search(text):
-        raise InvalidValue("The text has control characters, or is not UTF-8.")
+        raise InvalidValue(sentence("The text has control characters, or is not UTF-8."))
     return text
 
 
@@ -181,7 +194,7 @@ def words(text: str) -> list[str]:
     """The different words of a text, as `plain` writes them. Raises InvalidValue."""
     found = plain(text).replace(",", " ").split()
     if len(found) > MAX_WORDS:
-        raise InvalidValue(f"The maximum is {MAX_WORDS} words.")
+        raise InvalidValue(sentence("The maximum is %(most)s words.", most=MAX_WORDS))
     return list(dict.fromkeys(found))
 
 
@@ -196,12 +209,17 @@ def address(text: str) -> str:
     text = line(text)
     found = REMOTE.fullmatch(text)
     if not found:
-        raise InvalidValue("Give an http(s) address.")
+        raise InvalidValue(sentence("Give an http(s) address."))
     if BETWEEN_ADDRESSES.search(text):
-        raise InvalidValue("Give one address.")
+        raise InvalidValue(sentence("Give one address."))
     scheme, host, rest = found.groups()
     if not host or re.search(r"\s", host):
-        raise InvalidValue(f"{text[:80]!r} is not an address: its host is missing.")
+        raise InvalidValue(
+            sentence(
+                "'%(text)s' is not an address: its host is missing.",
+                text=excerpt(text, 2 * EXCERPT),
+            )
+        )
     rest = quote(BARE_PERCENT.sub("%25", rest), safe=UNQUOTED)
     return f"{scheme or 'https:'}//{host}{rest}"
 
@@ -222,7 +240,7 @@ def picture_source(text: str) -> str:
     if REMOTE.fullmatch(text):
         return address(text)
     if OTHER_SCHEME.match(text):
-        raise InvalidValue("Give an http(s) address, or the path of a file.")
+        raise InvalidValue(sentence("Give an http(s) address, or the path of a file."))
     return text
 
 
@@ -238,7 +256,7 @@ def flag(text: str) -> bool:
     """True or false, in the words of several languages. Raises InvalidValue."""
     word = text.strip(BLANK).lower()
     if word not in YES and word not in NO:
-        raise InvalidValue(f"{text[:40]!r} is neither yes nor no.")
+        raise InvalidValue(sentence("'%(text)s' is neither yes nor no.", text=excerpt(text)))
     return word in YES
 
 
@@ -255,7 +273,11 @@ def availability(text: str) -> str:
         return "in_stock" if flag(plain) else "out_of_stock"
     except InvalidValue:
         raise InvalidValue(
-            f"{text[:40]!r} is no availability. Use in_stock, out_of_stock, preorder or backorder."
+            sentence(
+                # Translators: the names with underscores are codes, and stay as they are.
+                "'%(text)s' is no availability. Use in_stock, out_of_stock, preorder or backorder.",
+                text=excerpt(text),
+            )
         ) from None
 
 
@@ -270,17 +292,25 @@ def attributes(
     kept: dict[str, str] = {}
     for name, value in values.items():
         if not isinstance(value, str | int | float | None):
-            raise InvalidValue(f"The attribute {name[:MAX_ATTRIBUTE_NAME]!r} is not a text.")
+            shown = excerpt(name, MAX_ATTRIBUTE_NAME)
+            raise InvalidValue(sentence("The attribute '%(name)s' is not a text.", name=shown))
         name, text = rule(name).lower(), "" if value is None else rule(str(value))
         if len(name) > MAX_ATTRIBUTE_NAME or len(text) > MAX_ATTRIBUTE:
             raise InvalidValue(
-                f"The attribute {name[:MAX_ATTRIBUTE_NAME]!r} is too long; the maximum is "
-                f"{MAX_ATTRIBUTE_NAME} characters for a name and {MAX_ATTRIBUTE} for a value."
+                sentence(
+                    "The attribute '%(name)s' is too long; the maximum is %(name_size)s "
+                    "characters for a name and %(size)s for a value.",
+                    name=excerpt(name, MAX_ATTRIBUTE_NAME),
+                    name_size=MAX_ATTRIBUTE_NAME,
+                    size=MAX_ATTRIBUTE,
+                )
             )
         if name and text:
             kept["colour" if name == "color" else name] = text
     if len(kept) > MAX_ATTRIBUTES:
-        raise InvalidValue(f"The maximum is {MAX_ATTRIBUTES} attributes of a product.")
+        raise InvalidValue(
+            sentence("The maximum is %(most)s attributes of a product.", most=MAX_ATTRIBUTES)
+        )
     return kept
 
 
@@ -294,11 +324,16 @@ def attributes_in(text: str) -> dict[str, str]:
         try:
             return attributes(json.loads(text))
         except (ValueError, RecursionError) as error:  # a number of many digits is a ValueError
-            raise InvalidValue(f"{text[:40]!r} is not valid JSON.") from error
+            raise InvalidValue(
+                sentence("'%(text)s' is not valid JSON.", text=excerpt(text))
+            ) from error
     pairs = [part.partition("=") for part in text.split(";") if part.strip(BLANK)]
     if not all(mark and name.strip(BLANK) for name, mark, _ in pairs):
         raise InvalidValue(
-            f"{text[:40]!r} can't be read. Write attributes like size=M; colour=red, or as JSON."
+            sentence(
+                "'%(text)s' can't be read. Write attributes like size=M; colour=red, or as JSON.",
+                text=excerpt(text),
+            )
         )
     return attributes({name: value for name, _, value in pairs})
 
@@ -321,8 +356,12 @@ def currency_code(text: str, *, default: str = "") -> str:
     codes = _currencies_meant(text)
     if len(codes) > 1 and default not in codes:
         raise InvalidValue(
-            f"{text[:40]!r} can mean {', '.join(codes[:3])} and others. Give the code, such as "
-            f"{codes[0]}."
+            sentence(
+                "'%(text)s' can mean %(codes)s and others. Give the code, such as %(code)s.",
+                text=excerpt(text),
+                codes=", ".join(codes[:3]),
+                code=codes[0],
+            )
         )
     return default if default in codes else codes[0]
 
@@ -345,7 +384,13 @@ def price(
     else:
         number, written = _split_price(str(cell)[:MAX_PRICE_TEXT])
         if written and currency and currency not in _currencies_meant(written):
-            raise InvalidValue(f"{written!r} in the price is not the currency {currency}.")
+            raise InvalidValue(
+                sentence(
+                    "'%(text)s' in the price is not the currency %(currency)s.",
+                    text=excerpt(written),
+                    currency=currency,
+                )
+            )
         if written and not currency:
             currency = currency_code(written, default=default)
         decimals = get_currency_precision(currency) if currency and not mark else 2
@@ -355,7 +400,9 @@ def price(
     if not amount.is_finite():
         raise _no_number(str(cell))
     if abs(amount) > MAX_PRICE:
-        raise InvalidValue(f"The price is too high; the maximum is {MAX_PRICE}.")
+        raise InvalidValue(
+            sentence("The price is too high; the maximum is %(most)s.", most=MAX_PRICE)
+        )
     return amount.quantize(CENT, ROUND_HALF_UP), currency
 
 
@@ -389,11 +436,15 @@ def _currencies_meant(text: str) -> tuple[str, ...]:
         return (token.upper(),)
     if token.lower() in SIGNS:
         return SIGNS[token.lower()]
-    raise InvalidValue(f"{text[:40]!r} is no currency. Give a code of ISO 4217, such as EUR.")
+    raise InvalidValue(
+        sentence(
+            "'%(text)s' is no currency. Give a code of ISO 4217, such as EUR.", text=excerpt(text)
+        )
+    )
 
 
 def _no_number(text: str) -> InvalidValue:
-    return InvalidValue(f"{text[:40]!r} is not a number, such as 19.99.")
+    return InvalidValue(sentence("'%(text)s' is not a number, such as 19.99.", text=excerpt(text)))
 
 
 @lru_cache(KEPT_PRICES)
@@ -411,7 +462,7 @@ def _split_price(text: str) -> tuple[str, str]:
     if len(written) == 2:
         written.sort(key=lambda each: len(_currencies_meant(each)))
         if not {*_currencies_meant(written[0])} & {*_currencies_meant(written[1])}:
-            raise InvalidValue(f"{text[:40]!r} has two currencies.")
+            raise InvalidValue(sentence("'%(text)s' has two currencies.", text=excerpt(text)))
     minus = "-" if "-" in (found["sign"], found["minus"]) else ""
     return minus + found["number"], written[0] if written else ""
 
@@ -435,8 +486,13 @@ def _amount(number: str, mark: str) -> Decimal:
         if not mark:
             digits = re.sub(r"\D", "", number)
             raise InvalidValue(
-                f"{number!r} can mean {digits} or {number.replace(',', '.')}. "
-                f"Write it with two decimals, such as {digits}.00."
+                sentence(
+                    "'%(text)s' can mean %(whole)s or %(fraction)s. "
+                    "Write it with two decimals, such as %(whole)s.00.",
+                    text=number,
+                    whole=digits,
+                    fraction=number.replace(",", "."),
+                )
             )
         own = mark
     whole, _, fraction = number.rpartition(own) if own in number and own else (number, "", "")

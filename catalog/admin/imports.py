@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from io import BytesIO
 from itertools import islice
-from pathlib import Path
 from typing import Any, ClassVar
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
@@ -245,7 +243,6 @@ class ImportsProducts(admin.ModelAdmin):
         """Import a table, or see what would change. Raises InvalidCatalogFile."""
         results = import_table(
             table,
-            {"in the media folder": Path(settings.MEDIA_ROOT)},
             options=options,
             confined=True,
             may_add_categories=request.user.has_perm("catalog.add_category"),

@@ -5,16 +5,19 @@ from array import array
 import numpy as np
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 from numpy.typing import NDArray
 
 from catalog.feeds.turns import Turn, is_in_work
+from catalog.messages import Amount, counted, sentence
+from catalog.messages.translation import translated
 from catalog.models import FeedRun, Product
 
 BATCH_PRODUCTS = 500  # hidden in one transaction
 
 
 class NotApproved(Exception):
-    """Why a run can't be approved, as a sentence."""
+    """Why a run can't be approved, as a sentence in the reader's language."""
 
 
 def find_missing(run: FeedRun, seen: "array[int]") -> tuple[NDArray[np.int64], int]:
@@ -40,14 +43,28 @@ def safety_stop(run: FeedRun, missing: int, before: int, *, is_damaged: bool) ->
     """Why so many missing products must not be hidden without approval, "" if they may be."""
     most = run.feed.max_hidden
     if is_damaged:
-        reason = "The file ends within a row, or has lost lines to a quote that is not closed"
+        reason = sentence(
+            "The file ends within a row, or has lost lines to a quote that is not closed, "
+            "so nothing was hidden."
+        )
     elif missing * 100 > most * before:
-        reason = f"That is more than the {most} % that a run of this feed may hide"
+        reason = sentence(
+            "That is more than the %(most)s %% that a run of this feed may hide, "
+            "so nothing was hidden.",
+            most=most,
+        )
     else:
         return ""
-    return (
-        f"{missing:,} of {before:,} products are not in the file. {reason}, so nothing was hidden."
-        " Approve it if they are gone."
+    return translated(
+        counted(
+            "%(missing)s of %(number)s product is not in the file. %(reason)s "
+            "Approve it if it is gone.",
+            "%(missing)s of %(number)s products are not in the file. %(reason)s "
+            "Approve it if they are gone.",
+            Amount(before),
+            missing=Amount(missing),
+            reason=reason,
+        )
     )
 
 
@@ -67,13 +84,13 @@ def approve(run: FeedRun, user_id: int) -> int:
     or were shown by staff meanwhile are left alone.
     """
     if is_in_work(run.feed):
-        raise NotApproved("The feed is being imported. Approve it when that has ended.")
+        raise NotApproved(gettext("The feed is being imported. Approve it when that has ended."))
     if run != run.feed.runs.filter(state=FeedRun.State.FINISHED).first():
-        raise NotApproved("The feed has been imported again since. Look at its last run.")
+        raise NotApproved(gettext("The feed has been imported again since. Look at its last run."))
     with transaction.atomic():
         waiting = FeedRun.objects.filter(pk=run.pk, approved_at=None, missing__isnull=False)
         if not waiting.update(approved_at=timezone.now(), approved_by=user_id, problem=""):
-            raise NotApproved("Nothing of this run waits to be approved.")
+            raise NotApproved(gettext("Nothing of this run waits to be approved."))
         ids = _ids(run)
         count = sum(
             _hide(run, ids[start : start + BATCH_PRODUCTS])

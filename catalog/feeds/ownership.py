@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from catalog.feeds.turns import Turn
 from catalog.importers import RowResult
@@ -61,8 +62,8 @@ class FeedOwner:
     def _admit(self, row: Row, state: list[Any] | None) -> Row:
         feed_id, feed_name, is_active, left_at = state or (None, "", False, None)
         if feed_id not in (None, self._feed_id) and left_at is None:
-            error = f"This product belongs to the feed {feed_name}. Remove it from one of them."
-            return replace(row, error=error)
+            text = gettext("This product belongs to the feed %(feed)s. Remove it from one of them.")
+            return replace(row, error=text % {"feed": feed_name})
         if feed_id != self._feed_id:
             self._new.append(row.sku)
         values = dict(row.values)

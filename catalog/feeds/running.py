@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext, override
 
 from catalog.feeds.hiding import find_missing, hide, safety_stop
 from catalog.feeds.ownership import FeedOwner, added, plain
@@ -27,6 +28,8 @@ from catalog.files import replace_file, watched
 from catalog.importers import InvalidCatalogFile, Options, import_table, read_table
 from catalog.importers.importing import MAX_ELEMENTS_OF_COMMAND, NOTE
 from catalog.importers.tables import Table, is_cut_off
+from catalog.messages import Sentence, sentence
+from catalog.messages.translation import translated
 from catalog.models import Feed, FeedRun
 
 PROGRESS_SECONDS = 2.0  # between two writes of how much was fetched
@@ -42,21 +45,24 @@ def due_feeds() -> list[Feed]:
     return list(due.order_by("next_run_at", "pk"))
 
 
+@override(settings.LANGUAGE_CODE)
 def sync(feed: Feed, *, seconds: float = inf, force: bool = False) -> FeedRun | None:
     """Run a feed, or go on with its run that was stopped; None if another process is at it.
 
     After `seconds` the run is left to the next call. With `force` the file is imported even if it
-    is the same as last time. What goes wrong with the file is in the run's `problem`.
+    is the same as last time. What goes wrong with the file is in the run's `problem`. Reports are
+    in the shop's own language, whoever asks for the run.
     """
     turn = take_turn(feed, monotonic() + seconds)
     if turn and turn.run.state == State.IMPORTING and not _is_stored(turn.run):
-        _end(turn, State.FAILED, "It was stopped, and its file is on another machine.")
+        _end(turn, State.FAILED, gettext("It was stopped, and its file is on another machine."))
         turn = take_turn(feed, monotonic() + seconds)
     if turn is None:
         return None
     run = turn.run
     if run.stops >= MAX_STOPS:
-        _end(turn, State.FAILED, "It has stopped the worker three times. Nothing was hidden.")
+        problem = gettext("It has stopped the worker three times. Nothing was hidden.")
+        _end(turn, State.FAILED, problem)
         return run
     try:
         if run.state == State.FETCHING:
@@ -71,9 +77,10 @@ def sync(feed: Feed, *, seconds: float = inf, force: bool = False) -> FeedRun | 
         with suppress(FeedRun.DoesNotExist):  # somebody has deleted the feed
             run.refresh_from_db()
     except (FetchError, InvalidCatalogFile) as error:
-        _end(turn, State.FAILED, f"{error} Nothing was hidden.")
+        reason = sentence("%(problem)s Nothing was hidden.", problem=error)
+        _end(turn, State.FAILED, translated(reason))
     except OSError as error:
-        _end(turn, State.FAILED, f"The file can't be stored: {error.strerror}.")
+        _end(turn, State.FAILED, translated(not_stored(error)))
     finally:
         with suppress(DatabaseError):  # the lease ends by itself
             turn.release()
@@ -124,9 +131,14 @@ def store(
             on_read=on_read,
         )
     if not feed.upload:
-        raise FetchError("The feed has neither an address nor a file.")
+        raise FetchError(sentence("The feed has neither an address nor a file."))
     file.write(feed.upload)
     return Answer(b"")
+
+
+def not_stored(error: OSError) -> Sentence:
+    """Why a feed's file can't be written."""
+    return sentence("The file can't be stored: %(reason)s.", reason=error.strerror)
 
 
 def _progress(turn: Turn) -> Callable[[int, int], None]:
@@ -151,7 +163,6 @@ def _import(turn: Turn) -> None:
         table = read_table(watched(file, turn.keep_lease), spare_elements=MAX_ELEMENTS_OF_COMMAND)
         results = import_table(
             table,
-            {"in the media folder": Path(settings.MEDIA_ROOT)},
             options=Options(**run.options),
             confined=True,
             owner=owner,

@@ -14,6 +14,7 @@ from typing import Protocol
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, transaction
+from django.utils.translation import get_language, gettext, override
 
 from catalog.embedding.columns import EmbeddedPicture, EmbeddingStatus, embedded_models, is_remote
 from catalog.importers.formats import (
@@ -24,6 +25,7 @@ from catalog.importers.formats import (
     read_table,
     recognize,
 )
+from catalog.importers.formats.contract import in_column
 from catalog.importers.formats.reading import UNCATEGORISED
 from catalog.importers.tables import WINDOWS, InvalidCatalogFile, Table
 from catalog.importers.writer import (
@@ -39,6 +41,8 @@ from catalog.importers.writer import (
     read_products,
     without_false_sale,
 )
+from catalog.messages import Amount, Sentence, counted, sentence
+from catalog.messages.translation import translated
 from catalog.models import Product, default_currency, fetch_products_again
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.slots import DECODING, STAFF, Busy
@@ -60,7 +64,8 @@ NOTE = "note"  # the status of a result that is about the whole file
 class RowResult:
     """What happened to one row: "created", "updated", "unchanged" or "failed", and why.
 
-    A result of the status "note" says something about the file.
+    A result of the status "note" says something about the file. Reasons are in the language that is
+    active.
     """
 
     line: int
@@ -104,11 +109,12 @@ def import_products(
 
     `on_read` gets the bytes read so far, and the file's size. Otherwise as `import_table`.
     """
-    folders = {"beside the file": path.parent, "in the media folder": Path(settings.MEDIA_ROOT)}
     with _open(path) as file:
         size = os.fstat(file.fileno()).st_size
         table = read_table(file, spare_elements=MAX_ELEMENTS_OF_COMMAND)
-        results = import_table(table, folders, options=options, refetch=refetch, dry_run=dry_run)
+        results = import_table(
+            table, beside=path.parent, options=options, refetch=refetch, dry_run=dry_run
+        )
         for result in results:
             if on_read:
                 on_read(file.tell(), size)
@@ -124,8 +130,8 @@ def open_catalog(path: Path, options: Options = NO_OPTIONS) -> Iterator[CatalogF
 
 def import_table(
     table: Table,
-    folders: Mapping[str, Path],
     *,
+    beside: Path | None = None,
     options: Options = NO_OPTIONS,
     confined: bool = False,
     may_add_categories: bool = True,
@@ -137,25 +143,33 @@ def import_table(
 
     Rows are matched by SKU, so importing again updates products, and an import that was stopped
     continues. Of rows with the same SKU the last one counts. Pictures behind addresses are left
-    to tasks, with `refetch` also those that were fetched before; paths are relative to the folders,
-    and confined ones must not lead out of them. A dry run changes nothing, and its results have
-    what would change. An `owner` takes part in each chunk. Raises InvalidCatalogFile; where the
-    header is wrong, before anything is imported.
+    to tasks, with `refetch` also those that were fetched before; paths are relative to the folder
+    `beside` and to the media folder, and confined ones must not lead out of them. A dry run changes
+    nothing, and its results have what would change. An `owner` takes part in each chunk. Raises
+    InvalidCatalogFile; where the header is wrong, before anything is imported.
     """
     earlier: dict[int, int] = {}  # the last line with a SKU, by the hash of the SKU
-    if table.place:
-        yield RowResult(1, NOTE, f"These are the products{table.place}; others were not read.")
-    if table.encoding == WINDOWS:
-        reason = (
-            "The file is not UTF-8. It was read as Windows-1252. If letters such as é are wrong, "
-            "save it as CSV (UTF-8) or .xlsx."
+    folders = [*([beside] if beside else []), Path(settings.MEDIA_ROOT)]
+    if table.sheet:
+        yield _about_file(
+            sentence(
+                "These are the products of the sheet '%(sheet)s'; others were not read.",
+                sheet=table.sheet,
+            )
         )
-        yield RowResult(1, NOTE, reason)
+    if table.encoding == WINDOWS:
+        yield _about_file(
+            sentence(
+                "The file is not UTF-8. It was read as Windows-1252. If letters such as é are "
+                "wrong, save it as CSV (UTF-8) or .xlsx."
+            )
+        )
     file = recognize(table, options)
     names = [str(name).strip().lower() for name in file.headers(used=False)]
     if file.format.is_own and "sku" in names:
-        reason = "SKUs are read from the column id. To use the column SKU, rename it to id."
-        yield RowResult(1, NOTE, reason)
+        yield _about_file(
+            sentence("SKUs are read from the column id. To use the column SKU, rename it to id.")
+        )
     rows = owner.remaining(iter(file)) if owner else file
     unpriced = unlinked = 0  # rows without a currency, and without a link
     with ThreadPoolExecutor(DECODER_THREADS) as decoders:
@@ -178,14 +192,17 @@ def import_table(
                 chunk_results = []
                 for row in chunk:
                     if not row.error and last[row.sku] != row.line:
-                        line = last[row.sku]
-                        reason = f"Line {line} has the same id and counts instead of this one."
+                        reason = gettext(
+                            "Line %(line)s has the same id and counts instead of this one."
+                        ) % {"line": last[row.sku]}
                         chunk_results.append(RowResult(row.line, UNCHANGED, reason, row.sku))
                         continue
                     result = next(results)
                     before = None if row.error else earlier.get(hash(row.sku))
                     if before:
-                        note = f"Line {before} has the same id; this line counts instead of it."
+                        note = gettext(
+                            "Line %(line)s has the same id; this line counts instead of it."
+                        ) % {"line": before}
                         result = _noted(result, note)
                     chunk_results.append(result)
                 if owner:
@@ -195,21 +212,30 @@ def import_table(
             while len(earlier) > REMEMBERED_SKUS:
                 del earlier[next(iter(earlier))]
     if unpriced and not file.format.is_own:
-        reason = (
-            f"{_have(unpriced)} no currency in the file. New ones get {default_currency()}, unless "
-            "you name another (for the command, --currency EUR)."
+        yield _about_file(
+            counted(
+                "%(number)s product has no currency in the file. New ones get %(currency)s, unless "
+                "you name another currency.",
+                "%(number)s products have no currency in the file. New ones get %(currency)s, "
+                "unless you name another currency.",
+                Amount(unpriced),
+                currency=default_currency(),
+            )
         )
-        yield RowResult(1, NOTE, reason)
     if unlinked and not (file.format.is_own or options.base_url):
-        reason = (
-            f"{_have(unlinked)} no link to the shop. If the file lacks only the shop's address, "
-            "give it (for the command, --base-url https://shop.example)."
+        yield _about_file(
+            counted(
+                "%(number)s product has no link to the shop. If the file lacks only the shop's "
+                "address, give the address (base URL).",
+                "%(number)s products have no link to the shop. If the file lacks only the shop's "
+                "address, give the address (base URL).",
+                Amount(unlinked),
+            )
         )
-        yield RowResult(1, NOTE, reason)
 
 
-def _have(count: int) -> str:
-    return "1 product has" if count == 1 else f"{count:,} products have"
+def _about_file(note: Sentence) -> RowResult:
+    return RowResult(1, NOTE, translated(note))
 
 
 def summarize(results: Iterable[RowResult]) -> ImportReport:
@@ -232,40 +258,51 @@ def _noted(result: RowResult, note: str) -> RowResult:
     return replace(result, reason=f"{note} {result.reason}".strip())
 
 
-def sentence(error: ValidationError) -> str:
+def reasons_of(error: ValidationError) -> str:
     """All that is wrong with a row, each part after the name of its column."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
-    parts = (
-        ("id" if name == "sku" else name, " ".join(texts))
+    return " ".join(
+        translated(in_column("id" if name == "sku" else name, " ".join(texts)))
         for name, texts in error.message_dict.items()
     )
-    return " ".join(f"{column}: {text}" for column, text in parts)
 
 
 def _open(path: Path) -> BufferedReader:
     """The file. Raises InvalidCatalogFile."""
     try:
         if path.exists() and not path.is_file():  # reading a device or a pipe may never end
-            raise InvalidCatalogFile(f"{path} can't be read: it is not a file.")
+            raise InvalidCatalogFile(_no_file(path))
         return path.open("rb")
     except OSError as error:
-        raise InvalidCatalogFile(f"{path} can't be read: {error.strerror}.") from error
+        raise InvalidCatalogFile(_unreadable(path, error)) from error
+
+
+def _no_file(path: Path | str) -> Sentence:
+    return sentence("%(file)s can't be read: it is not a file.", file=path)
+
+
+def _unreadable(path: Path | str, error: OSError) -> Sentence:
+    return sentence("%(file)s can't be read: %(reason)s.", file=path, reason=error.strerror)
 
 
 def _prepare(
-    rows: list[Row], folders: Mapping[str, Path], decoders: ThreadPoolExecutor, *, confined: bool
+    rows: list[Row], folders: Sequence[Path], decoders: ThreadPoolExecutor, *, confined: bool
 ) -> tuple[dict[str, Product], list[Row]]:
     """The products that exist, by SKU, and the rows with their local pictures."""
     skus = [row.sku for row in rows if not row.error]
     known = read_products(Product.objects.all(), skus)
     prefetch_photos(known[row.sku] for row in rows if "photos" in row.values and row.sku in known)
 
+    language = get_language()
+
     def with_picture(row: Row) -> Row:
-        try:
-            values = with_local_picture(row.values, known.get(row.sku), folders, confined=confined)
-        except ValidationError as error:
-            return replace(row, error=sentence(error))
+        product = known.get(row.sku)
+        with override(language):  # which other threads do not know
+            try:
+                values = with_local_picture(row.values, product, folders, confined=confined)
+            except ValidationError as error:
+                return replace(row, error=reasons_of(error))
         return replace(row, values=values)
 
     # Decoding pictures takes long, so it happens before the transaction, which holds locks.
@@ -326,7 +363,7 @@ def _check_chunk(
             results.append(RowResult(row.line, FAILED, row.error, row.sku))
             continue
         result = writer.check(known.get(row.sku) or Product(), row.values)
-        reason = sentence(ValidationError(dict(result.errors)))
+        reason = reasons_of(ValidationError(dict(result.errors)))
         results.append(RowResult(row.line, result.status, reason, row.sku, result.changes))
     return results
 
@@ -348,7 +385,8 @@ def _import_chunk(
             each for each in (product, *photos) if not each.image and is_remote(each.image_url)
         ]
         reason = " ".join(
-            f"The picture {each.image_url} is tried again. {each.embedding_error}"
+            gettext("The picture %(address)s is tried again. %(reason)s")
+            % {"address": each.image_url, "reason": each.embedding_error}
             for each in missing
             if each.embedding_status == EmbeddingStatus.FAILED
         )
@@ -359,7 +397,7 @@ def _import_chunk(
     if left:
         lines: dict[int, int] = {}  # of the rows that are written, by the id of their product
         for row, result in zip(left, _write(left, may_add_categories), strict=True):
-            reason = sentence(ValidationError(dict(result.errors))) if result.errors else ""
+            reason = reasons_of(ValidationError(dict(result.errors))) if result.errors else ""
             results[row.line] = RowResult(row.line, result.status, reason, row.sku)
             if result.id is not None:
                 lines[result.id] = row.line
@@ -397,7 +435,8 @@ def _failed_pictures(product_ids: Iterable[int]) -> Iterator[tuple[int, str]]:
         failed = model.objects.unfetched().filter(embedding_status=EmbeddingStatus.FAILED)
         failed = failed.filter(**{f"{owner}__in": product_ids})
         for key, address, error in failed.values_list(owner, "image_url", "embedding_error"):
-            yield key, f"The picture {address} is missing. {error}"
+            text = gettext("The picture %(address)s is missing. %(reason)s")
+            yield key, text % {"address": address, "reason": error}
 
 
 def _fetch_missing(pictures: Collection[EmbeddedPicture]) -> None:
@@ -413,30 +452,39 @@ def _fetch_missing(pictures: Collection[EmbeddedPicture]) -> None:
 
 
 def with_local_picture(
-    values: Values, product: Product | None, folders: Mapping[str, Path], *, confined: bool = False
+    values: Values, product: Product | None, folders: Sequence[Path], *, confined: bool = False
 ) -> Values:
     """The values, with `image` where `image_url` is a path to a picture that the product lacks.
 
-    Paths are relative to the folders, which are keyed by a description such as "in the media
-    folder"; confined paths must not lead out of them. A file that no longer exists is an error only
-    if the product does not have its picture. Raises ValidationError.
+    Paths are relative to the folders, of which the media folder is the last; confined ones must not
+    lead out of them. A file that no longer exists is an error only if the product does not have its
+    picture. Raises ValidationError.
     """
     source = str(values.get("image_url", ""))
     if not source or is_remote(source):
         return values
-    paths = [folder / source for folder in folders.values()]
+    paths = [folder / source for folder in folders]
     if confined:
-        tops = [folder.resolve() for folder in folders.values()]
+        tops = [folder.resolve() for folder in folders]
         paths = [path for path in paths if any(path.resolve().is_relative_to(top) for top in tops)]
     has_picture = product is not None and product.image.is_stored()
     data = _read_file(source, paths)
     if data is None:
         if product is not None and has_picture and product.image_url == source:
             return values
-        problem = f"There is no file {source} {' or '.join(folders)}."
+        if len(folders) == 1:
+            problem = sentence("There is no file %(file)s in the media folder.", file=source)
+        else:
+            problem = sentence(
+                "There is no file %(file)s beside the file or in the media folder.", file=source
+            )
         if HOST_AND_PATH.match(source):
-            problem += f" If this is an address, write https://{source}"
-        raise ValidationError({"image_url": problem})
+            problem = sentence(
+                "%(problem)s If this is an address, write %(address)s",
+                problem=problem,
+                address=f"https://{source}",
+            )
+        raise ValidationError({"image_url": translated(problem)})
     if product is not None and has_picture and product.image_source_digest == sha256(data):
         return values
     try:
@@ -444,7 +492,7 @@ def with_local_picture(
         with DECODING.one(STAFF) if confined else nullcontext():
             return {**values, "image": NewPicture(data)}
     except (InvalidImage, Busy) as error:
-        raise ValidationError({"image_url": str(error)}) from error
+        raise ValidationError({"image_url": translated(error)}) from error
 
 
 def _read_file(source: str, paths: Sequence[Path]) -> bytes | None:
@@ -452,12 +500,12 @@ def _read_file(source: str, paths: Sequence[Path]) -> bytes | None:
     for path in paths:
         try:
             if path.exists() and not path.is_file():  # reading a device or a pipe may never end
-                raise ValidationError({"image_url": f"{source} can't be read: it is not a file."})
+                raise ValidationError({"image_url": translated(_no_file(source))})
             with path.open("rb") as file:
                 return file.read(image_limits().bytes + 1)  # the gate refuses one byte too many
         except FileNotFoundError:
             continue
         except OSError as error:
-            problem = f"{source} can't be read: {error.strerror}."
+            problem = translated(_unreadable(source, error))
             raise ValidationError({"image_url": problem}) from error
     return None

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from gzip import BadGzipFile, GzipFile
 
 from catalog.importers.tables import InvalidCatalogFile, TruncatedFile
+from catalog.messages import sentence
 
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_BYTES = 2 * 2**30  # unpacked
@@ -27,7 +28,11 @@ class PackedFile(GzipFile):
         try:
             data = read(size)
         except (EOFError, BadGzipFile, zlib.error) as error:
-            raise TruncatedFile("The compressed file is damaged or ends too early.") from error
+            raise TruncatedFile(
+                sentence("The compressed file is damaged or ends too early.")
+            ) from error
         if self.tell() > MAX_BYTES:
-            raise InvalidCatalogFile(f"The file unpacks to more than {MAX_BYTES // 2**30} GB.")
+            raise InvalidCatalogFile(
+                sentence("The file unpacks to more than %(most)s GB.", most=MAX_BYTES // 2**30)
+            )
         return data

@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 from catalog.importers.sales import amount_of
 from catalog.importers.tables import InvalidCatalogFile, Record, Table
+from catalog.messages import sentence
 from catalog.values import MAX_TEXT
 
 MAX_BYTES = 10 * 2**20  # of a page
@@ -32,7 +33,7 @@ MAX_TAGS = 10_000
 KEYS = ("sku", "mpn", "gtin", "gtin14", "gtin13", "gtin12", "gtin8", "productID")
 IN_STOCK = re.compile("(instock|limitedavailability|onlineonly|instoreonly)$", re.IGNORECASE)
 LIST_PRICE = re.compile("(listprice|strikethroughprice|srp|msrp)$", re.IGNORECASE)
-NO_PRODUCT = (
+NO_PRODUCT = sentence(
     "This is a web page without a product in it, as far as can be read: that takes JSON-LD with a "
     "Product of schema.org. Use the address of the shop's feed, or an export."
 )
@@ -55,7 +56,9 @@ def open_page(file: BinaryIO) -> Page:
     file.seek(0)
     data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise InvalidCatalogFile(f"The page is larger than {MAX_BYTES // 2**20} MB.")
+        raise InvalidCatalogFile(
+            sentence("The page is larger than %(most)s MB.", most=MAX_BYTES // 2**20)
+        )
     text = _decoded(data)
     is_json = text.lstrip()[:1] in ("{", "[")
     address, blocks = ("", [text]) if is_json else _read_html(text)
@@ -188,8 +191,10 @@ class _Reader:
         self._reads += len(items)
         if self._reads > MAX_READS:
             raise InvalidCatalogFile(
-                "The page's products have too many variants and offers. Import the shop's feed "
-                "or an export instead."
+                sentence(
+                    "The page's products have too many variants and offers. Import the shop's feed "
+                    "or an export instead."
+                )
             )
         return items
 

@@ -6,7 +6,8 @@ from datetime import date
 from decimal import Decimal
 
 from catalog.importers.tables import InvalidCatalogFile
-from catalog.values import MAX_PRICE_TEXT, InvalidValue, price
+from catalog.messages import Amount, sentence
+from catalog.values import MAX_PRICE_TEXT, InvalidValue, excerpt, price
 
 MAX_PRICED = 500_000  # things of which the cheapest price is kept
 DATE = re.compile(r"(\d{1,4})([-./])(\d{1,2})\2(\d{1,4})(?!\d)")
@@ -49,7 +50,7 @@ def date_of(text: str) -> date:
                 day, month = month, day
         with suppress(ValueError):
             return date(year, month, day)
-    raise InvalidValue(f"{text[:40]!r} is no date, such as 2026-01-31.")
+    raise InvalidValue(sentence("'%(text)s' is no date, such as 2026-01-31.", text=excerpt(text)))
 
 
 class Cheapest:
@@ -67,7 +68,10 @@ class Cheapest:
             self._prices[place] = amount, price, sale_price
         if len(self._prices) > MAX_PRICED:
             raise InvalidCatalogFile(
-                f"The file has more than {MAX_PRICED:,} products with variants. Export it in parts."
+                sentence(
+                    "The file has more than %(most)s products with variants. Export it in parts.",
+                    most=Amount(MAX_PRICED),
+                )
             )
 
     def of(self, *keys: str) -> dict[str, str]:

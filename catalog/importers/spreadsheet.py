@@ -27,6 +27,8 @@ from openpyxl.utils.datetime import (  # type: ignore[import-untyped]
 )
 
 from catalog.importers.tables import COMMENT, InvalidCatalogFile, Record, Table
+from catalog.messages import Amount, Sentence, sentence
+from catalog.values import excerpt
 
 MAX_FILES = 10_000  # in the archive, pictures among them
 MAX_COLUMNS = 1000
@@ -50,8 +52,10 @@ DAMAGES = (
     *(BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError),
     *(OverflowError, IndexError, struct.error, expat.ExpatError),
 )
-DAMAGED = "The spreadsheet is damaged. Open it in a spreadsheet program and save it again as .xlsx."
-BLOATED = (
+DAMAGED = sentence(
+    "The spreadsheet is damaged. Open it in a spreadsheet program and save it again as .xlsx."
+)
+BLOATED = sentence(
     "The spreadsheet has far more formatting or text than products. "
     "Copy the rows with products to a new spreadsheet and save that."
 )
@@ -62,7 +66,14 @@ Attributes = dict[str, str]
 
 
 class Fault(str):
-    """Stands for a cell that has no value; the text says why."""
+    """Stands for a cell that has no value; `reason` says why, and the text is the same."""
+
+    reason: Sentence
+
+    def __new__(cls, reason: Sentence) -> "Fault":
+        fault = super().__new__(cls, str(reason))
+        fault.reason = reason
+        return fault
 
 
 Cell = str | float
@@ -97,9 +108,16 @@ def open_sheet(file: BinaryIO, *, spare_elements: int = MAX_SPARE_ELEMENTS) -> S
         workbook = _Workbook(ZipFile(file), spare_elements)
         cells = next(_without_comments(workbook), (1, ()))[1]
     if not cells:
-        raise InvalidCatalogFile(f"The spreadsheet is empty{workbook.place}.")
+        raise InvalidCatalogFile(about_sheet(sentence("The spreadsheet is empty."), workbook.sheet))
     header = tuple(str(cell) for cell in cells)
-    return Sheet(file, "", "", header, workbook.place, workbook=workbook)
+    return Sheet(file, "", "", header, workbook.sheet, workbook=workbook)
+
+
+def about_sheet(reason: Sentence, sheet: str) -> Sentence:
+    """The reason and, where there are several sheets, which of them is meant."""
+    if not sheet:
+        return reason
+    return sentence("%(reason)s Only the sheet '%(sheet)s' was read.", reason=reason, sheet=sheet)
 
 
 def _without_comments(workbook: "_Workbook") -> Iterator[tuple[int, tuple[Cell, ...]]]:
@@ -123,7 +141,9 @@ def _check_directory(file: BinaryIO) -> None:
         count += (end + block).count(ENTRY)
         end = block[-len(ENTRY) + 1 :]
     if count > MAX_FILES:
-        raise InvalidCatalogFile(f"The spreadsheet has more than {MAX_FILES:,} files inside.")
+        raise InvalidCatalogFile(
+            sentence("The spreadsheet has more than %(most)s files inside.", most=Amount(MAX_FILES))
+        )
     file.seek(0)
 
 
@@ -144,10 +164,10 @@ class _Workbook:
             raise InvalidCatalogFile(DAMAGED)
         self._book = next(iter(self._related("", "/officedocument").values()), "")
         if self._book.endswith(".bin"):
-            raise InvalidCatalogFile("This is a binary Excel file. Save it as .xlsx.")
+            raise InvalidCatalogFile(sentence("This is a binary Excel file. Save it as .xlsx."))
         if self._book not in self._parts:
             raise InvalidCatalogFile(
-                "This archive is not an Excel file. Save the products as .xlsx or as CSV."
+                sentence("This archive is not an Excel file. Save the products as .xlsx or as CSV.")
             )
         sheets: list[Attributes] = []
         in_front, self._epoch = 0, WINDOWS_EPOCH
@@ -166,12 +186,10 @@ class _Workbook:
         ]
         visible = [place for place, key in enumerate(ids) if key in parts]
         if not visible:
-            raise InvalidCatalogFile("The spreadsheet has no visible sheet with cells.")
+            raise InvalidCatalogFile(sentence("The spreadsheet has no visible sheet with cells."))
         chosen = in_front if in_front in visible else visible[0]
         self._part = parts[ids[chosen]]
-        self.place = ""
-        if len(visible) > 1:
-            self.place = f" of the sheet {sheets[chosen].get('name', '')[:40]!r}"
+        self.sheet = excerpt(sheets[chosen].get("name", "")) if len(visible) > 1 else ""
         self._texts, self._formats = self._read_strings(), self._read_formats()
         self._left = self._budget.elements
 
@@ -328,7 +346,10 @@ class _TextHandler(_Handler):
             self._letters += len(text)
             if self._letters > MAX_CELL_LETTERS:
                 raise InvalidCatalogFile(
-                    f"A cell has more than {MAX_CELL_LETTERS:,} characters. Shorten its text."
+                    sentence(
+                        "A cell has more than %(most)s characters. Shorten its text.",
+                        most=Amount(MAX_CELL_LETTERS),
+                    )
                 )
 
     def take(self) -> str:
@@ -410,11 +431,18 @@ class _SheetHandler(_TextHandler):
         place = f"{column_name(self._column)}{self._number}"
         value: Cell = text.replace("_x000D_", "")  # how Excel keeps the CR of a line's end
         if kind == "e":
-            value = Fault(f"Cell {place} has the error {text[:20]}.")
+            value = Fault(
+                sentence(
+                    "Cell %(cell)s has the error %(error)s.", cell=place, error=excerpt(text, 20)
+                )
+            )
         elif kind == "n" and not text:
             value = Fault(
-                f"Cell {place} has a formula without a result. "
-                "Open the file in a spreadsheet program and save it again."
+                sentence(
+                    "Cell %(cell)s has a formula without a result. "
+                    "Open the file in a spreadsheet program and save it again.",
+                    cell=place,
+                )
             )
         elif kind == "s":
             value = self._strings[int(text)].decode()
@@ -426,13 +454,21 @@ class _SheetHandler(_TextHandler):
             return
         if self._column >= MAX_COLUMNS:
             raise InvalidCatalogFile(
-                f"Cell {place} has a value; the maximum is {MAX_COLUMNS:,} columns."
+                sentence(
+                    "Cell %(cell)s has a value; the maximum is %(most)s columns.",
+                    cell=place,
+                    most=Amount(MAX_COLUMNS),
+                )
             )
         self._cells[self._column] = value
         self._row_letters += len(value) if isinstance(value, str) else 0
         if self._row_letters > MAX_ROW_LETTERS:
             raise InvalidCatalogFile(
-                f"Row {self._number} has more than {MAX_ROW_LETTERS:,} characters."
+                sentence(
+                    "Row %(row)s has more than %(most)s characters.",
+                    row=self._number,
+                    most=Amount(MAX_ROW_LETTERS),
+                )
             )
 
     def _shown(self, number: str, style: int) -> Cell:

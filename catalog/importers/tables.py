@@ -23,6 +23,8 @@ from itertools import chain
 from math import inf
 from typing import BinaryIO
 
+from catalog.messages import Amount, Sentence, counted, sentence
+
 DELIMITERS = ",;\t|~"
 MAX_LINE = 1_000_000  # characters of a line, and of the lines of one row
 MAX_COLUMNS = 5_000
@@ -42,17 +44,22 @@ MARKS = (
 )
 WINDOWS = "Windows-1252"
 CODECS = {"UTF-8": "utf-8-sig", WINDOWS: "cp1252"}  # others are named as Python names them
+PICTURE = sentence("This is a picture, and not a table.")
+JSON = sentence("This is JSON, and not a table.")
 OTHER_FILES = (
-    (b"\xd0\xcf\x11\xe0", "a file of an old Excel, or one with a password"),
-    (b"\x1f\x8b", "a compressed file"),
-    (b"%PDF", "a PDF"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"GIF8", "a picture"),
-    (b"RIFF", "a picture"),
-    (b"<", "a web page (HTML) or XML"),
-    (b"{", "JSON"),
-    (b"[", "JSON"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        sentence("This is a file of an old Excel, or one with a password, and not a table."),
+    ),
+    (b"\x1f\x8b", sentence("This is a compressed file, and not a table.")),
+    (b"%PDF", sentence("This is a PDF, and not a table.")),
+    (b"\x89PNG", PICTURE),
+    (b"\xff\xd8\xff", PICTURE),
+    (b"GIF8", PICTURE),
+    (b"RIFF", PICTURE),
+    (b"<", sentence("This is a web page (HTML) or XML, and not a table.")),
+    (b"{", JSON),
+    (b"[", JSON),
 )
 
 
@@ -75,7 +82,7 @@ class Record:
     line: int  # as an editor counts: where it begins or, with an error, where the fault is
     end: int  # its last line
     cells: tuple[str | float, ...] = ()  # numbers in spreadsheets only
-    error: str = ""
+    error: Sentence | None = None
     names: tuple[str, ...] = ()  # of the cells, where the header does not name them
     loses_lines: bool = False  # whether its error took other rows with it
 
@@ -88,7 +95,7 @@ class Table:
     encoding: str  # UTF-8, UTF-16, ... or Windows-1252
     delimiter: str
     header: tuple[str, ...]  # as the file has it, without empty cells at its end
-    place: str = ""  # where in the file, such as " of the sheet 'Products'"
+    sheet: str = ""  # its name, where the file has others that are not read
 
     def __iter__(self) -> Iterator[Record]:
         """The rows after the header, without those that have no text."""
@@ -107,11 +114,14 @@ class Table:
                     continue
                 if not any(map(str.strip, cells)):
                     continue
-                problem = ""
+                problem = None
                 if any(map(str.strip, cells[width:])):
-                    problem = (
-                        f"The row has {len(cells)} values, but the header has {width}. "
-                        f"A value that contains {self.delimiter!r} must be in quotes."
+                    problem = sentence(
+                        "The row has %(values)s values, but the header has %(width)s. "
+                        "A value that contains '%(delimiter)s' must be in quotes.",
+                        values=len(cells),
+                        width=width,
+                        delimiter=self.delimiter.replace("\t", "\\t"),
                     )
                 yield Record(lines.first, lines.number, tuple(cells[:width]), problem)
 
@@ -145,15 +155,21 @@ def open_table(file: BinaryIO) -> Table:
             line, delimiter = _first_line(lines)
             header = next(_reader(lines, line, delimiter))
         except StopIteration as error:
-            raise InvalidCatalogFile("The file is empty.") from error
+            raise InvalidCatalogFile(sentence("The file is empty.")) from error
         except (csv.Error, _TooLong) as error:
             reason = _explain(error, lines, delimiter).error
-            raise InvalidCatalogFile(f"The header can't be read. {reason}") from error
+            raise InvalidCatalogFile(
+                sentence("The header can't be read. %(reason)s", reason=reason)
+            ) from error
     while not header[-1].strip():  # `_first_line` has some text
         header.pop()
     if len(header) > MAX_COLUMNS:
         raise InvalidCatalogFile(
-            f"The header has {len(header):,} columns; the maximum is {MAX_COLUMNS:,}."
+            sentence(
+                "The header has %(columns)s columns; the maximum is %(most)s.",
+                columns=Amount(len(header)),
+                most=Amount(MAX_COLUMNS),
+            )
         )
     return Table(file, encoding, delimiter, tuple(header))
 
@@ -197,13 +213,24 @@ class _Lines:
         if len(line) == MAX_LINE and line[-1] not in "\r\n":
             while line and line[-1] not in "\r\n":
                 line = self._text.readline(MAX_LINE)
-            raise _TooLong(f"Line {self.number} is longer than {MAX_LINE:,} characters.")
+            raise _TooLong(
+                sentence(
+                    "Line %(line)s is longer than %(most)s characters.",
+                    line=self.number,
+                    most=Amount(MAX_LINE),
+                )
+            )
         self.row.append(line)
         self._size += len(line)
         if self._size > MAX_LINE:
             raise _TooLong(
-                f"The row that begins in line {self.first} is longer than {MAX_LINE:,} characters; "
-                f"{_lines(self.first, self.number)} are lost."
+                sentence(
+                    "The row that begins in line %(line)s is longer than %(most)s characters. "
+                    "%(lost)s",
+                    line=self.first,
+                    most=Amount(MAX_LINE),
+                    lost=_lost(self.first, self.number),
+                )
             )
         return line
 
@@ -231,21 +258,40 @@ def _explain(error: Exception, lines: _Lines, delimiter: str) -> Record:
     line = lines.first
     loses_lines = lines.number > lines.first
     if isinstance(error, _TooLong):
-        return Record(line, lines.number, error=str(error), loses_lines=loses_lines)
+        return Record(line, lines.number, error=error.args[0], loses_lines=loses_lines)
     opened = _find_open_quote(lines.row, delimiter)
     if opened is None:
-        problem = f"The row has a value of more than {csv.field_size_limit():,} characters."
+        problem = sentence(
+            "The row has a value of more than %(most)s characters.",
+            most=Amount(csv.field_size_limit()),
+        )
     elif not loses_lines:
-        problem = 'The row has a quote that is not closed. Inside a value, write quotes twice: "".'
+        problem = sentence(
+            'The row has a quote that is not closed. Inside a value, write quotes twice: "".'
+        )
     else:
         line += opened
-        lost = _lines(lines.first, lines.number)
-        problem = f"A quote that opens in line {line} is not closed; {lost} are lost."
+        problem = open_quote(line, lines.first, lines.number)
     return Record(line, lines.number, error=problem, loses_lines=loses_lines)
 
 
-def _lines(first: int, last: int) -> str:
-    return f"lines {first} to {last} ({last - first + 1} lines)"
+def open_quote(line: int, first: int, last: int) -> Sentence:
+    """That a quote is not closed, and which lines were lost with it."""
+    return sentence(
+        "A quote that opens in line %(line)s is not closed. %(lost)s",
+        line=line,
+        lost=_lost(first, last),
+    )
+
+
+def _lost(first: int, last: int) -> Sentence:
+    return counted(
+        "Lines %(first)s to %(last)s (%(number)s line) are lost.",
+        "Lines %(first)s to %(last)s (%(number)s lines) are lost.",
+        Amount(last - first + 1),
+        first=first,
+        last=last,
+    )
 
 
 def _find_open_quote(lines: list[str], delimiter: str) -> int | None:
@@ -271,20 +317,22 @@ def _encoding_of(file: BinaryIO) -> str:
     for mark, name in MARKS:
         if start.startswith(mark):
             return name
-    for signature, kind in OTHER_FILES:
+    for signature, reason in OTHER_FILES:
         if start.lstrip().startswith(signature):
-            raise InvalidCatalogFile(
-                f"This is {kind}, and not a table. Save it as .xlsx or as CSV (UTF-8)."
-            )
+            raise _no_table(reason)
     even, odd = start[::2].count(0), start[1::2].count(0)
     if max(even, odd) > len(start) // 4 and not min(even, odd):
         return "UTF-16-LE" if odd else "UTF-16-BE"
     header = start.lstrip().splitlines()[:1] or [b""]
     if len(header[0].translate(None, CONTROL_BYTES)) < len(header[0]) * 0.95:
-        raise InvalidCatalogFile(
-            "This is not a table. Save the products as .xlsx or as CSV (UTF-8)."
-        )
+        raise _no_table(sentence("This is not a table."))
     return "UTF-8" if _is_utf8(file) else WINDOWS
+
+
+def _no_table(reason: Sentence) -> InvalidCatalogFile:
+    return InvalidCatalogFile(
+        sentence("%(reason)s Save the products as .xlsx or as CSV (UTF-8).", reason=reason)
+    )
 
 
 def _is_utf8(file: BinaryIO) -> bool:

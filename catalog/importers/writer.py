@@ -7,8 +7,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
+from django.utils.translation import gettext, ngettext
 
 from catalog.embedding.columns import is_remote
+from catalog.messages import Amount, sentence
+from catalog.messages.translation import translated
 from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures.storage import NotStored
 from catalog.pictures.stored import NewPicture
@@ -110,7 +113,9 @@ class ProductWriter:
             try:
                 results.append(self.upsert(item))
             except NotStored as error:
-                results.append(WriteResult(FAILED, item["sku"], errors={"image_url": [str(error)]}))
+                results.append(
+                    WriteResult(FAILED, item["sku"], errors={"image_url": [translated(error)]})
+                )
         return results + self._upsert_group(group)
 
     def _upsert_group(self, group: Mapping[str, Values]) -> list[WriteResult]:
@@ -144,7 +149,7 @@ class ProductWriter:
             product.save(update_fields=None if draft.is_new else draft.columns)
         except IntegrityError:
             # No other constraint can fail here, however many processes write at once.
-            taken = {"sku": ["Another product has this SKU."]}
+            taken = {"sku": [gettext("Another product has this SKU.")]}
             return WriteResult(FAILED, product.sku, errors=taken)
         _write_photos([draft])
         return draft.saved()
@@ -180,6 +185,7 @@ class ProductWriter:
         changes = {
             name: Change("" if is_new else _shown(_current(product, name)), _shown(value))
             for name, value in differences.items()
+            if not (is_new and value == [])  # no further photos
         }
         status = CREATED if is_new else UPDATED if changes else UNCHANGED
         return WriteResult(status, sku, product.pk, changes=changes)
@@ -188,7 +194,7 @@ class ProductWriter:
         """Delete a product that this writer has locked or written."""
         product = self.products.pop(sku, None)
         if product is None:
-            errors = {"sku": ["There is no product with this SKU."]}
+            errors = {"sku": [gettext("There is no product with this SKU.")]}
             return WriteResult(FAILED, sku, errors=errors)
         result = WriteResult(DELETED, sku, product.pk)
         product.delete()
@@ -200,15 +206,18 @@ class ProductWriter:
     def _clean(self, product: Product, changes: Values) -> dict[str, Any]:
         """The changes as the model's fields take them. Raises ValidationError."""
         missing = [name for name in REQUIRED if product.pk is None and name not in changes]
-        errors: dict[str, Any] = {name: ["A new product needs this."] for name in missing}
+        errors: dict[str, Any] = {name: [gettext("A new product needs this.")] for name in missing}
         cleaned = dict(changes)
         for name, value in changes.items():
             if name in ("category", "image"):
                 continue
             if name == "photos":
                 if any(len(address) > MAX_ADDRESS for address in value):
-                    sentence = f"A picture's address has more than {MAX_ADDRESS:,} characters."
-                    errors["image_url"] = [sentence]
+                    problem = sentence(
+                        "A picture's address has more than %(most)s characters.",
+                        most=Amount(MAX_ADDRESS),
+                    )
+                    errors["image_url"] = [translated(problem)]
                 continue
             model_field: Any = Product._meta.get_field(name)
             if model_field.blank and value == "":
@@ -218,7 +227,7 @@ class ProductWriter:
             except ValidationError as error:
                 errors[name] = error.messages
         if not errors and _has_false_sale(product, cleaned):
-            errors["sale_price"] = [NO_SALE]
+            errors["sale_price"] = [translated(NO_SALE)]
         if errors:
             raise ValidationError(errors)
         if "category" in changes:  # last, so that a product that fails leaves no category behind
@@ -243,8 +252,8 @@ class ProductWriter:
         else:
             found = Category.objects.filter(key=key).first()
             if found is None:
-                sentence = "There is no such category, and you may not add categories."
-                raise ValidationError({"category": sentence})
+                problem = gettext("There is no such category, and you may not add categories.")
+                raise ValidationError({"category": problem})
             category = found
         self._categories[key] = category
         return category
@@ -277,7 +286,8 @@ def without_false_sale(values: Values, product: Product | None) -> tuple[Values,
     """
     if not _has_false_sale(product, values):
         return values, ""
-    return {**values, "sale_price": None}, f"Imported without a sale price. {NO_SALE}"
+    note = sentence("Imported without a sale price. %(reason)s", reason=NO_SALE)
+    return {**values, "sale_price": None}, translated(note)
 
 
 def _has_false_sale(product: Product | None, changes: Values) -> bool:
@@ -298,13 +308,15 @@ def _current(product: Product, name: str) -> Any:
 def _shown(value: Any) -> str:
     """A value as people read it."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
-        return "1 further photo" if len(value) == 1 else f"{len(value)} further photos"
+        count = len(value)
+        text = ngettext("%(number)s further photo", "%(number)s further photos", count)
+        return text % {"number": count}
     if isinstance(value, dict):
         return "; ".join(f"{name}={text}" for name, text in value.items())
     if isinstance(value, NewPicture):
-        return "the picture in the file"
+        return gettext("the picture in the file")
     return "" if value is None else str(value)
 
 

@@ -18,6 +18,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.expatreader import create_parser
 
 from catalog.importers.tables import InvalidCatalogFile, Record, Table, TruncatedFile
+from catalog.messages import Amount, sentence
 
 ITEMS = frozenset({"item", "entry", "product"})
 GOOGLE = "base.google.com"  # in the address of the namespace, which is written in several ways
@@ -60,24 +61,35 @@ class XmlFeed(Table):
                 yield from handler.take()
                 if fault:
                     raise TruncatedFile(
-                        f"The file is damaged in line {current_line()}: {fault}. "
-                        "In XML, & must be written as &amp; and < as &lt;."
+                        sentence(
+                            "The file is damaged in line %(line)s: %(fault)s. "
+                            "In XML, & must be written as &amp; and < as &lt;.",
+                            line=current_line(),
+                            fault=fault,
+                        )
                     )
                 if handler.silence > MAX_TOKEN:
                     raise InvalidCatalogFile(
-                        f"A tag or a comment in line {current_line()} is too long."
+                        sentence(
+                            "A tag or a comment in line %(line)s is too long.", line=current_line()
+                        )
                     )
             if _fault_of(parser.close):
                 raise TruncatedFile(
-                    f"The file ends in line {current_line()}, before its last tag is closed."
+                    sentence(
+                        "The file ends in line %(line)s, before its last tag is closed.",
+                        line=current_line(),
+                    )
                 )
         except DefusedXmlException as error:
             raise InvalidCatalogFile(
-                "The file has a document type (<!DOCTYPE ...>), which is not read. Remove it."
+                sentence(
+                    "The file has a document type (<!DOCTYPE ...>), which is not read. Remove it."
+                )
             ) from error
         except (ValueError, LookupError) as error:
             raise InvalidCatalogFile(
-                "The file's encoding can't be read. Save it as UTF-8."
+                sentence("The file's encoding can't be read. Save it as UTF-8.")
             ) from error
 
 
@@ -96,7 +108,9 @@ def open_feed(file: BinaryIO) -> XmlFeed:
         if not has_items:
             raise  # otherwise it is raised again, after the items
     if not has_items:
-        raise InvalidCatalogFile("The file has no <item>, <entry> or <product>, so no products.")
+        raise InvalidCatalogFile(
+            sentence("The file has no <item>, <entry> or <product>, so no products.")
+        )
     return XmlFeed(file, "", "", tuple(names))
 
 
@@ -134,7 +148,9 @@ class _ItemHandler(ContentHandler, LexicalHandler):
         self.silence = 0
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise InvalidCatalogFile(f"The file's tags are nested more than {MAX_DEPTH} deep.")
+            raise InvalidCatalogFile(
+                sentence("The file's tags are nested more than %(most)s deep.", most=MAX_DEPTH)
+            )
         for name in (tag, *attributes.getNames()) if len(attributes) else (tag,):
             if name not in self._names:
                 self._add_name(name)
@@ -155,8 +171,12 @@ class _ItemHandler(ContentHandler, LexicalHandler):
         self._names[name] = name
         if len(name) > MAX_NAME or len(self._names) > MAX_ALL_NAMES:
             raise InvalidCatalogFile(
-                f"The file's tags have more than {MAX_ALL_NAMES:,} names, or one of more than "
-                f"{MAX_NAME} characters."
+                sentence(
+                    "The file's tags have more than %(most)s names, or one of more than "
+                    "%(letters)s characters.",
+                    most=Amount(MAX_ALL_NAMES),
+                    letters=MAX_NAME,
+                )
             )
 
     def characters(self, text: str) -> None:
@@ -184,11 +204,13 @@ class _ItemHandler(ContentHandler, LexicalHandler):
         self.silence = 0
 
     def _record(self) -> Record:
-        error = ""
+        error = None
         if self._size > MAX_ITEM or len(self._fields) > MAX_FIELDS:
-            error = (
-                f"The item is too large; the maximum is {MAX_ITEM:,} characters and "
-                f"{MAX_FIELDS:,} elements."
+            error = sentence(
+                "The item is too large; the maximum is %(letters)s characters and "
+                "%(elements)s elements.",
+                letters=Amount(MAX_ITEM),
+                elements=Amount(MAX_FIELDS),
             )
         ranked = [(self._rank(tag), tag.rpartition(":")[2], text) for tag, text in self._fields]
         best: dict[str, int] = {}

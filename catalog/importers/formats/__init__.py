@@ -17,7 +17,12 @@ from catalog.importers.formats.reading import (
 )
 from catalog.importers.packing import GZIP_MAGIC, PackedFile
 from catalog.importers.product_page import open_page
-from catalog.importers.spreadsheet import MAX_SPARE_ELEMENTS, ZIP_MAGIC, open_sheet
+from catalog.importers.spreadsheet import (
+    MAX_SPARE_ELEMENTS,
+    ZIP_MAGIC,
+    about_sheet,
+    open_sheet,
+)
 from catalog.importers.tables import (
     InvalidCatalogFile,
     Record,
@@ -26,9 +31,19 @@ from catalog.importers.tables import (
     open_table,
 )
 from catalog.importers.xml_feed import open_feed
-from catalog.values import FORBIDDEN
+from catalog.messages import Sentence, counted, sentence
+from catalog.values import excerpt
 
-__all__ = ["FORMATS", "NO_OPTIONS", "CatalogFile", "Options", "Row", "read_table", "recognize"]
+__all__ = [
+    "FORMATS",
+    "NO_OPTIONS",
+    "CatalogFile",
+    "MissingColumns",
+    "Options",
+    "Row",
+    "read_table",
+    "recognize",
+]
 
 # By the name that the option `format` takes. A file has the first one whose columns it has.
 FORMATS: Mapping[str, Format] = {
@@ -45,6 +60,11 @@ HTML = (b"<!doctype html", b"<html")
 SAMPLE_ROWS = 1000  # which show the format of a file, and the decimal mark of its prices
 SAMPLE_LETTERS = 5_000_000
 SHOWN_COLUMNS = 8  # of a header that can't be used
+SHOWN_LETTERS = 30  # of each
+
+
+class MissingColumns(InvalidCatalogFile):
+    """The header lacks columns, or has them under names that somebody has to tell."""
 
 
 def read_table(file: BinaryIO, *, spare_elements: int = MAX_SPARE_ELEMENTS) -> Table:
@@ -71,7 +91,11 @@ def recognize(table: Table, options: Options = NO_OPTIONS) -> CatalogFile:
     """
     if options.format and options.format not in FORMATS:
         raise InvalidCatalogFile(
-            f"There is no format {options.format[:40]!r}. Use one of: {', '.join(FORMATS)}."
+            sentence(
+                "There is no format '%(format)s'. Use one of: %(formats)s.",
+                format=excerpt(options.format),
+                formats=", ".join(FORMATS),
+            )
         )
     sample = _sample(table)
     key, best = "", (False, False)
@@ -94,7 +118,9 @@ def recognize(table: Table, options: Options = NO_OPTIONS) -> CatalogFile:
     columns = find_columns(format_, table.header, options.columns)
     _check(table, format_, columns, options)
     if not sample:
-        raise InvalidCatalogFile(f"There are no products below the header{table.place}.")
+        raise InvalidCatalogFile(
+            about_sheet(sentence("There are no products below the header."), table.sheet)
+        )
     return CatalogFile(table, key, format_, options, columns, sample)
 
 
@@ -116,35 +142,53 @@ def _check(table: Table, format_: Format, columns: Columns, options: Options) ->
     names = {*FIELDS, *format_.columns}
     for name, header in options.columns.items():
         if name not in names:
-            known = ", ".join(map(label, dict.fromkeys((*FIELDS, *format_.columns))))
-            raise InvalidCatalogFile(f"There is no field {name[:40]!r}. The fields are: {known}.")
-        if name not in columns.fields:
             raise InvalidCatalogFile(
-                f"The header{table.place} has no column {header[:40]!r}. It has: {_shown(table)}."
+                sentence(
+                    "There is no field '%(field)s'. The fields are: %(fields)s.",
+                    field=excerpt(name),
+                    fields=", ".join(map(label, dict.fromkeys((*FIELDS, *format_.columns)))),
+                )
             )
+        if name not in columns.fields:
+            reason = sentence(
+                "The header has no column '%(column)s'. It has: %(columns)s.",
+                column=excerpt(header),
+                columns=_shown(table),
+            )
+            raise InvalidCatalogFile(about_sheet(reason, table.sheet))
     needed = {name: format_.columns[name][0] for name in format_.needed}
     absent = [name for name in format_.columns if name not in columns.fields]
     missing = [name for name in needed if name in absent]
     if missing:
-        hint = ""
-        if not format_.is_own:  # it may be in another language
-            hint = (
-                f" If it has them under other names, name its columns: --map {missing[0]}=HEADER, "
-                f"and so on for each of these that it has: {', '.join(absent)}."
-            )
-        raise InvalidCatalogFile(
-            f"The header{table.place} lacks {', '.join(needed[name] for name in missing)}. The "
-            f"first row must name the columns {', '.join(needed.values())}. "
-            f"It has: {_shown(table)}.{hint}"
+        reason = sentence(
+            "The header lacks %(missing)s. The first row must name the columns %(needed)s. "
+            "It has: %(columns)s.",
+            missing=", ".join(needed[name] for name in missing),
+            needed=", ".join(needed.values()),
+            columns=_shown(table),
         )
+        if not format_.is_own:  # it may be in another language
+            reason = sentence(
+                "%(reason)s If it has them under other names, say which of its columns is which "
+                "of these fields: %(fields)s.",
+                reason=reason,
+                fields=", ".join(absent),
+            )
+        raise MissingColumns(about_sheet(reason, table.sheet))
     twins = [places[0] for places in columns.single.values() if len(places) > 1]
     if twins:
         repeated = ", ".join(sorted(plain_header(table.header[place]) for place in twins))
-        raise InvalidCatalogFile(f"The header{table.place} has {repeated} more than once.")
+        reason = sentence("The header has %(columns)s more than once.", columns=repeated)
+        raise InvalidCatalogFile(about_sheet(reason, table.sheet))
 
 
-def _shown(table: Table) -> str:
+def _shown(table: Table) -> Sentence | str:
     """The first columns of a header, for a sentence."""
-    found = [FORBIDDEN.sub("", text.strip())[:30] for text in table.header if text.strip()]
-    more = f" and {len(found) - SHOWN_COLUMNS} more" if len(found) > SHOWN_COLUMNS else ""
-    return f"{', '.join(found[:SHOWN_COLUMNS])}{more}"
+    found = [excerpt(text, SHOWN_LETTERS) for text in table.header if text.strip()]
+    names = ", ".join(found[:SHOWN_COLUMNS])
+    more = len(found) - SHOWN_COLUMNS
+    if more <= 0:
+        return names
+    return counted(
+        "%(names)s and %(number)s more", "%(names)s and %(number)s more", more, names=names
+    )

@@ -27,7 +27,8 @@ from typing import Any
 
 from catalog.importers.tables import InvalidCatalogFile, Record
 from catalog.importers.writer import Values
-from catalog.values import InvalidValue, address, currency_code
+from catalog.messages import Sentence, sentence
+from catalog.values import EXCERPT, InvalidValue, address, currency_code, excerpt
 
 # What a draft can say of a product. `category` is a path such as "Clothing > Shirts", `image_url`
 # the first picture, `photos` the others, `attributes` texts by name; all else is text.
@@ -59,14 +60,17 @@ class Options:
             name = name.strip().lower()
             if not (name and mark and header.strip()):
                 raise InvalidCatalogFile(
-                    f"{text[:80]!r} names no column. Write FIELD=HEADER, such as name=Nom."
+                    sentence(
+                        "'%(text)s' names no column. Write FIELD=HEADER, such as name=Nom.",
+                        text=excerpt(text, 2 * EXCERPT),
+                    )
                 )
             pairs[fields.get(name, name)] = header.strip()
         try:
             currency = currency_code(currency) if currency else ""
             base_url = address(base_url) if base_url else ""
         except InvalidValue as error:
-            raise InvalidCatalogFile(str(error)) from error
+            raise InvalidCatalogFile(*error.args) from error
         return cls(format, pairs, currency, base_url)
 
 
@@ -82,7 +86,7 @@ class Row:
     line: int  # as an editor counts; the first one where it spans several lines
     sku: str  # "" where it can't be read
     values: Values = field(default_factory=dict)
-    error: str = ""
+    error: str = ""  # in the language of whoever reads the file
     note: str = ""  # what somebody should know about a row that is imported
     loses_lines: bool = False  # whether its error took other rows of the file with it
 
@@ -96,7 +100,7 @@ class Draft:
 
     line: int
     texts: Mapping[str, Any]
-    error: str = ""
+    error: Sentence | None = None
     # Texts of columns that somebody chose for fields of `FIELDS` that the format has no column for.
     # They take precedence over what the format makes of its own columns.
     chosen: Mapping[str, str] = field(default_factory=dict)
@@ -129,9 +133,16 @@ class Keeper:
         self._left -= KEPT_OVERHEAD + sum(map(getsizeof, texts))
         if self._left < 0:
             raise InvalidCatalogFile(
-                "The file has too many products with variants, or too long texts in them. "
-                "Export it in parts."
+                sentence(
+                    "The file has too many products with variants, or too long texts in them. "
+                    "Export it in parts."
+                )
             )
+
+
+def in_column(name: str, problem: Sentence | Exception | str) -> Sentence:
+    """What is wrong in a column."""
+    return sentence("%(column)s: %(problem)s", column=name, problem=problem)
 
 
 @dataclass(frozen=True)

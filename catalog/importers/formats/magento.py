@@ -10,9 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from catalog.importers.formats.contract import Draft, Format, Keeper
+from catalog.importers.formats.contract import Draft, Format, Keeper, in_column
 from catalog.importers.sales import Cheapest, amount_of, is_lower, is_running
 from catalog.importers.tables import InvalidCatalogFile
+from catalog.messages import sentence
 from catalog.values import REMOTE, InvalidValue
 
 COLUMNS = {
@@ -83,7 +84,7 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
                 unpriced.add(parent.sku)
     if not has_rows:
         raise InvalidCatalogFile(
-            "Each row belongs to a store view. Export the products with all store views."
+            sentence("Each row belongs to a store view. Export the products with all store views.")
         )
     cheapest = Cheapest()  # by the parent's SKU
     for row in _whole(rows) if unpriced else ():
@@ -95,13 +96,17 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
         try:
             price, sale_price = _prices(row)
         except InvalidValue as error:
-            yield replace(row, error=row.error or f"special_price: {error}")
+            yield replace(row, error=row.error or in_column("special_price", error))
             continue
         product = _product(row).but(price=price, sale_price=sale_price)
         if row["sku"] in unpriced:
             product = product.but(**cheapest.of(row["sku"]))
         if row["type"] in COMPOSED and not product["price"]:
-            reason = f"A {row['type']} product has no price of its own. Its parts are imported."
+            reason = sentence(
+                # Translators: the type is one of Magento's: configurable, grouped or bundle.
+                "A %(type)s product has no price of its own. Its parts are imported.",
+                type=row["type"],
+            )
             product = replace(product, error=product.error or reason)
         if row["sku"] in variants:
             product = _variant(product, *variants[row["sku"]])

@@ -10,13 +10,15 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urljoin
 
-from catalog.importers.formats.contract import LABELS, Draft, Format, Options, Row
+from catalog.importers.formats.contract import LABELS, Draft, Format, Options, Row, in_column
 from catalog.importers.spreadsheet import Fault
-from catalog.importers.tables import Record, Table
+from catalog.importers.tables import Record, Table, open_quote
+from catalog.messages import Sentence, counted, sentence
+from catalog.messages.translation import translated
 from catalog.models import currency_of, default_currency
 from catalog.values import (
     BLANK,
-    FORBIDDEN,
+    EXCERPT,
     MAX_ATTRIBUTE,
     MAX_ATTRIBUTE_NAME,
     MAX_ATTRIBUTES,
@@ -31,6 +33,7 @@ from catalog.values import (
     attributes_in,
     availability,
     decimal_mark,
+    excerpt,
     flag,
     identifier,
     line,
@@ -41,7 +44,6 @@ from catalog.values import (
 NEVER_EMPTY = ("sku", "name", "category", "price")
 EMPTY: Mapping[str, Any] = {"brand": "", "group": "", "attributes": {}}  # of a shop's file
 UNCATEGORISED = "Uncategorised"
-SHOWN_LETTERS = 40  # of a header, in a message
 KEPT_NAMES = 50_000  # of rows that name their cells; most have the same ones
 LINE_BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+")
@@ -98,10 +100,7 @@ class CatalogFile:
         texts = (draft.texts.get(name) for draft in sample for name in ("price", "sale_price"))
         mark = decimal_mark(text for text in texts if text and not isinstance(text, Number))
         places = {} if self.format.is_own else self.columns.single
-        headers = {
-            name: FORBIDDEN.sub("", self.table.header[found[0]]).strip()[:SHOWN_LETTERS]
-            for name, found in places.items()
-        }
+        headers = {name: excerpt(self.table.header[found[0]]) for name, found in places.items()}
         options = self.options
         rules = Rules(options.base_url, options.currency, mark, self.format.is_own, headers)
         yield from map(rules.row, self.format.products(_Drafts(self, self.table)))
@@ -144,7 +143,7 @@ class _Drafts:
                 for place in places:
                     if place < width and (found := text_of(cells[place])):
                         if type(found) is Fault:
-                            error = error or found
+                            error = error or found.reason
                         break
                 texts[name] = found
             for name, by_number in columns.numbered.items():
@@ -157,11 +156,11 @@ class _Drafts:
             loses_lines = record.loses_lines
             if not error and record.end > record.line and not record.names:
                 error = self._find_swallowed_rows(record)
-                loses_lines = bool(error)
+                loses_lines = error is not None
             chosen = {name: texts.pop(name, "") for name in additional}
             yield Draft(record.line, texts, error, chosen, loses_lines)
 
-    def _find_swallowed_rows(self, record: Record) -> str:
+    def _find_swallowed_rows(self, record: Record) -> Sentence | None:
         """Say that a value of one line has whole rows in it: a later quote closed one left open."""
         table, needed = self.file.table, self.file.format.needed
         for place in self.file.columns.places:
@@ -172,11 +171,9 @@ class _Drafts:
                 place + first >= len(table.header) - 1 or max(inner, default=0) >= len(needed) - 1
             )
             if inner and holds_rows:
-                count = record.end - record.line + 1
-                lost = f"lines {record.line} to {record.end} ({count} lines)"
-                quote = f"A quote in line {record.line} is not closed"
-                return f"{table.header[place]}: {quote}; {lost} are lost."
-        return ""
+                quote = open_quote(record.line, record.line, record.end)
+                return in_column(excerpt(table.header[place]), quote)
+        return None
 
 
 def find_columns(format_: Format, header: Sequence[str], named: Mapping[str, str]) -> Columns:
@@ -250,18 +247,23 @@ class Rules:
         if not error and (
             empty := [self._label(name) for name in NEVER_EMPTY if not texts.get(name)]
         ):
-            error = f"{', '.join(empty)} must not be empty."
+            error = counted(
+                "%(columns)s must not be empty.",
+                "%(columns)s must not be empty.",
+                len(empty),
+                columns=", ".join(empty),
+            )
         if error:
-            return Row(draft.line, sku, error=error, loses_lines=draft.loses_lines)
+            return Row(draft.line, sku, error=translated(error), loses_lines=draft.loses_lines)
         values: dict[str, Any] = {}
-        errors: dict[str, str] = {}
+        errors: dict[str, Sentence | InvalidValue] = {}
 
         def read(name: str, rule: Callable[[Any], object]) -> None:
             if text := texts.get(name):
                 try:
                     values[name] = rule(text)
                 except InvalidValue as problem:
-                    errors[name] = str(problem)
+                    errors[name] = problem
 
         for name, rule in RULES.items():
             read(name, rule)
@@ -279,7 +281,9 @@ class Rules:
         if main or not self.is_own:
             values |= {"image_url": pictures.pop(0)} if pictures else {}
         if len(pictures) >= MAX_PICTURES:
-            errors["image_url"] = f"The maximum is {MAX_PICTURES} pictures of a product."
+            errors["image_url"] = sentence(
+                "The maximum is %(most)s pictures of a product.", most=MAX_PICTURES
+            )
         elif pictures or (not self.is_own and "photos" in texts):
             values["photos"] = pictures
         if "sale_price" in texts and not texts["sale_price"]:
@@ -289,8 +293,8 @@ class Rules:
                 name: empty for name, empty in EMPTY.items() if name in texts and not texts[name]
             }
         if errors:
-            text = " ".join(f"{self._label(name)}: {problem}" for name, problem in errors.items())
-            return Row(draft.line, sku, error=text)
+            problems = (in_column(self._label(name), why) for name, why in errors.items())
+            return Row(draft.line, sku, error=" ".join(map(translated, problems)))
         return Row(draft.line, values["sku"], values)
 
     def _label(self, name: str) -> str:
@@ -321,8 +325,11 @@ class Rules:
             return source
         if not self.base_url:
             raise InvalidValue(
-                f"The picture {source[:80]!r} has no host. Give the shop's address (base URL), "
-                "such as https://shop.example (for the command, --base-url https://shop.example)."
+                sentence(
+                    "The picture '%(picture)s' has no host. Give the shop's address (base URL), "
+                    "such as https://shop.example.",
+                    picture=excerpt(source, 2 * EXCERPT),
+                )
             )
         return address(self._absolute(source))
 
@@ -337,8 +344,11 @@ def sku_of(text: str) -> str:
     """The SKU. Raises InvalidValue where a spreadsheet has shortened a long number."""
     if SHORTENED.fullmatch(text):
         raise InvalidValue(
-            f"{text!r} is a long number that a spreadsheet has shortened. "
-            "Format the column as text, and enter it again."
+            sentence(
+                "'%(text)s' is a long number that a spreadsheet has shortened. "
+                "Format the column as text, and enter it again.",
+                text=text,
+            )
         )
     return identifier(text)
 

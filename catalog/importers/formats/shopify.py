@@ -15,6 +15,7 @@ from urllib.parse import quote
 from catalog.importers.formats.contract import Draft, Format
 from catalog.importers.sales import amount_of, is_lower
 from catalog.importers.tables import InvalidCatalogFile, Record
+from catalog.messages import Sentence, sentence
 from catalog.values import MAX_GROUP, MAX_SKU
 
 COLUMNS = {
@@ -58,20 +59,22 @@ def find_columns(header: Sequence[str], _: Sequence[Record]) -> Mapping[str, str
 def products(rows: Iterable[Draft]) -> Iterator[Draft]:
     """A draft for each variant. Raises InvalidCatalogFile."""
     last: dict[int, int] = {}  # the last line of each product, by the hash of its handle
-    cut: dict[int, str] = {}  # why a row is only a part of one, by its line
+    cut: dict[int, Sentence] = {}  # why a row is only a part of one, by its line
     before: Draft | None = None
     for handle, row in _with_handles(rows):
         last[hash(handle)] = row.line
         if before and re.search(r"[\s<>]", handle) and (before.line in cut or _is_bare(before)):
-            cut[before.line] = cut[row.line] = (
-                f"The row in line {before.line} goes on in line {row.line}. "
-                "A value with a line break must be in quotes."
+            cut[before.line] = cut[row.line] = sentence(
+                "The row in line %(line)s goes on in line %(next)s. "
+                "A value with a line break must be in quotes.",
+                line=before.line,
+                next=row.line,
             )
         before = row
     waiting: dict[str, list[Draft]] = {}
     size = 0
     for handle, row in _with_handles(rows):
-        error = row.error or cut.get(row.line, "")
+        error = row.error or cut.get(row.line)
         waiting.setdefault(handle, []).append(replace(row, error=error) if error else row)
         if last[hash(handle)] == row.line:
             product = waiting.pop(handle)
@@ -81,7 +84,10 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
         size += _size(row)
         if size > MAX_WAITING:
             raise InvalidCatalogFile(
-                "A product has too many rows, or they are too far apart. Sort the file by handle."
+                sentence(
+                    "A product has too many rows, or they are too far apart. "
+                    "Sort the file by handle."
+                )
             )
 
 

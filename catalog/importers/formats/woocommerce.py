@@ -13,6 +13,7 @@ from typing import Any
 from catalog.importers.formats.contract import Draft, Format, Keeper
 from catalog.importers.sales import Cheapest, amount_of, is_lower, is_running
 from catalog.importers.tables import Record
+from catalog.messages import sentence
 from catalog.values import MAX_TEXT, InvalidValue
 
 # English, then German, French, Spanish, Italian, Dutch, Portuguese (Brazil), Japanese, Polish,
@@ -139,7 +140,8 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
         try:
             product = _product(row).but(**_prices(row))
         except InvalidValue as error:
-            product = replace(row, error=row.error or f"sale dates: {error}")
+            reason = sentence("The dates of the sale: %(problem)s", problem=error)
+            product = replace(row, error=row.error or reason)
         if "variation" in row["type"]:
             parent = parents.get(hash(row["parent"]), f"{row['parent']}{SEPARATOR}")
             group, active, *inherited = parent.split(SEPARATOR)
@@ -152,7 +154,9 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
             if not product["price"]:
                 product = product.but(**cheapest.of(row["sku"], f"id:{row['product_id']}"))
         elif "grouped" in row["type"] and not product["price"]:
-            reason = "A grouped product has no price of its own. The products in it are imported."
+            reason = sentence(
+                "A grouped product has no price of its own. The products in it are imported."
+            )
             product = replace(product, error=product.error or reason)
         yield product
 

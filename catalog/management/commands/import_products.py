@@ -25,8 +25,9 @@ from catalog.importers import (
     open_catalog,
     summarize,
 )
-from catalog.importers.formats import CatalogFile
+from catalog.importers.formats import CatalogFile, MissingColumns
 from catalog.importers.writer import Values
+from catalog.messages.translation import translated
 from catalog.models import default_currency
 
 SHOWN_PRODUCTS = 5
@@ -93,8 +94,11 @@ class Command(BaseCommand):
                     path, options=options, on_read=follow, refetch=refetch, dry_run=dry_run
                 )
                 report = summarize(_until_fault(results, faults))
+        except MissingColumns as error:
+            hint = "Name a column with --map FIELD=HEADER, such as --map name=Nom."
+            raise CommandError(f"{translated(error)} {hint}") from error
         except (InvalidCatalogFile, FetchError) as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(translated(error)) from error
         except OperationalError as error:
             raise CommandError(
                 f"The import stopped because the database failed: {error}. Run it again to go on."
@@ -108,7 +112,8 @@ class Command(BaseCommand):
         else:
             self._tell_waiting()
         if faults:
-            raise CommandError(f"{faults[0]} Only what is before that was read.")
+            reason = translated(faults[0])
+            raise CommandError(f"{reason} Only what is before that was read.")
         if report.failures:
             count = len(report.failures)
             rows = "1 row" if count == 1 else f"{count} rows"

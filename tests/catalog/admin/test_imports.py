@@ -230,7 +230,7 @@ REFUSED_FILES = {
     "only a header": (csv_file(), "There are no products below the header."),
     "a title above the header": (csv_file(header=["Prices"]), "It has: Prices."),
     "no spreadsheet": (b"PK\x03\x04 not really", "save it again as .xlsx"),
-    "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "Save it as"),
+    "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "a file of an old Excel"),
     "a web page": (
         b"<html><table><tr><td>id</td></tr></table></html>",
         "without a product in it",

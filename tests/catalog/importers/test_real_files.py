@@ -90,7 +90,7 @@ def test_unclosed_quote_names_its_line_and_the_lines_that_are_lost(run: Any) -> 
         "Q-3,Cup,Kitchen,,5",
         "Q-4,Pot,Kitchen,,5",
     )
-    lost = "line 3: A quote that opens in line 3 is not closed; lines 3 to 5 (3 lines) are lost."
+    lost = "line 3: A quote that opens in line 3 is not closed. Lines 3 to 5 (3 lines) are lost."
     assert lost in said
     assert "1 created, 0 updated, 0 unchanged, 1 failed" in said
 
@@ -99,7 +99,7 @@ def test_unclosed_quote_names_its_line_and_the_lines_that_are_lost(run: Any) -> 
 def test_unclosed_quote_that_a_later_row_closes_imports_no_mixture(run: Any, last: str) -> None:
     rows = ['Q-2,"Vintage lamp,Kitchen,,5', last, "Q-5,Pan,Kitchen,,5"]
     said = run(HEADER, "Q-1,Mug,Kitchen,,5", *rows)
-    assert "lines 3 to 4 (2 lines) are lost" in said
+    assert "Lines 3 to 4 (2 lines) are lost" in said
     assert [row[0] for row in stored()] == ["Q-1", "Q-5"]
 
 

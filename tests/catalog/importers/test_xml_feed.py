@@ -15,7 +15,7 @@ from catalog.importers.xml_feed import MAX_ITEM, XmlFeed, open_feed
 HEAD = '<?xml version="1.0"?>\n<rss xmlns:g="http://base.google.com/ns/1.0"><channel>\n'
 ITEM = "<item><g:id>1</g:id><title>Mug</title></item>\n"
 END = "</channel></rss>"
-MUG = Record(3, 3, ("1", "Mug"), "", ("id", "title"))
+MUG = Record(3, 3, ("1", "Mug"), names=("id", "title"))
 
 
 def items(text: str | bytes) -> list[Record]:

@@ -180,7 +180,7 @@ def test_asks_for_columns_in_unknown_languages() -> None:
     names = {"Type": "Tyyppi", "Name": "Nimi", "Regular price": "Hinta", "Categories": "Osastot"}
     text = written({names.get(name, name): cell for name, cell in TEE.items()})
     with pytest.raises(
-        InvalidCatalogFile, match=r"lacks Name, Regular price\..*--map name=HEADER.* category"
+        InvalidCatalogFile, match=r"lacks Name, Regular price\..*which of these fields:.* category"
     ):
         read(text)
     found = values(text, columns=["name=Nimi", "price=Hinta", "category=Osastot"])
@@ -271,7 +271,7 @@ def test_sale_counts_within_its_dates(starts: int, ends: int, is_on: bool) -> No
 
 def test_unreadable_dates_are_told() -> None:
     (row,) = read(written(TEE | {"Date sale price ends": "soon"}))
-    assert row.error == "sale dates: 'soon' is no date, such as 2026-01-31."
+    assert row.error == "The dates of the sale: 'soon' is no date, such as 2026-01-31."
 
 
 def test_product_without_a_price_of_its_own_is_told() -> None:
