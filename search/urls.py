@@ -4,6 +4,7 @@ from django.urls import path
 from search.api.explain import ExplainView
 from search.api.map import MapView
 from search.api.search import SearchView, SimilarView
+from search.api.widget_words import WidgetWordsView
 from search.demand.views import demand_page
 from search.doctor.views import findings_page, merge_page
 from search.evaluation.views import quality_page
@@ -23,6 +24,7 @@ urlpatterns = [
     ),
     path("api/products/<int:pk>/similar/", SimilarView.as_view(), name="api-similar"),
     path("api/map/", MapView.as_view(), name="api-map"),
+    path("api/widget/words/", WidgetWordsView.as_view(), name="api-widget-words"),
     path("admin/doctor/", admin.site.admin_view(findings_page), name="doctor"),
     path("admin/doctor/<int:pk>/merge/", admin.site.admin_view(merge_page), name="doctor-merge"),
     path("admin/quality/", admin.site.admin_view(quality_page), name="quality"),

@@ -38,6 +38,7 @@ TAGS = {
     "products": "The catalog: everybody may read it, staff keep it up to date.",
     "categories": "The categories of the products.",
     "map": "All products, placed so that similar ones are close together.",
+    "widget": "What the shop's own pages need to embed the search.",
 }
 
 NUMBERS = "12,15"
@@ -117,6 +118,15 @@ EXAMPLES: dict[str, Any] = {
     "shown": 50,
     "categories": ["Clothing", "Shoes"],
     "points": [[11, 0.4012, 0.7318, 1]],
+    # the widget
+    "language": "de",
+    "words": {
+        "close": "Schließen",
+        "wait": {
+            "one": "Bitte versuchen Sie es in {wait} Sekunde noch einmal.",
+            "other": "Bitte versuchen Sie es in {wait} Sekunden noch einmal.",
+        },
+    },
     # the catalog
     "Category.id": 3,
     "Category.name": "Shoes",

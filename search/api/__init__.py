@@ -3,4 +3,4 @@
 `intake` turns a request into a query and errors into HTTP errors; the pages use it, too.
 """
 
-__all__ = ["explain", "intake", "map", "search", "serializers", "throttles"]
+__all__ = ["explain", "intake", "map", "search", "serializers", "throttles", "widget_words"]

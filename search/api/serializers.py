@@ -243,6 +243,9 @@ class MatchSerializer(serializers.Serializer[Match]):
         source="image.url", help_text="Its picture that is most like the query."
     )
     url = serializers.URLField(source="product.get_absolute_url", help_text="Its page here.")
+    link = serializers.CharField(
+        source="product.link", help_text="Its page in the shop; empty if it is not known."
+    )
     score = serializers.SerializerMethodField(
         help_text="The cosine of the two pictures' vectors: 1 is the same picture."
     )

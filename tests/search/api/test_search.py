@@ -53,6 +53,7 @@ def test_photo_of_a_product_finds_that_product_first(
 def test_answer_has_the_fields_of_the_contract(
     products: list[Product], post: Post, picture: Picture
 ) -> None:
+    Product.objects.filter(name="Product 0").update(link="https://shop.example/0")
     _, answer = post(file=picture(0), threshold=0)
     assert answer.keys() == {
         *("results", "count", "nearest", "query", "facets", "index", "timings_ms")
@@ -73,6 +74,7 @@ def test_answer_has_the_fields_of_the_contract(
         "more": 0,
         "image_src": f"http://testserver{product.image.url}",
         "url": f"http://testserver/products/{product.pk}/",
+        "link": "https://shop.example/0",
         "score": match["score"],
         "match": "exact",
     }
