@@ -1,6 +1,7 @@
 """System checks for the settings of the search: what is wrong, and how to fix it."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -8,6 +9,8 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
 
 from search.api.throttles import InvalidRate, rate_of
+from search.branding.accent import LIGHT, TEXT, accent, contrast_of
+from search.branding.logo import InvalidLogo, read_logo
 from search.engines import ENGINES
 
 
@@ -31,6 +34,29 @@ def check_settings(**_: Any) -> list[CheckMessage]:
             "SEARCH_ENGINE=pgvector needs PostgreSQL. Set DATABASE_URL to one, or unset it."
         )
     return [Error(sentence, id=number) for number, sentence in found.items()]
+
+
+@register()
+def check_branding(**_: Any) -> list[CheckMessage]:
+    """A warning for a logo or an accent colour that pages do not show as it is."""
+    found: list[CheckMessage] = []
+    if isinstance(settings.SHOP_LOGO, Path):
+        try:
+            read_logo(settings.SHOP_LOGO)
+        except InvalidLogo as error:
+            sentence = (
+                f"SHOP_LOGO is {settings.SHOP_LOGO}, which pages can't show: {error}. Correct the"
+                " file, or name another. Until then they show the name alone."
+            )
+            found.append(Warning(sentence, id="search.W005"))
+    if (colour := settings.SHOP_ACCENT) and (ratio := contrast_of(colour, LIGHT)) < TEXT:
+        sentence = (
+            f"SHOP_ACCENT is {colour}, whose contrast with light pages is {ratio:.2f}:1, and text"
+            f" needs {TEXT}:1. Pages use {accent(colour).light.accent} instead, the nearest shade"
+            " with enough. Set this one, or another dark one."
+        )
+        found.append(Warning(sentence, id="search.W006"))
+    return found
 
 
 @register(Tags.security)

@@ -1,10 +1,13 @@
 from django.contrib import admin
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.i18n import set_language
 
 from search.api.explain import ExplainView
 from search.api.map import MapView
 from search.api.search import SearchView, SimilarView
 from search.api.widget_words import WidgetWordsView
+from search.branding.views import accent_style, logo
 from search.demand.views import demand_page
 from search.doctor.views import findings_page, merge_page
 from search.evaluation.views import quality_page
@@ -16,6 +19,9 @@ urlpatterns = [
     path("products/", products_page, name="products"),
     path("products/<int:pk>/", product_page, name="product"),
     path("map/", map_page, name="map"),
+    path("language/", csrf_exempt(set_language), name="language"),  # sets a cookie, nothing more
+    path("shop/<str:digest>/accent.css", accent_style, name="shop-accent"),
+    path("shop/<str:digest>/logo", logo, name="shop-logo"),
     # For clients of photo-analyzer, the Flask application that this project succeeds.
     path("search", SearchView.as_view(), name="search-original"),
     path("api/search/", SearchView.as_view(), name="api-search"),

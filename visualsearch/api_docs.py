@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
+from django.utils.text import slugify
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
@@ -148,7 +149,8 @@ class SchemaView(SpectacularAPIView):
         renderer = request.accepted_renderer
         schema = _rendered(type(renderer))  # type: ignore[arg-type]  # classes are hashable
         response = HttpResponse(schema, f"{renderer.media_type}; charset=utf-8")
-        response["Content-Disposition"] = f'inline; filename="visualsearch.{renderer.format}"'
+        name = slugify(settings.SHOP_NAME) or "openapi"
+        response["Content-Disposition"] = f'inline; filename="{name}.{renderer.format}"'
         return response
 
 

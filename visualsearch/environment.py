@@ -54,6 +54,7 @@ class Environment(Env):
         for parser in (
             *(names, hosts, origins, exact_origins, origin_regexes, headers, url_prefix),
             *(folder, made_folder, database, redis_url, broker_url),
+            *(web_address, logo, colour),
         ):
             self.add_parser(parser.__name__, parser)
         try:
@@ -227,6 +228,46 @@ def url_prefix(value: str) -> str:
             " - . _ ~, such as /visual-search."
         )
     return prefix
+
+
+def origin_of(address: str) -> str:
+    """Scheme and host of an address, as a content security policy names them."""
+    parts = urlsplit(address)
+    host = (parts.hostname or "").encode("idna").decode()
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
+
+
+def web_address(value: str) -> str:
+    """An http(s) address, for SHOP_URL."""
+    if not value:
+        return ""
+    try:
+        is_address = re.fullmatch(r"https?://[\w.-]+(:[0-9]+)?([/?#]\S*)?", value)
+        if is_address and origin_of(value):
+            return value
+    except ValueError:
+        pass
+    raise ValidationError(f"{value!r} is not an address. Write it as in https://shop.example/.")
+
+
+def logo(value: str | None) -> str | Path | None:
+    """The https address of a picture, or the path of a file, for SHOP_LOGO."""
+    if value is None:
+        return None
+    if re.match(r"[a-z]+:", value) and not value.startswith("https://"):
+        raise ValidationError("Write the path of a file, or an address that begins with https://.")
+    return web_address(value) if value.startswith("https://") else folder(value)
+
+
+def colour(value: str) -> str:
+    """A colour in the form #rrggbb, for SHOP_ACCENT."""
+    if not value:
+        return ""
+    short = re.fullmatch(r"#([0-9a-f])([0-9a-f])([0-9a-f])", value.lower())
+    whole = f"#{''.join(2 * digit for digit in short.groups())}" if short else value.lower()
+    if not re.fullmatch(r"#[0-9a-f]{6}", whole):
+        raise ValidationError(f"{value!r} is not a colour. Write it as #rrggbb, such as #17614a.")
+    return whole
 
 
 def database(value: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tempfile import SpooledTemporaryFile
 from time import monotonic
 from typing import IO, Any
 
+from django.conf import settings
 from django.utils.http import parse_header_parameters
 
 from catalog.pictures.slots import Busy, Slots
@@ -33,7 +34,8 @@ CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 BROKEN_OFF = "The upload broke off."
 PAGE = (
     '<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width">'
-    "<title>This did not work</title><h1>This did not work</h1><p>{} Go back and try again.</p>"
+    "<title>This did not work · {shop}</title><h1>This did not work</h1>"
+    "<p>{sentence} Go back and try again.</p>"
 )
 
 Environ = dict[str, Any]
@@ -208,7 +210,10 @@ def _answer(
     count_request("front", environ.get("REQUEST_METHOD"), refused.status)
     kind, text = "application/json", json.dumps({"detail": str(refused)})
     if "text/html" in environ.get("HTTP_ACCEPT", ""):  # the answer takes the place of a page
-        kind, text = "text/html; charset=utf-8", PAGE.format(escape(str(refused)))
+        kind, text = (
+            "text/html; charset=utf-8",
+            PAGE.format(shop=escape(settings.SHOP_NAME), sentence=escape(str(refused))),
+        )
     body = text.encode()
     headers = [
         ("Content-Type", kind),

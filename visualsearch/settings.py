@@ -16,7 +16,7 @@ from django.core.management.utils import get_random_secret_key
 from django.urls import reverse
 from environs import validate
 
-from visualsearch.environment import BASE_DIR, Environment, between
+from visualsearch.environment import BASE_DIR, Environment, between, origin_of
 
 VERSION = "0.1.0"
 
@@ -42,6 +42,12 @@ if not SECRET_KEY:
         raise ImproperlyConfigured("Set SECRET_KEY: ALLOWED_HOSTS names hosts beyond this machine.")
     SECRET_KEY = get_random_secret_key()  # for this process only; `make run` stores one in .env
 
+# What shoppers know the shop by.
+SHOP_NAME = env.str("SHOP_NAME", "visualsearch", validate=validate.Length(max=60))
+SHOP_URL = env.web_address("SHOP_URL", "") or ""
+SHOP_LOGO = env.logo("SHOP_LOGO", None)
+SHOP_ACCENT = env.colour("SHOP_ACCENT", "") or ""
+
 # The path under which the shop is reached, if another site has the rest of its host.
 URL_PREFIX = env.url_prefix("URL_PREFIX", "") or ""
 FORCE_SCRIPT_NAME = URL_PREFIX or None
@@ -50,12 +56,17 @@ SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = URL_PREFIX or "/"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = (
     name + URL_PREFIX.replace("/", "_") for name in ("sessionid", "csrftoken")
 )
+LANGUAGE_COOKIE_NAME = "django_language" + URL_PREFIX.replace("/", "_")
+LANGUAGE_COOKIE_PATH = SESSION_COOKIE_PATH
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60  # seconds
+LANGUAGE_COOKIE_HTTPONLY, LANGUAGE_COOKIE_SAMESITE = True, "Lax"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # its cookie has no path
 
 # Behind a proxy that terminates TLS: cookies only over https, and http is redirected to https.
 HTTPS = env.bool("HTTPS", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_SECURE = HTTPS
 # These bypass the proxy.
 SECURE_REDIRECT_EXEMPT = [f"^{re.escape(f'{URL_PREFIX}/'[1:])}(healthz|readyz|metrics)$"]
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0, validate=between(0, 10**9))
@@ -93,7 +104,7 @@ MIDDLEWARE = [
     "catalog.middleware.TroubleMiddleware",
     "visualsearch.logins.LoginMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "visualsearch.languages.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -101,6 +112,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
+# The host of a logo that is not a file of ours.
+LOGO_HOSTS = [origin_of(SHOP_LOGO)] if isinstance(SHOP_LOGO, str) else []
 # Every answer tells browsers to run only this site's files, and nothing written inside a page.
 # Django itself sends Referrer-Policy, Cross-Origin-Opener-Policy and nosniff.
 CONTENT_SECURITY_POLICY = {
@@ -108,7 +121,12 @@ CONTENT_SECURITY_POLICY = {
         "default-src": NONE,
         "script-src": SELF,
         "style-src": SELF,
-        "img-src": [SELF, "data:", "blob:"],  # a shopper's photo is shown before it has a URL
+        "img-src": [
+            SELF,
+            "data:",
+            "blob:",
+            *LOGO_HOSTS,
+        ],  # a shopper's photo is shown before it has a URL
         "connect-src": SELF,
         "object-src": NONE,
         "base-uri": NONE,
@@ -337,7 +355,7 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": NUM_PROXIES,
 }
 SPECTACULAR_SETTINGS = {
-    "TITLE": "visualsearch",
+    "TITLE": SHOP_NAME,
     "DESCRIPTION": "Visual product search: a photo in, the products that look like it out.",
     "VERSION": VERSION,
     "SERVERS": [{"url": URL_PREFIX}] if URL_PREFIX else [],

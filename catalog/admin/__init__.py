@@ -3,6 +3,7 @@
 `search.admin` adds what search knows of products.
 """
 
+from django.conf import settings
 from django.contrib import admin
 
 from catalog.admin.feeds import FeedAdmin
@@ -10,5 +11,5 @@ from catalog.admin.products import CategoryAdmin, ProductAdmin
 
 __all__ = ["CategoryAdmin", "FeedAdmin", "ProductAdmin"]
 
-admin.site.site_header = admin.site.site_title = "visualsearch"
+admin.site.site_header = admin.site.site_title = settings.SHOP_NAME
 admin.site.index_title = "Catalog"

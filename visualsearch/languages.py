@@ -1,0 +1,23 @@
+"""The language of a request: what the visitor chose, or what the browser asks for."""
+
+from django.http import HttpRequest, HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
+from django.utils.cache import patch_vary_headers
+
+IN_WORDS = ("text/html", "application/json")  # kinds of answers that have sentences
+
+
+class LanguageMiddleware(LocaleMiddleware):
+    """Django's own, which leaves out that a cookie can choose the language.
+
+    Pictures and style sheets are the same in every language, so caches need only one of each.
+    """
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Says which headers of the request chose the language, and which one it is."""
+        if not response.headers.get("Content-Type", "").startswith(IN_WORDS):
+            return response
+        patch_vary_headers(response, ("Cookie",))
+        return super().process_response(request, response)
