@@ -121,12 +121,8 @@ CONTENT_SECURITY_POLICY = {
         "default-src": NONE,
         "script-src": SELF,
         "style-src": SELF,
-        "img-src": [
-            SELF,
-            "data:",
-            "blob:",
-            *LOGO_HOSTS,
-        ],  # a shopper's photo is shown before it has a URL
+        # A shopper's photo is shown before it has a URL.
+        "img-src": [SELF, "data:", "blob:", *LOGO_HOSTS],
         "connect-src": SELF,
         "object-src": NONE,
         "base-uri": NONE,

@@ -1,6 +1,7 @@
 """The shop in templates, also in those of error pages, which get no context."""
 
 from django import template
+from django.conf import settings
 
 from search import branding
 
@@ -11,3 +12,9 @@ register = template.Library()
 def shop() -> branding.Shop:
     """The shop as the settings describe it: `{% shop as shop %}`."""
     return branding.shop()
+
+
+@register.simple_tag
+def languages() -> list[tuple[str, str]]:
+    """The code of each language and its own name, which Django's own tag would translate."""
+    return settings.LANGUAGES
