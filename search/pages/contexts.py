@@ -78,8 +78,8 @@ def found_context(answer: Answer, address: QueryDict, client: str) -> dict[str, 
     return {
         "answer": answer,
         "options": options,
-        "filtered": bool(options.categories or options.availabilities or options.q)
-        or (options.min_price, options.max_price) != (None, None),
+        "filters": count_filters(options),
+        "has_similar": any(each.score >= answer.bands.similar for each in answer.nearest),
         "kept": {name: address[name] for name in KEPT if address.get(name)},
         "photo": shown_photo(query, client),
         "page": Paginator(range(answer.count), options.limit).get_page(options.page),
@@ -94,6 +94,12 @@ def found_context(answer: Answer, address: QueryDict, client: str) -> dict[str, 
         "steered": steered if query.more or query.less else {},
         "liked": products.get(query.product or 0),
     }
+
+
+def count_filters(options: Options) -> int:
+    """How many filters narrow the results; a range of prices is one."""
+    has_price = (options.min_price, options.max_price) != (None, None)
+    return len(options.categories) + len(options.availabilities) + bool(options.q) + has_price
 
 
 def product_context(product: Product, query: Query) -> dict[str, Any]:

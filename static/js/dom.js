@@ -1,7 +1,20 @@
 // @ts-check
-/** Finds, copies and positions elements. */
+/** Finds, copies and positions elements, and writes numbers. */
 
 document.documentElement.classList.add("scripted"); // shows what needs a script
+
+const language = `${document.documentElement.lang}-u-nu-latn`; // with the digits of the pages
+
+/** A number as the language of the page writes it. */
+export function written(
+  /** @type {number} */ number,
+  /** @type {Intl.NumberFormatOptions} */ options = {},
+) {
+  return number.toLocaleString(language, options);
+}
+
+/** A share (0 to 1) in whole percent. */
+export const inPercent = (/** @type {number} */ share) => written(share, { style: "percent" });
 
 /**
  * @template {Element} T

@@ -4,7 +4,7 @@
  * regions, so each region adds its own part to the score, and these parts are drawn.
  */
 
-import { byId, hit, lay } from "./dom.js";
+import { byId, hit, inPercent, lay } from "./dom.js";
 
 /**
  * @typedef {{regions: number[][], frame: [number, number, number, number], image_src: string}} Side
@@ -61,9 +61,9 @@ function tell(/** @type {Reasons} */ reasons) {
 }
 
 function share(/** @type {string} */ what, /** @type {number} */ value) {
-  const percent = Math.round(100 * Math.min(Math.max(value, 0), 1));
-  byId(`why-${what}`, HTMLMeterElement).value = percent;
-  byId(`why-${what}-value`, HTMLElement).textContent = `${percent}%`;
+  const part = Math.min(Math.max(value, 0), 1);
+  byId(`why-${what}`, HTMLMeterElement).value = Math.round(100 * part);
+  byId(`why-${what}-value`, HTMLElement).textContent = inPercent(part);
 }
 
 /** Show a picture under a shade that is lighter where a region adds more. */

@@ -1,6 +1,6 @@
 /** The map of the catalog. The page also links to a plain list of the same products. */
 
-import { byId, copyOf } from "./dom.js";
+import { byId, copyOf, written } from "./dom.js";
 import { drawMark, marksLayer } from "./map-marks.js";
 import { getProducts } from "./map-products.js";
 
@@ -19,8 +19,6 @@ const categories = byId("map-categories", HTMLFormElement);
 const status = byId("map-status", HTMLElement);
 const tip = byId("map-tip", HTMLAnchorElement);
 const [picture, title, facts] = tip.children;
-const language = `${document.documentElement.lang}-u-nu-latn`; // digits as on the pages
-const written = (number, options = {}) => number.toLocaleString(language, options);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** Show an answer of `/api/map/`. */

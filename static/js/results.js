@@ -6,6 +6,7 @@
  */
 
 import { byId, copyOf } from "./dom.js";
+import { closeSheet } from "./sheets.js";
 
 /**
  * @typedef {{url: string, ok: boolean, content: DocumentFragment}} Answer
@@ -61,6 +62,7 @@ function parsed(/** @type {string} */ html) {
 
 /** Replace the results, and announce them to screen readers. */
 export function show(/** @type {DocumentFragment} */ content) {
+  closeSheet();
   results.replaceChildren(content);
   announce();
 }
@@ -71,8 +73,9 @@ export function showChanged(/** @type {DocumentFragment} */ content) {
   if (!parts.length || !results.querySelector("[data-part]")) return show(content);
   const focused = document.activeElement;
   for (const part of parts) {
-    const name = part.getAttribute("data-part");
-    results.querySelector(`[data-part="${name}"]`)?.replaceWith(part);
+    const old = results.querySelector(`[data-part="${part.getAttribute("data-part")}"]`);
+    part.toggleAttribute("inert", Boolean(old?.hasAttribute("inert"))); // behind an open sheet
+    old?.replaceWith(part);
   }
   for (const { id, placeholder } of content.querySelectorAll("input"))
     if (placeholder) byId(id, HTMLInputElement).placeholder = placeholder;

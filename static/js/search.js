@@ -5,11 +5,12 @@
  */
 
 import * as crop from "./crop.js";
-import { byId, hit, opensElsewhere } from "./dom.js";
+import { byId, hit, inPercent, opensElsewhere } from "./dom.js";
 import * as photos from "./photos.js";
 import {
   append, focusTitle, hideBelow, remember, request, show, showChanged, visited,
 } from "./results.js";
+import * as sheets from "./sheets.js";
 
 const PAUSE = 90; // milliseconds between two requests while the slider moves
 
@@ -43,7 +44,7 @@ async function refine(/** @type {HTMLFormElement} */ form) {
 
 /** Apply the slider at once, and request the results at most every `PAUSE` milliseconds. */
 function slide(/** @type {HTMLFormElement} */ form, /** @type {number} */ threshold) {
-  byId("threshold-value", HTMLElement).textContent = `${Math.round(100 * threshold)}%`;
+  byId("threshold-value", HTMLElement).textContent = inPercent(threshold);
   hideBelow(threshold);
   clearTimeout(pausing);
   pausing = setTimeout(refine, Math.max(0, sent + PAUSE - performance.now()), form);
@@ -133,3 +134,4 @@ results.addEventListener("click", (event) => {
 crop.listen(results, useCrop);
 crop.placeBox(results);
 photos.listen(showAll);
+sheets.listen();

@@ -3,6 +3,8 @@
 import csv
 from typing import Any
 
+from playwright.sync_api import Page
+
 from catalog.models import Product
 from tests.conftest import FIXTURES, MakeProduct
 
@@ -31,3 +33,16 @@ def open_shop(make_product: MakeProduct) -> dict[str, Product]:
         )
         for row in rows
     }
+
+
+def open_sheet(page: Page, button: str = ".sheet-open") -> None:
+    """Open the sheet of the filters, or another button's, where the screen is too small for it."""
+    if page.locator(button).is_visible():
+        page.locator(button).click()
+
+
+def close_sheet(page: Page) -> None:
+    """Close the sheet that is open, if there is one."""
+    done = page.locator(".sheet:popover-open .sheet-done")
+    if done.is_visible():
+        done.click()

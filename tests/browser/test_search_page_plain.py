@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from catalog.models import Product
-from tests.browser.shops import DESKTOP, PHONE, SNEAKER, open_shop
+from tests.browser.shops import DESKTOP, PHONE, SNEAKER, open_sheet, open_shop
 from tests.conftest import MakeProduct
 
 Shop = dict[str, Product]
@@ -29,6 +29,7 @@ def test_takes_a_photo_filters_sorts_and_turns_pages(page: Page, shop: Shop) -> 
     page.locator("#photo button").click()
     expect(page.locator(".found .card-name").first).to_have_text("Court Sneaker, Chalk")
     expect(page.locator(".query-photo img")).to_be_visible()
+    open_sheet(page)
     page.locator("#threshold").fill("0")
     page.locator(".chip", has_text="Shoes").locator("input").check()
     page.locator("#ordering").select_option("-price")
@@ -67,6 +68,7 @@ def test_starts_from_a_demo_photo_and_steers_by_links(page: Page, shop: Shop) ->
     page.get_by_text("Undo all").click()
     expect(page.locator(".steered li")).to_have_count(0)
     page.goto(page.url + "&crop=0,0,0.5,0.5")
+    open_sheet(page, ".query-open")
     page.get_by_role("link", name="Whole photo").click()
     expect(page.locator(".query")).to_contain_text("all of your photo")
     page.get_by_role("link", name="Find similar").first.click()

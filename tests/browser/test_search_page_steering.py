@@ -7,7 +7,15 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from catalog.models import Product
-from tests.browser.shops import DESKTOP, PHONE, SHIRT, SNEAKER, open_shop
+from tests.browser.shops import (
+    DESKTOP,
+    PHONE,
+    SHIRT,
+    SNEAKER,
+    close_sheet,
+    open_sheet,
+    open_shop,
+)
 from tests.conftest import MakeProduct
 
 Shop = dict[str, Product]
@@ -93,6 +101,7 @@ def test_crops_with_the_keyboard(page: Page, shop: Shop) -> None:
 @pytest.mark.parametrize("device", [PHONE], ids=["phone"])
 def test_crops_with_a_finger(page: Page, shop: Shop) -> None:
     look_for(page, SHIRT, threshold=0)
+    page.get_by_role("button", name="Enlarge your photo").tap()
     box = page.locator(".query-photo").bounding_box()
     assert box
     touch = page.context.new_cdp_session(page)
@@ -129,6 +138,7 @@ def test_threshold_hides_products_before_the_server_answers(page: Page, shop: Sh
 @on_both
 def test_filters_and_sorts_within_the_matches(page: Page, shop: Shop) -> None:
     look_for(page, SNEAKER, threshold=0)
+    open_sheet(page)
     chip = page.locator(".chip", has_text="Shoes")
     expect(chip).to_contain_text("3")
     chip.locator("input").check()
@@ -147,10 +157,12 @@ def test_filters_and_sorts_within_the_matches(page: Page, shop: Shop) -> None:
     )
     page.reload()
     expect(page.locator(".found .card-name")).to_have_text(["Court Sneaker, Chalk"])
+    open_sheet(page)
     page.fill("#max-price", "1")
     page.keyboard.press("Tab")
     expect(page.locator(".found")).to_contain_text("None of the products that match your filters")
-    page.get_by_role("link", name="Without filters").click()
+    close_sheet(page)
+    page.get_by_role("link", name="Remove all filters").last.click()
     expect(page.locator(".found-title")).to_contain_text("6 products")
 
 
@@ -164,11 +176,13 @@ def test_leads_from_a_product_to_its_variants_and_back_and_filters_by_words(
     page.get_by_role("link", name="and 2 more like Court Sneaker, Chalk").click()
     expect(page.locator(".found .card")).to_have_count(3)
     expect(page.locator(".found-title")).to_be_focused()
+    open_sheet(page)
     page.locator("#words").fill("acme forest")
     page.keyboard.press("Enter")
     expect(page.locator(".found .card-name")).to_have_text(["Court Sneaker, Forest"])
     page.locator("#words").fill("")
     expect(page.locator(".found .card")).to_have_count(3)
+    close_sheet(page)
     page.get_by_role("link", name="Back to all results").click()
     expect(page.locator(".found .card")).to_have_count(4)
     assert "group_of" not in address(page)
@@ -177,9 +191,14 @@ def test_leads_from_a_product_to_its_variants_and_back_and_filters_by_words(
 @on_both
 def test_shows_the_nearest_apart_where_nothing_is_close_enough(page: Page, shop: Shop) -> None:
     look_for(page, SNEAKER, threshold=0)
+    open_sheet(page)
     page.locator("#threshold").fill("0.99")
     expect(page.locator("#status")).to_contain_text("Nothing close enough")
     expect(page.locator(".nearest .card-name").first).to_have_text("Court Sneaker, Chalk")
+    close_sheet(page)
+    page.locator(".ways").get_by_role("link", name="Show what is similar in this catalog").click()
+    expect(page.locator(".found-title")).to_have_text("2 products are at least 70% similar")
+    expect(page.locator(".found-title")).to_be_focused()
 
 
 def test_adds_more_without_a_jump_a_repeat_or_a_gap(page: Page, shop: Shop) -> None:
@@ -218,8 +237,10 @@ def test_votes_move_the_search_and_can_be_taken_back(page: Page, shop: Shop) -> 
     expect(page.locator(f"#more-{shirt.pk}")).to_be_focused()
     page.locator(f"#less-{shop['12'].pk}").click()
     expect(page.locator(".steered li")).to_have_count(3)
+    open_sheet(page)
     page.locator("#threshold").fill("0.01")
     page.wait_for_url("**threshold=0.01**")
+    close_sheet(page)
     assert address(page)["less"] == [str(shop["12"].pk)]
     page.locator(".steered .chip").first.click()
     expect(page.locator(".steered li")).to_have_count(2)
