@@ -5,9 +5,11 @@ import logging
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.translation import gettext_lazy as _
 from rest_framework import status
 
 from catalog.api.errors import trouble
+from catalog.messages.translation import translated
 from catalog.pictures.slots import Busy
 from catalog.pictures.storage import NotStored
 
@@ -15,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 # A full or read-only disk and an unreachable database raise these.
 MACHINE_ERRORS = (NotStored, OSError, OperationalError)
-OUT_OF_ORDER = "The server has a problem at the moment. Please try again later."
+OUT_OF_ORDER = _("The server has a problem at the moment. Please try again later.")
 
 
 class TroubleMiddleware(MiddlewareMixin):
@@ -26,11 +28,11 @@ class TroubleMiddleware(MiddlewareMixin):
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """The answer to errors of the machine; Django handles all other errors."""
         if isinstance(error, Busy):
-            response = trouble(request, str(error), status=error.status)
+            response = trouble(request, translated(error), status=error.status)
             response["Retry-After"] = str(error.wait)
             return response
         if not isinstance(error, MACHINE_ERRORS):
             return None
         logger.exception("A request could not be answered.", exc_info=error)
-        sentence = str(error) if isinstance(error, NotStored) else OUT_OF_ORDER
+        sentence = translated(error) if isinstance(error, NotStored) else str(OUT_OF_ORDER)
         return trouble(request, sentence, status=status.HTTP_503_SERVICE_UNAVAILABLE)

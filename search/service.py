@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Q
 from numpy.typing import NDArray
 
+from catalog.messages import sentence
 from catalog.models import Category, Product, ProductPhoto, has_words
 from catalog.pictures.stored import StoredPicture
 from catalog.values import category_key
@@ -219,8 +220,10 @@ def _candidates(identity: str, vector: Vector, scope: Scope) -> Corpus:
     corpus = get_engine().candidates(identity, vector, scope)
     if not len(corpus):
         raise NothingToSearch(
-            "There is nothing to search yet: no product's picture has been read. "
-            "Run: python manage.py build_embeddings"
+            sentence(
+                "There is nothing to search yet: no product's picture has been read."
+                " Run: python manage.py build_embeddings"
+            )
         )
     return corpus
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.translation import activate, get_language
 
 from catalog.pictures.slots import Slots
 from tests.crowds import crowd
-from visualsearch.front import IN_MEMORY, Front
+from visualsearch.front import IN_MEMORY, Application, Front
 
 MOST = 100
 
@@ -28,9 +29,9 @@ def shop(environ: dict[str, Any], start_response: Callable[..., Any]) -> Parts:
     return Parts([environ["wsgi.input"].read(length)])
 
 
-def front(most: int = MOST) -> Front:
+def front(most: int = MOST, *, of: Application = shop) -> Front:
     return Front(
-        shop,
+        of,
         max_bytes=most,
         client_of=lambda environ: environ.get("REMOTE_ADDR", ""),
         sharing_headers=lambda environ: [("Shared", environ.get("HTTP_ORIGIN", "no"))],
@@ -71,6 +72,36 @@ def test_hands_the_body_on(send: Ask, size: int) -> None:
 def test_hands_on_a_body_that_waits_on_disk(send: Ask) -> None:
     body = bytes(range(256)) * (IN_MEMORY // 128)
     assert send(body, most=len(body)) == (200, body)
+
+
+def test_refuses_in_the_language_of_the_client() -> None:
+    asked: dict[str, Any] = {"HTTP_ACCEPT": "text/html", "CONTENT_LENGTH": "many"}
+    _, text = ask(**asked, HTTP_ACCEPT_LANGUAGE="ar;q=0.9, xx")
+    assert b'<html lang="ar" dir="rtl">' in text
+    _, text = ask(**asked, HTTP_ACCEPT_LANGUAGE="ar", HTTP_COOKIE="a=b; django_language=de")
+    assert b'<html lang="de" dir="ltr">' in text
+    for unknown in ("x" * 9000, ",;q=" * 999, "\xe4\0-1", "*", ""):
+        cookie = f"django_language={unknown}"
+        _, text = ask(**asked, HTTP_ACCEPT_LANGUAGE=unknown, HTTP_COOKIE=cookie)
+        assert b'<html lang="en" dir="ltr">' in text
+
+
+def test_gives_django_the_language_until_the_answer_is_closed() -> None:
+    languages: list[str | None] = []
+
+    class Answer(Parts):
+        def close(self) -> None:
+            languages.append(get_language())
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Parts:
+        languages.append(get_language())
+        activate("ja")  # as LocaleMiddleware does; no other request may see it
+        start_response("200 OK", [])
+        return Answer()
+
+    through = front(of=application)
+    ask(through=through, HTTP_ACCEPT_LANGUAGE="fr-CA")
+    assert [*languages, get_language()] == ["fr", "ja", "en"]
 
 
 def test_hands_on_what_has_no_body() -> None:

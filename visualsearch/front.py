@@ -3,6 +3,8 @@
 Django takes a body without Content-Length for an empty one, stores files of any size, and fails on
 unknown character sets. Thus no view sees an incomplete upload. The front also keeps one client from
 using all threads: by connections that are slow, and by requests that take long.
+
+All of the answer is in the client's language, also where Django's LocaleMiddleware is not reached.
 """
 
 import json
@@ -15,11 +17,22 @@ from math import inf
 from socket import SHUT_RD
 from tempfile import SpooledTemporaryFile
 from time import monotonic
+from types import SimpleNamespace
 from typing import IO, Any
 
 from django.conf import settings
+from django.http import parse_cookie
 from django.utils.http import parse_header_parameters
+from django.utils.translation import (
+    get_language,
+    get_language_bidi,
+    get_language_from_request,
+    gettext,
+    override,
+)
 
+from catalog.messages import Sentence, sentence
+from catalog.messages.translation import translated
 from catalog.pictures.slots import Busy, Slots
 from visualsearch.gunicorn import threads
 from visualsearch.observing import count_request
@@ -31,11 +44,13 @@ BLOCK = 64 * 1024  # bytes read at a time
 SILENCE = 10  # seconds without a byte, after which an upload is given up
 LINGER = 5  # seconds to keep reading a refused body: many clients send all of it before they listen
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
-BROKEN_OFF = "The upload broke off."
+BROKEN_OFF = sentence("The upload broke off.")
+NOT_UTF_8 = sentence("Send UTF-8; other character sets are not read.")
+NO_LENGTH = sentence("Say how long the body is, in Content-Length.")
 PAGE = (
-    '<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width">'
-    "<title>This did not work · {shop}</title><h1>This did not work</h1>"
-    "<p>{sentence} Go back and try again.</p>"
+    '<!DOCTYPE html><html lang="{language}" dir="{direction}">'
+    '<meta name="viewport" content="width=device-width">'
+    "<title>{title} · {shop}</title><h1>{title}</h1><p>{sentence} {remedy}</p>"
 )
 
 Environ = dict[str, Any]
@@ -47,8 +62,8 @@ Headers = list[tuple[str, str]]
 class Refused(Exception):
     """The request does not reach Django; the message is a sentence for its sender."""
 
-    def __init__(self, status: HTTPStatus, sentence: str, *, wait: int = 0) -> None:
-        super().__init__(sentence)
+    def __init__(self, status: HTTPStatus, message: Sentence, *, wait: int = 0) -> None:
+        super().__init__(message)
         self.status = status
         self.wait = wait  # seconds, for Retry-After, where the shop is only too busy
 
@@ -82,6 +97,8 @@ class Front:
         """The answer. What the request holds is given back when the server closes the answer."""
         client = self._client_of(environ)
         with ExitStack() as held:
+            # Until the answer is closed, after which no other request of this thread has it.
+            held.enter_context(override(language_of(environ)))
             try:
                 held.enter_context(self.threads.one(client))
                 _check_head(environ)
@@ -94,7 +111,7 @@ class Front:
             except Refused as refused:
                 return self._refuse(refused, environ, start_response, held.pop_all())
             except Busy as busy:
-                too_busy = Refused(busy.status, str(busy), wait=busy.wait)
+                too_busy = Refused(busy.status, busy.args[0], wait=busy.wait)
                 return self._refuse(too_busy, environ, start_response, held.pop_all())
             answer = self._application(environ, start_response)
             if hasattr(answer, "close"):
@@ -111,8 +128,10 @@ class Front:
 
     def _received(self, environ: Environ, announced: float) -> IO[bytes]:
         """The whole body. Raises Refused."""
-        sentence = f"The request is too large; the maximum is {self._max_bytes / 2**20:g} MB."
-        too_large = Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
+        message = sentence(
+            "The request is too large; the maximum is %(most)s MB.", most=self._max_bytes / 2**20
+        )
+        too_large = Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
         if self._max_bytes < announced < inf:
             raise too_large
         body = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # open until all is answered
@@ -130,17 +149,22 @@ class Front:
         return body
 
 
+def language_of(environ: Environ) -> str:
+    """The language of the client, from its cookie and its header, as in LocaleMiddleware."""
+    cookies = parse_cookie(environ.get("HTTP_COOKIE", ""))
+    asked: Any = SimpleNamespace(COOKIES=cookies, META=environ)  # all that Django looks at
+    return get_language_from_request(asked)
+
+
 def _check_head(environ: Environ) -> None:
     if "\0" in environ.get("PATH_INFO", ""):
-        raise Refused(HTTPStatus.BAD_REQUEST, "The address has a NUL byte.")
+        raise Refused(HTTPStatus.BAD_REQUEST, sentence("The address has a NUL byte."))
     content_type = environ.get("CONTENT_TYPE", "")
     # An asterisk marks a parameter that names its own character set (RFC 2231).
     plain = "*" not in content_type
     charset = parse_header_parameters(content_type)[1].get("charset", "utf-8") if plain else ""
     if charset.lower() not in CHARSETS:
-        raise Refused(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send UTF-8; other character sets are not read."
-        )
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, NOT_UTF_8)
 
 
 def _is_preflight(environ: Environ) -> bool:
@@ -154,10 +178,10 @@ def _announced(environ: Environ) -> float:
     if "HTTP_TRANSFER_ENCODING" in environ:
         if environ.get("wsgi.input_terminated"):
             return inf
-        raise Refused(HTTPStatus.LENGTH_REQUIRED, "Say how long the body is, in Content-Length.")
+        raise Refused(HTTPStatus.LENGTH_REQUIRED, NO_LENGTH)
     length = environ.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdecimal() and len(length) < 19):
-        raise Refused(HTTPStatus.BAD_REQUEST, "Content-Length is not a number of bytes.")
+        raise Refused(HTTPStatus.BAD_REQUEST, sentence("Content-Length is not a number of bytes."))
     return int(length)
 
 
@@ -168,7 +192,7 @@ def _blocks(source: IO[bytes], most: float) -> Iterator[bytes]:
             most -= len(block)
             yield block
     except TimeoutError as error:
-        raise Refused(HTTPStatus.REQUEST_TIMEOUT, "The upload stalled.") from error
+        raise Refused(HTTPStatus.REQUEST_TIMEOUT, sentence("The upload stalled.")) from error
     except OSError as error:
         raise Refused(HTTPStatus.BAD_REQUEST, BROKEN_OFF) from error
 
@@ -181,8 +205,8 @@ def _store(body: IO[bytes], blocks: Iterator[bytes]) -> None:
         body.flush()
     except OSError as error:
         logger.error("An upload can't be stored: %s.", error.strerror)
-        sentence = "The server has no room for uploads just now. Try again later."
-        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, sentence) from error
+        message = sentence("The server has no room for uploads just now. Try again later.")
+        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, message) from error
 
 
 @contextmanager
@@ -208,16 +232,22 @@ def _answer(
 ) -> Iterator[bytes]:
     """Answer a refused request at once, then keep reading what its client still sends."""
     count_request("front", environ.get("REQUEST_METHOD"), refused.status)
-    kind, text = "application/json", json.dumps({"detail": str(refused)})
+    kind, text = "application/json", json.dumps({"detail": translated(refused)})
     if "text/html" in environ.get("HTTP_ACCEPT", ""):  # the answer takes the place of a page
-        kind, text = (
-            "text/html; charset=utf-8",
-            PAGE.format(shop=escape(settings.SHOP_NAME), sentence=escape(str(refused))),
+        kind = "text/html; charset=utf-8"
+        text = PAGE.format(
+            language=get_language(),
+            direction="rtl" if get_language_bidi() else "ltr",
+            shop=escape(settings.SHOP_NAME),
+            title=escape(gettext("This did not work")),
+            sentence=escape(translated(refused)),
+            remedy=escape(gettext("Go back and try again.")),
         )
     body = text.encode()
     headers = [
         ("Content-Type", kind),
         ("Content-Length", str(len(body))),
+        ("Content-Language", get_language()),
         ("Content-Security-Policy", "default-src 'none'"),
         ("X-Content-Type-Options", "nosniff"),
         *shared,

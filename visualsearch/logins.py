@@ -19,6 +19,7 @@ from django.db.models import Q, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.translation import gettext, ngettext
 from rest_framework import status
 
 from catalog.api.errors import trouble
@@ -50,9 +51,8 @@ class TooManyChecks(LoginRefused):
     """Other checks take too long."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "Very many people are logging in just now. Try again in a few seconds.", AGAIN
-        )
+        sentence = gettext("Very many people are logging in just now. Try again in a few seconds.")
+        super().__init__(sentence, AGAIN)
 
 
 class TooManyFailures(LoginRefused):
@@ -60,9 +60,13 @@ class TooManyFailures(LoginRefused):
 
     def __init__(self) -> None:
         seconds = settings.AXES_COOLOFF_TIME.total_seconds()
-        super().__init__(
-            f"Too many logins have failed. Try again in {seconds / 60:.0f} minutes.", seconds
+        minutes = max(1, round(seconds / 60))
+        sentence = ngettext(
+            "Too many logins have failed. Try again in %(number)s minute.",
+            "Too many logins have failed. Try again in %(number)s minutes.",
+            minutes,
         )
+        super().__init__(sentence % {"number": minutes}, seconds)
 
 
 class OneAtATime(PBKDF2PasswordHasher):

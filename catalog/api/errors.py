@@ -21,6 +21,8 @@ from django.http import (
 )
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
@@ -29,15 +31,16 @@ from rest_framework.views import exception_handler
 
 from catalog.api.exceptions import Conflict, TooLarge
 
+UNREADABLE = _("The request can't be read.")
 # What Django raises before a view runs, or the database at the commit; subclasses come first.
-ANSWERS: tuple[tuple[type[Exception], APIException], ...] = (
-    (RequestDataTooBig, TooLarge("The text of this request is too large.")),
-    (TooManyFilesSent, TooLarge("The request has too many files.")),
-    (TooManyFieldsSent, TooLarge("The request has too many fields.")),
-    (SuspiciousOperation, ParseError("The request can't be read.")),
-    (BadRequest, ParseError("The request can't be read.")),
-    (UnreadablePostError, ParseError("The upload broke off.")),
-    (IntegrityError, Conflict()),
+ANSWERS = (
+    (RequestDataTooBig, TooLarge, _("The text of this request is too large.")),
+    (TooManyFilesSent, TooLarge, _("The request has too many files.")),
+    (TooManyFieldsSent, TooLarge, _("The request has too many fields.")),
+    (SuspiciousOperation, ParseError, UNREADABLE),
+    (BadRequest, ParseError, UNREADABLE),
+    (UnreadablePostError, ParseError, _("The upload broke off.")),
+    (IntegrityError, Conflict, None),  # with its own sentence
 )
 
 
@@ -53,7 +56,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The answer to a request that Django refuses."""
     if not (is_api(request) or is_admin(request)):
         return defaults.bad_request(request, exception)
-    answer = _as_api_error(exception) or ParseError("The request can't be read.")
+    answer = _as_api_error(exception) or ParseError(UNREADABLE)
     return trouble(request, str(answer.detail), status=answer.status_code)
 
 
@@ -61,7 +64,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The answer to somebody without permission."""
     if not (is_api(request) or is_admin(request)):
         return defaults.permission_denied(request, PermissionDenied())
-    sentence = "You may not do this. Somebody who manages the users can allow it."
+    sentence = gettext("You may not do this. Somebody who manages the users can allow it.")
     return trouble(request, sentence, status=status.HTTP_403_FORBIDDEN)
 
 
@@ -69,7 +72,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The answer to a form of the admin without its token, and to methods that no page has."""
     if request.method != "POST":
         return HttpResponseNotAllowed(("GET", "HEAD", "POST"))
-    sentence = "This form has expired. Go back, reload the page and send it again."
+    sentence = gettext("This form has expired. Go back, reload the page and send it again.")
     return trouble(request, sentence, status=status.HTTP_403_FORBIDDEN)
 
 
@@ -77,14 +80,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The answer for an unknown address."""
     if not (is_api(request) or is_admin(request)):
         return defaults.page_not_found(request, exception)
-    return trouble(request, "Not found.", status=status.HTTP_404_NOT_FOUND)
+    return trouble(request, gettext("Not found."), status=status.HTTP_404_NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """The answer to an unexpected error."""
     if not (is_api(request) or is_admin(request)):
         return defaults.server_error(request)
-    sentence = "Something broke on our side. It has been noted."
+    sentence = gettext("Something broke on our side. It has been noted.")
     return trouble(request, sentence, status=status.HTTP_500_INTERNAL_SERVER_ERROR)
 
 
@@ -114,8 +117,12 @@ def _sentences(detail: Any) -> Any:
     """The sentences about a field; those about items of a list name the item, from 1."""
     if not (isinstance(detail, dict) and all(isinstance(place, int) for place in detail)):
         return detail
-    return [f"Item {place + 1}: {each}" for place in detail for each in detail[place]]
+    text = gettext("Item %(number)s: %(sentence)s")
+    return [
+        text % {"number": place + 1, "sentence": each} for place in detail for each in detail[place]
+    ]
 
 
 def _as_api_error(error: Exception) -> APIException | None:
-    return next((answer for kind, answer in ANSWERS if isinstance(error, kind)), None)
+    """The error of the API for one of Django's, in the language of the request."""
+    return next((api(text) for kind, api, text in ANSWERS if isinstance(error, kind)), None)

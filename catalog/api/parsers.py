@@ -5,10 +5,13 @@ from io import BytesIO
 from typing import IO, Any
 
 from django.conf import settings
+from django.utils.translation import gettext
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 
 from catalog.api.exceptions import TooLarge
+from catalog.messages import sentence
+from catalog.messages.translation import translated
 
 MAX_BYTES = 2**20
 
@@ -27,7 +30,7 @@ class UploadParser(MultiPartParser):
         try:
             return super().parse(stream, *args, **options)
         except TypeError as error:  # a header parameter given twice, in parts: x*1=a; x*=b
-            raise ParseError("The upload can't be read.") from error
+            raise ParseError(gettext("The upload can't be read.")) from error
 
 
 class BoundedJSONParser(JSONParser):
@@ -44,9 +47,10 @@ class BoundedJSONParser(JSONParser):
             data = super().parse(bounded, *args, **options)
             json.dumps(data, ensure_ascii=False).encode()
         except RecursionError as error:
-            raise ParseError("The JSON is nested too deeply.") from error
+            raise ParseError(gettext("The JSON is nested too deeply.")) from error
         except UnicodeEncodeError as error:
-            raise ParseError("The JSON has half a surrogate pair, which is not text.") from error
+            text = gettext("The JSON has half a surrogate pair, which is not text.")
+            raise ParseError(text) from error
         return data
 
 
@@ -59,5 +63,8 @@ class BatchParser(BoundedJSONParser):
 def _bounded(stream: IO[Any], max_bytes: int) -> BytesIO:
     data = stream.read(max_bytes + 1)
     if len(data) > max_bytes:
-        raise TooLarge(f"The request is too large; the maximum is {max_bytes / 2**20:g} MB.")
+        too_large = sentence(
+            "The request is too large; the maximum is %(most)s MB.", most=max_bytes / 2**20
+        )
+        raise TooLarge(translated(too_large))
     return BytesIO(data)

@@ -8,12 +8,15 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from django.core.validators import RegexValidator, URLValidator
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.fields import empty
 
 from catalog.api.exceptions import TooBusy, TooLarge
 from catalog.importers.writer import REQUIRED, STATUSES, WriteResult, addressed_photos
+from catalog.messages.translation import translated
 from catalog.models import Availability, Category, Product, currency_of, default_currency
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.slots import DECODING, STAFF, Busy
@@ -60,7 +63,7 @@ MUG = {
 
 # What `catalog.values` refuses, too: as a pattern, because the schema shows it to clients.
 printable = RegexValidator(
-    "^[^\x00-\x1f\x7f-\x9f\ufffe\uffff]*\\Z", "Control characters are not allowed."
+    "^[^\x00-\x1f\x7f-\x9f\ufffe\uffff]*\\Z", _("Control characters are not allowed.")
 )
 http_url = URLValidator(schemes=("http", "https"))
 
@@ -70,7 +73,7 @@ def few_words(text: str) -> None:
     try:
         words(text)
     except InvalidValue as error:
-        raise serializers.ValidationError(str(error)) from error
+        raise serializers.ValidationError(translated(error)) from error
 
 
 # The options of a field of words to look for.
@@ -82,7 +85,7 @@ WORDS_OPTIONS: dict[str, Any] = {
 # The options of a field of an availability to filter by.
 AVAILABILITY: dict[str, Any] = {
     "choices": Availability.choices,
-    "error_messages": {"invalid_choice": "Use in_stock, out_of_stock, preorder or backorder."},
+    "error_messages": {"invalid_choice": _("Use in_stock, out_of_stock, preorder or backorder.")},
 }
 
 
@@ -105,7 +108,7 @@ class RuledField(LineField):
         try:
             text = self.rule(super().to_internal_value(data))
         except InvalidValue as error:
-            raise serializers.ValidationError(str(error)) from error
+            raise serializers.ValidationError(translated(error)) from error
         if not text:
             self.fail("blank")
         return text
@@ -124,9 +127,9 @@ class PriceField(serializers.DecimalField):
 
     def to_internal_value(self, data: Any) -> Decimal:
         try:
-            amount, _ = _read_price(data, self.parent.initial_data)
+            amount = _read_price(data, self.parent.initial_data)[0]
         except InvalidValue as error:
-            raise serializers.ValidationError(str(error)) from error
+            raise serializers.ValidationError(translated(error)) from error
         value: Decimal = super().to_internal_value(str(amount))
         return value
 
@@ -142,8 +145,8 @@ class AttributesField(serializers.Field[dict[str, str], Any, Any, Any]):
             if isinstance(data, Mapping):
                 return attributes(data)
         except InvalidValue as error:
-            raise serializers.ValidationError(str(error)) from error
-        raise serializers.ValidationError('Give texts by name, such as {"size": "M"}.')
+            raise serializers.ValidationError(translated(error)) from error
+        raise serializers.ValidationError(gettext('Give texts by name, such as {"size": "M"}.'))
 
 
 class PicturesField(LineField):
@@ -162,7 +165,7 @@ class PicturesField(LineField):
             is_readable = not FORBIDDEN.search(sku + text)  # or PostgreSQL would fail
             if is_readable and Product.objects.filter(sku=sku, image_url=text).exists():
                 return [text]
-            raise serializers.ValidationError(str(error)) from error
+            raise serializers.ValidationError(translated(error)) from error
 
 
 class FlagField(serializers.BooleanField):
@@ -174,7 +177,7 @@ class FlagField(serializers.BooleanField):
         try:
             return flag(data) if isinstance(data, str) else super().to_internal_value(data)
         except InvalidValue as error:
-            raise serializers.ValidationError(str(error)) from error
+            raise serializers.ValidationError(translated(error)) from error
 
 
 class PictureUploadField(serializers.FileField):
@@ -188,9 +191,16 @@ class PictureUploadField(serializers.FileField):
             with DECODING.one(STAFF):
                 return NewPicture(upload.read())
         except InvalidImage as error:
-            raise serializers.ValidationError(str(error)) from error
+            raise serializers.ValidationError(translated(error)) from error
         except Busy as error:
             raise TooBusy(error) from error
+
+
+class StoredSentenceField(serializers.CharField):
+    """A sentence in the shop's language, or a constant in English, which is translated."""
+
+    def to_representation(self, value: str) -> str:
+        return value and gettext(value)
 
 
 class CategorySerializer(serializers.ModelSerializer[Category]):
@@ -258,11 +268,6 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
             "active": {"help_text": "Whether shoppers see it and search finds it."},
             "image_url": {"help_text": "Where its picture comes from, unless one was uploaded."},
             "embedding_status": {"help_text": "Whether search can use its picture."},
-            "embedding_error": {"help_text": "Why search can't use its picture, as a sentence."},
-            "refetch_error": {
-                "help_text": "Why its picture could not be fetched again, as a sentence, or null."
-                " The one that was fetched before stays."
-            },
         }
 
     def get_url(self, product: Product) -> str:
@@ -281,6 +286,16 @@ class StaffProductSerializer(ProductSerializer):
 
     photos = serializers.SerializerMethodField(
         help_text="Where its further photos come from, in their order, without uploaded ones."
+    )
+
+    embedding_error = StoredSentenceField(
+        read_only=True, help_text="Why search can't use its picture, as a sentence."
+    )
+    refetch_error = StoredSentenceField(
+        read_only=True,
+        allow_null=True,
+        help_text="Why its picture could not be fetched again, as a sentence, or null. The one that"
+        " was fetched before stays.",
     )
 
     class Meta(ProductSerializer.Meta):
@@ -334,9 +349,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
     def _hint(self, name: str) -> str:
-        near = get_close_matches(name[:50], list(self.fields), n=1)
-        which = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(self.fields)}."
-        return f"There is no such field. {which}"
+        if near := get_close_matches(name[:50], list(self.fields), n=1):
+            return gettext("There is no such field. Did you mean %(name)s?") % {"name": near[0]}
+        names = ", ".join(self.fields)
+        return gettext("There is no such field. There are: %(names)s.") % {"names": names}
 
 
 @extend_schema_serializer(examples=[OpenApiExample("A mug", MUG, request_only=True)])
@@ -422,9 +438,10 @@ class ProductDraftSerializer(StrictSerializer):
         values = dict(attrs)
         for name in ("price", "sale_price"):
             if attrs.get(name) is not None:
-                _, currency = _read_price(self.initial_data[name], self.initial_data)
+                currency = _read_price(self.initial_data[name], self.initial_data)[1]
                 if currency and values.setdefault("currency", currency) != currency:
-                    sentence = f"The price is in {values['currency']}, and this in {currency}."
+                    text = gettext("The price is in %(currency)s, and this in %(other)s.")
+                    sentence = text % {"currency": values["currency"], "other": currency}
                     raise serializers.ValidationError({name: [sentence]})
         picture, *photos = attrs.get("image_url") or [""]
         if "image_url" in attrs:
@@ -433,7 +450,8 @@ class ProductDraftSerializer(StrictSerializer):
             named = dict.fromkeys([*photos, *attrs.get("photos", [])])
             values["photos"] = [address for address in named if address != picture]
             if len(values["photos"]) >= MAX_PICTURES:
-                sentence = f"The maximum is {MAX_PICTURES} pictures of a product."
+                text = gettext("The maximum is %(most)s pictures of a product.")
+                sentence = text % {"most": MAX_PICTURES}
                 raise serializers.ValidationError({"photos": [sentence]})
         return values
 
@@ -492,9 +510,10 @@ class BatchSerializer(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs:
-            raise serializers.ValidationError("Give products, delete or both.")
+            raise serializers.ValidationError(gettext("Give products, delete or both."))
         if sum(map(len, attrs.values())) > BATCH_SIZE:
-            raise serializers.ValidationError(f"The maximum is {BATCH_SIZE} items.")
+            sentence = gettext("The maximum is %(most)s items.") % {"most": BATCH_SIZE}
+            raise serializers.ValidationError(sentence)
         return attrs
 
 

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 from django.db import transaction
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import filters, generics, mixins, serializers, status
 from rest_framework.exceptions import ValidationError
@@ -70,7 +72,7 @@ class StaffWrites(BasePermission):
     The permissions are those that the admin gives to users and groups.
     """
 
-    message = "Only staff with permission may do this."
+    message = _("Only staff with permission may do this.")
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if request.method in SAFE_METHODS:
@@ -286,7 +288,7 @@ class ProductBySKU(ProductView):
         values = self.draft()
         sku = self._validated(sku)
         if values.get("sku", sku) != sku:
-            raise ValidationError({"sku": ["This is not the SKU in the address."]})
+            raise ValidationError({"sku": [gettext("This is not the SKU in the address.")]})
         with batched_messages(), transaction.atomic():
             result = _successful(self.writer(sku).upsert({**values, "sku": sku}))
         return self.answer(result)
@@ -325,7 +327,7 @@ class ProductBatch(ProductView):
         if "delete" in batch.validated_data and not request.user.has_perm(DELETE):
             self.permission_denied(request)
         # Validated before the transaction, which holds locks.
-        draft = BatchItemSerializer(data={}, error_messages={"null": "No data provided."})
+        draft = BatchItemSerializer(data={}, error_messages={"null": gettext("No data provided.")})
         upserts = [_validate(item, draft) for item in batch.validated_data.get("products", ())]
         deletions = [
             # A number, though it could be read as a SKU, is more likely an id.
@@ -393,7 +395,8 @@ def _successful(result: WriteResult) -> WriteResult:
 
 
 def _no_sku() -> WriteResult:
-    return WriteResult(FAILED, None, errors={"sku": ['Give the SKU as text, such as "mug-42".']})
+    sentence = gettext('Give the SKU as text, such as "mug-42".')
+    return WriteResult(FAILED, None, errors={"sku": [sentence]})
 
 
 def _validate(item: object, draft: BatchItemSerializer) -> Values | WriteResult:

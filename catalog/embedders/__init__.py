@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from catalog.embedders.network import Network
 from catalog.embedders.prepared import EmbedderUnavailable, damaged, find_prepared
+from catalog.messages import sentence
 
 if TYPE_CHECKING:
     from catalog.embedders.runtime import Embedder
@@ -29,8 +30,13 @@ _loading = threading.Lock()  # so that two threads do not load the same network
 def get_network(name: str) -> Network:
     """The network of this name in EMBEDDERS. Raises EmbedderUnavailable."""
     if name not in EMBEDDERS:
-        known = ", ".join(EMBEDDERS)
-        raise EmbedderUnavailable(f"There is no embedder {name!r}. EMBEDDER can be: {known}.")
+        raise EmbedderUnavailable(
+            sentence(
+                "There is no embedder %(name)r. EMBEDDER can be: %(known)s.",
+                name=name,
+                known=", ".join(EMBEDDERS),
+            )
+        )
     network: Network = import_module(EMBEDDERS[name]).NETWORK
     return network
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from catalog.embedders.preprocessing import PREPROCESSING
 from catalog.files import replace_link
+from catalog.messages import sentence
 
 GRAPH_FILE = "network.xml"
 WEIGHTS_FILE = "network.bin"
@@ -48,7 +49,11 @@ def find_prepared(model_dir: Path, name: str) -> tuple[Path, Manifest]:
         intact = all(sha256(folder / file) == digest for file, digest in manifest.sha256.items())
     except FileNotFoundError as error:
         raise EmbedderUnavailable(
-            f"The embedder {name} is not prepared. {_remedy(name)}"
+            sentence(
+                "The embedder %(name)s is not prepared. Run: %(command)s",
+                name=name,
+                command=_remedy(name),
+            )
         ) from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise damaged(name) from error
@@ -56,14 +61,22 @@ def find_prepared(model_dir: Path, name: str) -> tuple[Path, Manifest]:
         raise damaged(name)
     if manifest.preprocessing != PREPROCESSING:
         raise EmbedderUnavailable(
-            f"The embedder {name} was prepared for other preprocessing. {_remedy(name)}"
+            sentence(
+                "The embedder %(name)s was prepared for other preprocessing. Run: %(command)s",
+                name=name,
+                command=_remedy(name),
+            )
         )
     return folder, manifest
 
 
 def damaged(name: str) -> EmbedderUnavailable:
     """The error for a stored network that can't be used."""
-    return EmbedderUnavailable(f"The embedder {name} is damaged. {_remedy(name)}")
+    return EmbedderUnavailable(
+        sentence(
+            "The embedder %(name)s is damaged. Run: %(command)s", name=name, command=_remedy(name)
+        )
+    )
 
 
 def store(model_dir: Path, manifest: Manifest, save: Callable[[Path], None]) -> None:
@@ -93,4 +106,4 @@ def sha256(path: Path) -> str:
 
 
 def _remedy(name: str) -> str:
-    return f"Run: python manage.py download_model --embedder {name.split('-')[0]}"
+    return f"python manage.py download_model --embedder {name.split('-')[0]}"

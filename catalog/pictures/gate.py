@@ -25,7 +25,7 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
-from catalog.messages import sentence
+from catalog.messages import Sentence, sentence
 from catalog.pictures.colours import srgb_converter
 from catalog.pictures.containers import READERS, WRITERS, Container, Malformed
 from catalog.pictures.containers.contract import DAMAGED
@@ -164,13 +164,14 @@ def encode_image(
     return output.getvalue()
 
 
+def too_large(most_bytes: int) -> Sentence:
+    """The sentence for a file of more bytes."""
+    return sentence("The file is too large; the maximum is %(most)s MB.", most=most_bytes / 2**20)
+
+
 def _container(data: bytes, limits: ImageLimits) -> Container:
     if len(data) > limits.bytes:
-        raise InvalidImage(
-            sentence(
-                "The file is too large; at most %(most)s MB are allowed.", most=limits.bytes / 2**20
-            )
-        )
+        raise InvalidImage(too_large(limits.bytes))
     for start, read in READERS.items():
         if re.match(start, data, re.DOTALL):
             try:

@@ -3,6 +3,7 @@
 from base64 import b64encode
 from typing import Any
 
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
@@ -91,7 +92,7 @@ class ExplainView(APIView):
         asked = query_of(SearchRequest(query=query, crop=crop, client=client_of(request)))
         match = match_of(asked, product)
         if match is None:
-            raise NotFound("This product is not among those that can be found.")
+            raise NotFound(gettext("This product is not among those that can be found."))
         return Response(ExplanationSerializer(_explained(request, asked, match)).data)
 
 
@@ -136,5 +137,5 @@ def _stored(image: StoredPicture) -> bytes:
         with image.storage.open(str(image.name)) as file:
             data: bytes = file.read()
     except OSError as error:
-        raise NotFound("The product's picture is gone.") from error
+        raise NotFound(gettext("The product's picture is gone.")) from error
     return data

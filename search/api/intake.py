@@ -14,6 +14,7 @@ from catalog.embedders import EmbedderUnavailable
 from catalog.embedders.runtime import Embedder
 from catalog.fetching.fetcher import FetchError, host_of
 from catalog.fetching.remote import fetch_picture
+from catalog.messages.translation import translated
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.slots import Busy, Slots
 from catalog.pictures.stored import image_limits
@@ -65,11 +66,11 @@ def http_errors(name: str = "query") -> Iterator[None]:
     try:
         yield
     except (FetchError, InvalidImage, UnknownQuery, NotSearchable) as error:
-        raise ValidationError({name: [str(error)]}) from error
+        raise ValidationError({name: [translated(error)]}) from error
     except NotCroppable as error:
-        raise ValidationError({"crop": [str(error)]}) from error
+        raise ValidationError({"crop": [translated(error)]}) from error
     except (EmbedderUnavailable, NothingToSearch) as error:
-        raise Unavailable(str(error)) from error
+        raise Unavailable(translated(error)) from error
     except Busy as error:
         raise TooBusy(error) from error
 

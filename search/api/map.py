@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import conditional_page
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -16,7 +17,7 @@ from search.api.intake import Unavailable
 from search.api.throttles import SearchThrottle
 from search.catalog_map.maps import CatalogMap, load_map
 
-NO_MAP = "There is no map yet. Run: python manage.py build_embeddings"
+NO_MAP = _("There is no map yet. Run: python manage.py build_embeddings")
 
 
 class MapSerializer(serializers.Serializer[Any]):

@@ -4,6 +4,8 @@ import math
 from dataclasses import fields as fields_of
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -41,7 +43,7 @@ class CropField(serializers.Field[Crop, str, str, Any]):
     """`x,y,width,height` in fractions of the upright picture."""
 
     default_error_messages: ClassVar = {
-        "crop": "Give x,y,width,height as fractions of the picture, such as 0.1,0.2,0.5,0.5."
+        "crop": _("Give x,y,width,height as fractions of the picture, such as 0.1,0.2,0.5,0.5.")
     }
 
     def to_internal_value(self, data: Any) -> Crop:
@@ -63,8 +65,8 @@ class ProductIdsField(serializers.Field[tuple[int, ...], str, str, Any]):
     """Ids of products, separated by commas, each once."""
 
     default_error_messages: ClassVar = {
-        "ids": "Give the ids of products separated by commas, such as 12,15.",
-        "many": "Give at most {most} products.",
+        "ids": _("Give the ids of products separated by commas, such as 12,15."),
+        "many": _("Give at most {most} products."),
     }
 
     def to_internal_value(self, data: Any) -> tuple[int, ...]:
@@ -142,13 +144,13 @@ class OptionsSerializer(serializers.Serializer[Options]):
         help_text="With group, the variants of a product (`group`) are one result: the first of "
         "them in this order. So are products without a group that share the very same picture. "
         "Numbers are then those of groups.",
-        error_messages={"invalid_choice": "Use none or group."},
+        error_messages={"invalid_choice": _("Use none or group.")},
     )
     ordering = serializers.ChoiceField(
         ("-score", "price", "-price"),
         default=DEFAULTS.ordering,
         help_text="The best, the cheapest, or the most expensive first.",
-        error_messages={"invalid_choice": "Use -score, price or -price."},
+        error_messages={"invalid_choice": _("Use -score, price or -price.")},
     )
     more = ProductIdsField(
         default=(),
@@ -197,9 +199,9 @@ class SearchSerializer(OptionsSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         given = [name for name in ("file", "image_url", "product") if attrs.get(name) is not None]
         if len(given) != 1:
-            raise serializers.ValidationError("Give one of file, image_url and product.")
+            raise serializers.ValidationError(gettext("Give one of file, image_url and product."))
         if attrs.get("crop") is not None and attrs.get("product") is not None:
-            raise serializers.ValidationError({"crop": ["Only a photo can be cropped."]})
+            raise serializers.ValidationError({"crop": [gettext("Only a photo can be cropped.")]})
         return attrs
 
 

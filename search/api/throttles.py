@@ -25,7 +25,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.request import HttpHeaders
 from django.utils.crypto import salted_hmac
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext_lazy
 from rest_framework import status
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
@@ -50,12 +50,9 @@ class TooOften(APIException):
 
     status_code = status.HTTP_429_TOO_MANY_REQUESTS
 
-    def __init__(self, sentence: str, seconds: float) -> None:
-        self.wait = ceil(seconds)
-        again = ngettext(
-            "Please try again in {wait} second.", "Please try again in {wait} seconds.", self.wait
-        )
-        super().__init__(f"{sentence} {again.format(wait=self.wait)}", "throttled")
+    def __init__(self, sentence: str, wait: int) -> None:
+        self.wait = wait
+        super().__init__(sentence, "throttled")
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,11 @@ class SearchThrottle(BaseThrottle):
     """
 
     setting = "SEARCH_RATE"
-    sentence = gettext_lazy("You have searched very often just now.")
+    sentence = ngettext_lazy(
+        "You have searched very often just now. Please try again in %(wait)s second.",
+        "You have searched very often just now. Please try again in %(wait)s seconds.",
+        "wait",
+    )
 
     def allow_request(self, request: HttpRequest | Request, view: Any = None) -> bool:
         """Count a request; return True or raise TooOften.
@@ -103,7 +104,8 @@ class SearchThrottle(BaseThrottle):
             logger.warning("A request could not be counted: %s", error)
             return True
         if times > rate.times:
-            raise TooOften(str(self.sentence), until - now)
+            wait = ceil(until - now)
+            raise TooOften(self.sentence % {"wait": wait}, wait)
         return True
 
 
@@ -111,7 +113,11 @@ class FetchThrottle(SearchThrottle):
     """Limits the addresses that one client may have fetched to FETCH_RATE."""
 
     setting = "FETCH_RATE"
-    sentence = gettext_lazy("You have asked for very many addresses just now.")
+    sentence = ngettext_lazy(
+        "You have asked for very many addresses just now. Please try again in %(wait)s second.",
+        "You have asked for very many addresses just now. Please try again in %(wait)s seconds.",
+        "wait",
+    )
 
     def allow_request(self, request: HttpRequest | Request, view: Any = None) -> bool:
         """Count the request if it gives an address. Raises TooOften."""

@@ -7,6 +7,7 @@ from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import QueryDict
 
+from catalog.messages.translation import translated
 from catalog.models import Availability, Product, has_words
 from catalog.values import MAX_CATEGORY, MAX_GROUP, MAX_WORDS_TEXT, InvalidValue, category_key
 
@@ -33,7 +34,7 @@ def filtered_products(parameters: QueryDict) -> tuple[QuerySet[Product], dict[st
     try:
         products = products.filter(has_words(given["q"]))
     except InvalidValue as error:
-        products, given["error"] = products.none(), str(error)
+        products, given["error"] = products.none(), translated(error)
     if given["category"]:
         products = products.filter(category__key=category_key(given["category"]))
     for name in ("availability", "group"):

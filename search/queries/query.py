@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from catalog.embedders.preprocessing import to_pixels, within_margins
 from catalog.embedders.runtime import Embedder
+from catalog.messages import sentence
 from catalog.models import Product
 from catalog.pictures.gate import (
     ImageLimits,
@@ -120,7 +121,7 @@ def query_by_id(
     """
     if product := PRODUCT_ID.match(query_id):
         if crop:
-            raise NotCroppable("Only a photo can be cropped.")
+            raise NotCroppable(sentence("Only a photo can be cropped."))
         return query_by_product(int(product[1]), embedder)
     if PHOTO_ID.match(query_id) and (query := _kept_query(query_id, embedder, crop)):
         return query
@@ -135,16 +136,16 @@ def query_by_product(pk: int, embedder: Embedder) -> Query:
     products = Product.objects.filter(pk=pk, active=True)
     image = products.values_list("image", flat=True).first()
     if image is None:
-        raise UnknownQuery(f"There is no product {pk}.")
+        raise UnknownQuery(sentence("There is no product %(id)s.", id=pk))
     if not image:
-        raise NotSearchable("This product has no picture.")
+        raise NotSearchable(sentence("This product has no picture."))
     ready = products.searchable(embedder.identity)
     data = ready.values_list("embedding", flat=True).first()
     try:
         vector = from_bytes(data or b"", embedder.dim)
     except InvalidVector as error:
         raise NotSearchable(
-            "This product's picture has not been read yet. Try again soon."
+            sentence("This product's picture has not been read yet. Try again soon.")
         ) from error
     return Query(f"product-{pk}", embedder.identity, vector, product=pk)
 
@@ -192,7 +193,7 @@ def kept_photo(query_id: str) -> photo_cache.Kept:
     """The copy of a query's photo, which is quick to decode. Raises UnknownQuery."""
     photo = photo_cache.kept(f"picture:{query_id}") if PHOTO_ID.match(query_id) else None
     if photo is None:
-        raise UnknownQuery("This search has expired. Please give the picture again.")
+        raise UnknownQuery(sentence("This search has expired. Please give the picture again."))
     return photo
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.embedders.runtime import Embedder
+from catalog.messages import sentence
 from catalog.models import Product
 from catalog.vectors import InvalidVector, from_bytes
 from search.queries.query import NotSearchable, Query
@@ -35,7 +36,9 @@ def product_vectors(ids: Sequence[int], embedder: Embedder) -> ProductVectors:
         try:
             vectors[pk] = from_bytes(found.get(pk) or b"", embedder.dim)
         except InvalidVector as error:
-            raise NotSearchable(f"There is no product {pk} that can be searched.") from error
+            raise NotSearchable(
+                sentence("There is no product %(id)s that can be searched.", id=pk)
+            ) from error
     return vectors
 
 

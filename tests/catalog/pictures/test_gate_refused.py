@@ -37,7 +37,7 @@ REFUSED: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     "a PNG of no width": (png(0, 64), DAMAGED),
     "a WebP with nothing in it": (b"RIFF\x10\0\0\0WEBPVP8 \4\0\0\0" + bytes(4), DAMAGED),
     "an AVIF with nothing in it": (b"\0\0\0\x10ftypavif" + bytes(16), DAMAGED),
-    "a bomb by its header": (png(65_000, 65_000), "has 4225 million pixels; at most 50 million"),
+    "a bomb by its header": (png(65_000, 65_000), "has 4,225 million pixels; at most 50 million"),
     "a bomb of 20 kB": (
         lambda: png(13_000, 13_000, depth=1, pixels=zeros(13_000 * 1_626)),
         "169 million",
@@ -52,7 +52,7 @@ REFUSED: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     ),
     "a bomb in a GIF": (
         b"GIF89a" + b"\xff" * 4 + encoded(photo(), "GIF")[10:],
-        "4294.836225 million",
+        "4,294.836225 million",
     ),
     "a hair": (png(1, 65_500), "is 65500 pixels long; at most 20000"),
     "a ribbon": (png(2_100, 100), "more than 20 times as long"),
@@ -64,7 +64,7 @@ REFUSED: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
         lambda: encoded(Image.new("L", (5_000, 5_000)), "JPEG")[:-2] + SCAN * 50 + b"\xff\xd9",
         "too many scans",
     ),
-    "more than ten megabytes": (JPEG + bytes(10 * 2**20), "too large; at most 10 MB"),
+    "more than ten megabytes": (JPEG + bytes(10 * 2**20), "too large; the maximum is 10 MB"),
 }
 
 
@@ -100,7 +100,7 @@ def test_survives_random_damage() -> None:
 @pytest.mark.parametrize(
     ("limits", "sentence"),
     [
-        (ImageLimits(bytes=2**10), "too large; at most 0.0009765625 MB"),
+        (ImageLimits(bytes=2**10), "too large; the maximum is 0.0009765625 MB"),
         (ImageLimits(pixels=6_000), "has 0.006144 million pixels; at most 0.006 million"),
         (ImageLimits(side=90), "is 96 pixels long; at most 90"),
         (ImageLimits(aspect_ratio=1.4), "more than 1.4 times"),
