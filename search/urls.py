@@ -5,7 +5,7 @@ from django.views.i18n import set_language
 
 from search.api.explain import ExplainView
 from search.api.map import MapView
-from search.api.search import SearchView, SimilarView
+from search.api.search import SearchView, SimilarBySKUView, SimilarView
 from search.api.widget_words import WidgetWordsView
 from search.branding.views import accent_style, logo
 from search.demand.views import demand_page
@@ -29,6 +29,11 @@ urlpatterns = [
         "api/search/<str:query>/explain/<int:product>/", ExplainView.as_view(), name="api-explain"
     ),
     path("api/products/<int:pk>/similar/", SimilarView.as_view(), name="api-similar"),
+    path(
+        "api/products/by-sku/<path:sku>/similar/",
+        SimilarBySKUView.as_view(),
+        name="api-similar-by-sku",
+    ),
     path("api/map/", MapView.as_view(), name="api-map"),
     path("api/widget/words/", WidgetWordsView.as_view(), name="api-widget-words"),
     path("admin/doctor/", admin.site.admin_view(findings_page), name="doctor"),

@@ -27,6 +27,7 @@ SHARED = (
     ("GET", "/api/products/{pk}/", 200),
     ("GET", "/api/products/{pk}/similar/", 200),
     ("GET", "/api/products/by-sku/a/b/", 200),
+    ("GET", "/api/products/by-sku/a/b/similar/", 200),
     ("GET", "/api/products/999/", 404),
     ("GET", "/api/categories/", 200),
     ("GET", "{picture}", 200),

@@ -7,8 +7,8 @@ from visualsearch.api_docs import SchemaView
 from visualsearch.prometheus import metrics
 
 urlpatterns = [
+    path("", include("search.urls")),  # first, for a SKU in a path of the catalog may have slashes
     path("", include("catalog.urls")),
-    path("", include("search.urls")),
     path("admin/", admin.site.urls),
     path("api/schema/", SchemaView.as_view(), name="api-schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),

@@ -120,6 +120,14 @@ class SKUField(RuledField):
     def __init__(self, **options: Any) -> None:
         super().__init__(identifier, **{"max_length": MAX_SKU} | options)
 
+    def of_address(self, sku: str) -> str:
+        """The SKU in a path. Raises ValidationError, about `sku`."""
+        try:
+            validated: str = self.run_validation(sku)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({"sku": error.detail}) from error
+        return validated
+
 
 @extend_schema_field({"oneOf": [{"type": "number", "minimum": 0}, {"type": "string"}]})
 class PriceField(serializers.DecimalField):

@@ -286,7 +286,7 @@ class ProductBySKU(ProductView):
         Missing fields stay as they are. If nothing differs, nothing is written.
         """
         values = self.draft()
-        sku = self._validated(sku)
+        sku = SKUField().of_address(sku)
         if values.get("sku", sku) != sku:
             raise ValidationError({"sku": [gettext("This is not the SKU in the address.")]})
         with batched_messages(), transaction.atomic():
@@ -301,15 +301,8 @@ class ProductBySKU(ProductView):
 
     def _product(self, sku: str) -> Product:
         product: Product
-        product = generics.get_object_or_404(self.get_queryset(), sku=self._validated(sku))
+        product = generics.get_object_or_404(self.get_queryset(), sku=SKUField().of_address(sku))
         return product
-
-    def _validated(self, sku: str) -> str:
-        try:
-            validated: str = SKUField().run_validation(sku)
-        except ValidationError as error:
-            raise ValidationError({"sku": error.detail}) from error
-        return validated
 
 
 class ProductBatch(ProductView):

@@ -3,13 +3,15 @@
 from time import perf_counter
 from typing import Any
 
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalog.api.schema import ID, errors
+from catalog.api.schema import ID, SKU, errors
+from catalog.api.serializers import SKUField
 from catalog.models import Product
 from search.api.intake import answer_to, query_of, record
 from search.api.serializers import (
@@ -84,4 +86,20 @@ class SimilarView(AnsweringView):
     def get(self, request: Request, pk: int) -> Response:
         if not Product.objects.filter(pk=pk, active=True).exists():
             raise NotFound
+        return self.respond(OptionsSerializer(data=request.query_params), product=pk)
+
+
+@extend_schema(parameters=[SKU])
+class SimilarBySKUView(AnsweringView):
+    """The products that look like the one with this SKU."""
+
+    @extend_schema(
+        parameters=[OptionsSerializer],
+        responses={200: AnswerSerializer} | errors(400, 404, 429, 503),
+    )
+    def get(self, request: Request, sku: str) -> Response:
+        products = Product.objects.filter(sku=SKUField().of_address(sku), active=True)
+        pk = products.values_list("pk", flat=True).first()
+        if pk is None:
+            raise NotFound(gettext("There is no product with this SKU."))
         return self.respond(OptionsSerializer(data=request.query_params), product=pk)

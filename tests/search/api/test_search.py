@@ -3,6 +3,7 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -350,6 +351,28 @@ def test_look_alikes_of_no_product_get_404(
     products: list[Product], client: Client, pk: int
 ) -> None:
     assert client.get(f"/api/products/{pk}/similar/").status_code == 404
+
+
+@pytest.mark.parametrize("sku", ["m1", "a/b//c", "50% & more?", "ünï/", "similar"])
+def test_look_alikes_are_found_by_sku(products: list[Product], client: Client, sku: str) -> None:
+    Product.objects.filter(pk=products[0].pk).update(sku=sku)
+    by_sku = client.get(f"/api/products/by-sku/{quote(sku)}/similar/?threshold=0&limit=2").json()
+    by_id = client.get(f"/api/products/{products[0].pk}/similar/?threshold=0&limit=2").json()
+    assert len(by_sku["results"]) == 2
+    assert by_sku | {"timings_ms": {}} == by_id | {"timings_ms": {}}
+
+
+def test_look_alikes_by_sku_say_what_is_wrong(products: list[Product], client: Client) -> None:
+    Product.objects.filter(pk=products[0].pk).update(sku="hidden", active=False)
+    for sku in ("hidden", "nowhere", "a/b"):
+        unknown = client.get(f"/api/products/by-sku/{sku}/similar/")
+        assert (unknown.status_code, unknown.json()) == (
+            *(404, {"detail": "There is no product with this SKU."}),
+        )
+    for path in (f"{'x' * 65}/similar/", f"{products[1].sku}/similar/?limit=0"):
+        assert client.get(f"/api/products/by-sku/{path}").status_code == 400
+    refused = client.put("/api/products/by-sku/nowhere/similar/")
+    assert refused.status_code == 405
 
 
 def test_number_of_queries_does_not_grow_with_the_catalog(

@@ -224,18 +224,19 @@ def test_fetching_has_a_rate_of_its_own_and_counts_as_a_search_too(
 def test_every_way_to_search_counts(
     client: Client, mug: Product, picture: Picture, settings: Any, clock: list[float]
 ) -> None:
-    settings.SEARCH_RATE = "6/min"
+    settings.SEARCH_RATE = "7/min"
     photo = SimpleUploadedFile("mug.jpg", picture(1))
     doors = (
         lambda: client.post("/api/search/", {"product": mug.pk}),
         lambda: client.post("/search", {"product": mug.pk}),
         lambda: client.get(f"/api/search/?query=product-{mug.pk}"),
         lambda: client.get(f"/api/products/{mug.pk}/similar/"),
+        lambda: client.get(f"/api/products/by-sku/{mug.sku}/similar/"),
         lambda: client.get(f"/?query=product-{mug.pk}"),
         lambda: client.get(f"/products/{mug.pk}/"),
         lambda: client.post("/", {"file": photo}),
     )
-    assert [door().status_code for door in doors] == [200] * 6 + [429]
+    assert [door().status_code for door in doors] == [200] * 7 + [429]
     assert {door().status_code for door in doors} == {429}
 
 
