@@ -430,7 +430,7 @@ class Product(CatalogPicture):
         if None in (self.sale_price, self.price):  # of a price, its field says what is wrong
             return
         if not is_sale(self.selling_price, self.price):
-            raise ValidationError({"sale_price": NO_SALE})
+            raise ValidationError({"sale_price": translated(NO_SALE)})
 
     def get_absolute_url(self) -> str:
         """The product's page in the shop; ABSOLUTE_URL_OVERRIDES names the one on this site."""
