@@ -13,26 +13,41 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from catalog.admin.lists import BoundedLists
 from catalog.admin.previews import FORMAT_CHOICES, SHOWN_ROWS, preview_of
 from catalog.feeds.hiding import NotApproved, approve
 from catalog.feeds.reports import failed_pictures, with_last_runs
-from catalog.feeds.running import store
+from catalog.feeds.running import not_stored, store
 from catalog.feeds.tasks import run_soon
 from catalog.feeds.turns import is_in_work
 from catalog.fetching.fetcher import FetchError, host_names
 from catalog.files import watched
 from catalog.importers import InvalidCatalogFile, Options, read_table, recognize
+from catalog.messages import Amount, counted, sentence
+from catalog.messages.translation import translated
 from catalog.models import Feed, FeedRun
 from catalog.values import InvalidValue, address
 
 SHOWN_RUNS = 20
 SECONDS_OF_TEST = 20.0  # a person waits
-COLUMNS_HELP = "Only where a column is not found by itself: one in each line, such as name=Nom."
+COLUMNS_HELP = _("Only where a column is not found by itself: one in each line, such as name=Nom.")
+TIME = "Y-m-d H:i"
+# What a run did with products, as its report counts them.
+# Translators: these stand after a number of products.
+COUNTED = {
+    "created": _("created"),
+    "updated": _("updated"),
+    "unchanged": _("unchanged"),
+    "hidden": _("hidden"),
+    "failed": _("failed"),
+}
 
 
 class ColumnsField(forms.CharField):
@@ -50,18 +65,28 @@ class ColumnsField(forms.CharField):
         try:
             return dict(Options.of(columns=lines).columns)
         except InvalidCatalogFile as error:
-            raise forms.ValidationError(str(error)) from error
+            raise forms.ValidationError(translated(error)) from error
 
 
 class FeedForm(forms.ModelForm):
     """The password is never shown; a feed that moves to another host does not take it along."""
 
-    file = forms.FileField(required=False, help_text="Instead of an address: it is imported once.")
-    format = forms.ChoiceField(choices=FORMAT_CHOICES, required=False)
+    file = forms.FileField(
+        label=_("File"),
+        required=False,
+        help_text=_("Instead of an address: it is imported once."),
+    )
+    # Translators: of a file.
+    format = forms.ChoiceField(label=_("Format"), choices=FORMAT_CHOICES, required=False)
     columns = ColumnsField(
-        required=False, widget=forms.Textarea({"rows": 3}), help_text=COLUMNS_HELP
+        # Translators: of a file.
+        label=_("Columns"),
+        required=False,
+        widget=forms.Textarea({"rows": 3}),
+        help_text=COLUMNS_HELP,
     )
     password = forms.CharField(
+        label=_("Password"),
         required=False,
         max_length=200,
         strip=False,
@@ -79,10 +104,13 @@ class FeedForm(forms.ModelForm):
         super().__init__(*args, **options)
         self.initial["password"] = ""
         if self.instance.password:
-            sentence = "There is one, which is kept if this is empty. It goes with the user name."
-            self.fields["password"].help_text = sentence
+            self.fields["password"].help_text = _(
+                "There is one, which is kept if this is empty. It goes with the user name."
+            )
         if self.instance.upload_name:
-            self.fields["file"].help_text = f"Now: {self.instance.upload_name}."
+            # Translators: the file that a feed has at present.
+            text = gettext("Now: %(file)s.")
+            self.fields["file"].help_text = text % {"file": self.instance.upload_name}
 
     def clean_password(self) -> str:
         given: str = self.cleaned_data["password"]
@@ -94,10 +122,12 @@ class FeedForm(forms.ModelForm):
             url = address(url) if url else ""
             self.hosts = set(host_names(url)) if url else set()
         except InvalidValue as error:
-            raise forms.ValidationError(str(error)) from error
+            raise forms.ValidationError(translated(error)) from error
         except FetchError as error:
-            sentence = f"{error} User name and password have fields of their own."
-            raise forms.ValidationError(sentence) from error
+            problem = sentence(
+                "%(problem)s User name and password have fields of their own.", problem=error
+            )
+            raise forms.ValidationError(translated(problem)) from error
         return url
 
     def clean(self) -> dict[str, Any]:
@@ -106,11 +136,11 @@ class FeedForm(forms.ModelForm):
             return given
         old_url, is_kept = self.instance.url, given.get("password") and not self.data["password"]
         if is_kept and old_url and given["url"] and self.hosts != set(host_names(old_url)):
-            self.add_error("password", "The address has another host. Give its password.")
+            self.add_error("password", _("The address has another host. Give its password."))
         if given["url"] and given.get("file"):
-            self.add_error("file", "Give an address or a file, not both.")
+            self.add_error("file", _("Give an address or a file, not both."))
         elif not given["url"] and not given.get("file") and not self.instance.upload_name:
-            self.add_error("url", "Give an address, or a file.")
+            self.add_error("url", _("Give an address, or a file."))
         return given
 
 
@@ -122,8 +152,10 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
     change_form_template = "admin/catalog/feed/change_form.html"
     fieldsets = (
         (None, {"fields": ("name", "url", "file", ("user", "password"), "interval", "enabled")}),
-        ("How it is read", {"fields": ("format", "columns", "currency", "base_url")}),
-        ("What is missing", {"fields": ("max_hidden",)}),
+        # Translators: of a file.
+        (_("How it is read"), {"fields": ("format", "columns", "currency", "base_url")}),
+        # Translators: products that are no longer in a file.
+        (_("What is missing"), {"fields": ("max_hidden",)}),
     )
 
     class Media:
@@ -132,16 +164,21 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Feed]:
         return with_last_runs()
 
-    @admin.display(description="state")
+    @admin.display(description=_("state"))
     def state(self, feed: Any) -> SafeString:
         problem = feed.last_problem or feed.unapproved
         if is_in_work(feed):
-            return _badge("pending", "running")
+            # Translators: the state of a feed that is being imported.
+            return _badge("pending", gettext("running"))
         if problem:
-            return _badge("failed", "needs attention", problem)
-        return _badge("ready", "fine") if feed.last_run else _badge("outdated", "not run yet")
+            return _badge("failed", gettext("needs attention"), problem)
+        if feed.last_run:
+            # Translators: the state of a feed without problems.
+            return _badge("ready", gettext("fine"))
+        # Translators: the state of a feed that was never imported.
+        return _badge("outdated", gettext("not run yet"))
 
-    @admin.display(description="last run")
+    @admin.display(description=_("last run"))
     def last(self, feed: Any) -> SafeString | str:
         run = feed.runs.filter(pk=feed.last_run).first()
         return "-" if run is None else _link(run)
@@ -177,7 +214,8 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
     ) -> HttpResponse:
         """The form, with the feed's last runs."""
         runs = FeedRun.objects.filter(feed=int(object_id)) if object_id.isdecimal() else ()
-        context = {"runs": runs[:SHOWN_RUNS], **(extra_context or {})}
+        context = {"runs": runs[:SHOWN_RUNS], "count_words": COUNTED.values()}
+        context |= extra_context or {}
         return super().change_view(request, object_id, form_url, context)
 
     def run_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -187,22 +225,27 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
         if run and run.ended_at is None:
             messages.warning(
                 request,
-                "It takes longer than a page may. To go on, run: python manage.py sync_feeds",
+                _("It takes longer than a page may. To go on, run: python manage.py sync_feeds"),
             )
         if run:
             return redirect("admin:catalog_feed_report", feed.pk, run.pk)
-        messages.success(request, f"A worker runs {feed.name} as soon as one is free.")
+        text = gettext("A worker runs %(feed)s as soon as one is free.")
+        messages.success(request, text % {"feed": feed.name})
         return redirect("admin:catalog_feed_change", feed.pk)
 
     def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Fetch the file and show how it is read; nothing is imported."""
         feed = self._feed(request, pk, change=True)
-        context: dict[str, Any] = {"title": f"Test of {feed.name}"}
+        # Translators: fetches a feed's file and shows how it is read.
+        title = gettext("Test of %(feed)s") % {"feed": feed.name}
+        context: dict[str, Any] = {"title": title}
         end = monotonic() + SECONDS_OF_TEST
 
         def check_time(*_: int) -> None:
             if monotonic() > end:
-                raise FetchError("Fetching and reading the file takes too long for a test.")
+                raise FetchError(
+                    sentence("Fetching and reading the file takes too long for a test.")
+                )
 
         try:
             with TemporaryFile() as file:
@@ -210,9 +253,9 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
                 table = read_table(watched(file, check_time))
                 context |= preview_of(recognize(table, Options(**feed.options)))
         except (FetchError, InvalidCatalogFile) as error:
-            context["problem"] = str(error)
+            context["problem"] = translated(error)
         except OSError as error:
-            context["problem"] = f"The file can't be stored: {error.strerror}."
+            context["problem"] = translated(not_stored(error))
         return self._page(request, feed, "admin/catalog/feed/test.html", context)
 
     def report_view(self, request: HttpRequest, pk: int, run: int) -> HttpResponse:
@@ -221,11 +264,12 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
         shown = get_object_or_404(feed.runs, pk=run)
         pictures, count = failed_pictures(feed, SHOWN_ROWS)
         last = feed.runs.filter(state=FeedRun.State.FINISHED).first()
-        names = ("created", "updated", "unchanged", "hidden", "failed")
+        # Translators: an import of a feed's file.
+        title = gettext("Run of %(feed)s on %(time)s")
         context = {
-            "title": f"Run of {shown.started_at:%Y-%m-%d %H:%M}",
+            "title": title % {"feed": feed.name, "time": _written(shown)},
             "run": shown,
-            "counts": {name: getattr(shown, name) for name in names},
+            "counts": [(name, getattr(shown, name), word) for name, word in COUNTED.items()],
             "percent": min(100, 100 * shown.done // shown.size) if shown.size else None,
             "may_approve": shown == last and shown.missing is not None and not shown.approved_at,
             "pictures": pictures if shown.pk == feed.runs.values_list("pk", flat=True)[0] else [],
@@ -242,8 +286,12 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
         except NotApproved as error:
             messages.error(request, str(error))
         else:
-            products = "1 product is" if count == 1 else f"{count:,} products are"
-            messages.success(request, f"{products} hidden now.")
+            done = counted(
+                "%(number)s product is hidden now.",
+                "%(number)s products are hidden now.",
+                Amount(count),
+            )
+            messages.success(request, translated(done))
         return redirect("admin:catalog_feed_report", pk, run)
 
     def _feed(self, request: HttpRequest, pk: int, *, change: bool) -> Feed:
@@ -264,10 +312,15 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
         return TemplateResponse(request, template, context)
 
 
+def _written(run: FeedRun) -> str:
+    """When a run began."""
+    return date_format(timezone.localtime(run.started_at), TIME)
+
+
 def _badge(kind: str, word: str, reason: str = "") -> SafeString:
     return format_html('<span class="state state-{}" title="{}">{}</span>', kind, reason, word)
 
 
 def _link(run: FeedRun) -> SafeString:
     url = reverse("admin:catalog_feed_report", args=(run.feed_id, run.pk))
-    return format_html('<a href="{}">{}</a>', url, f"{run.started_at:%Y-%m-%d %H:%M}")
+    return format_html('<a href="{}">{}</a>', url, _written(run))

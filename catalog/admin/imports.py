@@ -19,6 +19,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.text import Truncator
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from catalog.admin.previews import FORMAT_CHOICES, SHOWN_ROWS, preview_of
@@ -33,6 +35,8 @@ from catalog.importers.formats import FORMATS, NO_OPTIONS, CatalogFile, Options,
 from catalog.importers.packing import GZIP_MAGIC
 from catalog.importers.tables import Record, Table
 from catalog.importers.writer import CREATED, FAILED, UNCHANGED, UPDATED
+from catalog.messages import Amount, sentence
+from catalog.messages.translation import for_storage, translated
 from catalog.models import Product, UnconfirmedImport, currency_of, default_currency
 from catalog.values import MAX_ADDRESS, InvalidValue, address
 
@@ -42,44 +46,62 @@ MAX_HEADERS = 300  # to choose from
 NOT_CHOSEN = ("", "-")
 # The fields whose columns can be chosen, and what the page calls them.
 FIELDS = {
-    "sku": "SKU",
-    "name": "Name",
-    "category": "Category",
-    "image_url": "Picture",
-    "price": "Price",
-    "sale_price": "Sale price",
-    "currency": "Currency",
-    "link": "Shop page",
-    "active": "Active",
-    "availability": "Availability",
-    "brand": "Brand",
-    "group": "Group of variants",
-    "parent": "Parent of a variation",  # these are in WooCommerce's files
-    "product_id": "Shop's own number",
+    "sku": _("SKU"),
+    "name": _("Name"),
+    "category": _("Category"),
+    "image_url": _("Picture"),
+    "price": _("Price"),
+    "sale_price": _("Sale price"),
+    "currency": _("Currency"),
+    # Translators: the address of a product's page in the shop.
+    "link": _("Shop page"),
+    # Translators: of a product that is shown to shoppers.
+    "active": _("Active"),
+    "availability": _("Availability"),
+    "brand": _("Brand"),
+    "group": _("Group of variants"),
+    # Translators: the product of which a row has a variant.
+    "parent": _("Parent of a variation"),  # these are in WooCommerce's files
+    "product_id": _("Shop's own number"),
 }
-GONE = "This file was imported already, or a day has passed. Choose it again."
-SHOWN = (CREATED, UPDATED, UNCHANGED, FAILED)
+GONE = _("This file was imported already, or a day has passed. Choose it again.")
+# How a page calls the rows of each status: before an import, and after it.
+# Translators: these stand after a number of rows or products.
+PLANNED = {
+    CREATED: _("new"),
+    UPDATED: _("to update"),
+    UNCHANGED: _("unchanged"),
+    FAILED: _("with an error"),
+}
+DONE = PLANNED | {CREATED: _("created"), UPDATED: _("updated")}
 SIGNER = TimestampSigner(salt="catalog.admin.imports.options")
 
 
 class UploadForm(forms.Form):
     import_file = forms.FileField(
-        label="File", widget=forms.FileInput({"accept": ".csv,.tsv,.txt,.xlsx,.xml,.rss,.html"})
+        label=_("File"), widget=forms.FileInput({"accept": ".csv,.tsv,.txt,.xlsx,.xml,.rss,.html"})
     )
 
 
 class OptionsForm(forms.Form):
     """What somebody says about a file, in place of what it says itself or where it is silent."""
 
-    format = forms.ChoiceField(choices=FORMAT_CHOICES, required=False)
+    # Translators: of a file.
+    format = forms.ChoiceField(label=_("Format"), choices=FORMAT_CHOICES, required=False)
     currency = forms.CharField(
-        max_length=10, required=False, help_text="Of prices without one, such as EUR."
+        label=_("Currency"),
+        max_length=10,
+        required=False,
+        help_text=_("The currency of prices that name none, such as EUR."),
     )
     base_url = forms.CharField(
-        label="Shop's address",
+        label=_("Shop's address"),
         max_length=MAX_ADDRESS,
         required=False,
-        help_text="Of pictures and links without one, such as https://shop.example",
+        help_text=_(
+            "Completes addresses of pictures and product pages that the file gives without a host, "
+            "such as https://shop.example"
+        ),
     )
 
     def __init__(self, table: Table, data: Any = None) -> None:
@@ -94,7 +116,9 @@ class OptionsForm(forms.Form):
         for name in FIELDS.keys() & file.columns.single.keys():
             header = file.table.header[file.columns.single[name][0]]
             column: Any = self.fields[f"column-{name}"]
-            column.choices = [("", f"{header} (found)"), *column.choices[1:]]
+            # Translators: the column that was found for a field.
+            found = gettext("%(column)s (found)") % {"column": header}
+            column.choices = [("", found), *column.choices[1:]]
 
     def clean_currency(self) -> str:
         return _ruled(currency_of, self.cleaned_data["currency"])
@@ -176,7 +200,7 @@ class ImportsProducts(admin.ModelAdmin):
             try:
                 return self._preview(request, file)
             except InvalidCatalogFile as error:
-                form.add_error("import_file", str(error))
+                form.add_error("import_file", translated(error))
         return self._page(request, form=form)
 
     def _preview(
@@ -202,7 +226,7 @@ class ImportsProducts(admin.ModelAdmin):
                 context |= preview_of(understood)
                 context["results"] = self._import(request, table, options, dry_run=True)
             except InvalidCatalogFile as error:
-                context["problem"] = str(error)
+                context["problem"] = translated(error)
         signed = SIGNER.sign_object({"file": file.pk, "options": asdict(options)})
         confirm_form = ConfirmForm(initial={"import_file_name": signed})
         context["again_form"] = confirm_form
@@ -222,15 +246,22 @@ class ImportsProducts(admin.ModelAdmin):
             table = _read(bytes(file.data))
             results = self._import(request, table, options, dry_run=False)
         except InvalidCatalogFile as error:
-            messages.error(request, str(error))
+            messages.error(request, translated(error))
             return redirect("admin:catalog_product_import")
         _log(request.user.pk, results, file.name)
         counts = summarize(results).counts
-        done = ", ".join(f"{counts[status]:,} {status}" for status in SHOWN)
+        done = translated(
+            sentence(
+                # Translators: these are numbers of products.
+                "Import finished: %(created)s created, %(updated)s updated, "
+                "%(unchanged)s unchanged, %(failed)s failed.",
+                **{status: Amount(counts[status]) for status in DONE},
+            )
+        )
         if not counts[FAILED] and not any(result.sku and result.reason for result in results):
-            messages.success(request, f"Import finished: {done}.")
+            messages.success(request, done)
             return redirect("admin:catalog_product_changelist")
-        messages.warning(request, f"Import finished: {done}.")
+        messages.warning(request, done)
         return self._page(request, form=UploadForm(), results=results, file=file.name, is_done=True)
 
     def _gone(self, request: HttpRequest) -> HttpResponse:
@@ -254,9 +285,10 @@ class ImportsProducts(admin.ModelAdmin):
         self, request: HttpRequest, *, results: Sequence[RowResult] = (), **context: Any
     ) -> TemplateResponse:
         report = summarize(results)
+        words = DONE if context.get("is_done") else PLANNED
         context |= {
             **self.admin_site.each_context(request),
-            "title": "Import products",
+            "title": _("Import products"),
             "opts": self.opts,
             "formats": [each.title for each in FORMATS.values()],
             "max_rows": MAX_ROWS,
@@ -264,7 +296,8 @@ class ImportsProducts(admin.ModelAdmin):
             "default_currency": default_currency(),
             "results": results,
             "report": report,
-            "counts": {status: report.counts[status] for status in SHOWN},
+            "counts": report.counts,
+            "told": [(status, report.counts[status], word) for status, word in words.items()],
             "created": [result for result in results if result.status == CREATED],
             "updated": [result for result in results if result.status == UPDATED],
         }
@@ -275,14 +308,19 @@ def _read(data: bytes) -> Table:
     """The table in a file, which a request can import. Raises InvalidCatalogFile."""
     if data.startswith(GZIP_MAGIC):  # a few kilobytes may unpack to gigabytes
         raise InvalidCatalogFile(
-            "The file is compressed. Unpack it and choose it again, or import it with: "
-            "python manage.py import_products FILE"
+            sentence(
+                "The file is compressed. Unpack it and choose it again, or import it with: "
+                "python manage.py import_products FILE"
+            )
         )
     table = read_table(BytesIO(data))
     if sum(1 for _ in islice(table, MAX_ROWS + 1)) > MAX_ROWS:
         raise InvalidCatalogFile(
-            f"The file has more than {MAX_ROWS:,} rows. "
-            "Import larger files with: python manage.py import_products FILE"
+            sentence(
+                "The file has more than %(most)s rows. "
+                "Import larger files with: python manage.py import_products FILE",
+                most=Amount(MAX_ROWS),
+            )
         )
     return table
 
@@ -314,7 +352,7 @@ def _ruled(rule: Callable[[str], str], text: str) -> str:
     try:
         return rule(text) if text else ""
     except InvalidValue as error:
-        raise forms.ValidationError(str(error)) from error
+        raise forms.ValidationError(translated(error)) from error
 
 
 def _keep(file: UnconfirmedImport) -> None:
@@ -332,8 +370,7 @@ def _log(user_id: Any, results: Iterable[RowResult], name: str) -> None:
     for result in results:
         if result.status in skus:
             skus[result.status].append(result.sku)
+    message = for_storage(sentence("Imported from %(file)s.", file=name))
     for status, flag in ((CREATED, ADDITION), (UPDATED, CHANGE)):
         products = Product.objects.filter(sku__in=skus[status]).only("pk", "name")
-        LogEntry.objects.log_actions(
-            user_id, products, flag, change_message=f"Imported from {name}."
-        )
+        LogEntry.objects.log_actions(user_id, products, flag, change_message=message)

@@ -3,6 +3,8 @@
 from itertools import islice
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from catalog.importers import FORMATS
 from catalog.importers.formats import CatalogFile
 from catalog.models import Availability, default_currency
@@ -10,7 +12,8 @@ from catalog.models import Availability, default_currency
 SHOWN_ROWS = 100  # of each table of a page
 FIRST_PRODUCTS = 5  # shown as they were understood
 FORMAT_CHOICES = [
-    ("", "As the columns show"),
+    # Translators: the format of a file is the one that its columns show.
+    ("", _("As the columns show")),
     *((key, format_.title) for key, format_ in FORMATS.items()),
 ]
 

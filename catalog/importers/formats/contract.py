@@ -25,6 +25,8 @@ from dataclasses import dataclass, field
 from sys import getsizeof
 from typing import Any
 
+from django.utils.functional import Promise
+
 from catalog.importers.tables import InvalidCatalogFile, Record
 from catalog.importers.writer import Values
 from catalog.messages import Sentence, sentence
@@ -149,7 +151,7 @@ def in_column(name: str, problem: Sentence | Exception | str) -> Sentence:
 class Format:
     """How one kind of file describes products."""
 
-    title: str  # as people call it
+    title: str | Promise  # as people call it
     columns: Mapping[str, tuple[str, ...]]
     needed: tuple[str, ...]
     products: Callable[[Iterable[Draft]], Iterator[Draft]] = iter

@@ -9,6 +9,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from catalog.importers.formats.contract import Draft, Format
 
 COLUMNS = {
@@ -73,4 +75,4 @@ def _is_now(dates: str) -> bool:
     return len(moments) != 2 or moments[0] <= datetime.now(UTC) <= moments[1]
 
 
-FORMAT = Format("Google Merchant or Meta", COLUMNS, NEEDED, products)
+FORMAT = Format(_("Google Merchant or Meta"), COLUMNS, NEEDED, products)

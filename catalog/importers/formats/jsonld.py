@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from django.utils.translation import gettext_lazy as _
+
 from catalog.importers.formats.contract import Draft, Format
 from catalog.importers.sales import is_lower
 
@@ -35,5 +37,5 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
 
 
 FORMAT = Format(
-    title="product page (JSON-LD)", columns=COLUMNS, needed=("name", "price"), products=products
+    title=_("product page (JSON-LD)"), columns=COLUMNS, needed=("name", "price"), products=products
 )
