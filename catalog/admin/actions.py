@@ -4,13 +4,16 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.utils import model_ngettext
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from catalog.embedding.progress import STATES
+from catalog.messages import Amount, counted
+from catalog.messages.translation import translated
 from catalog.models import EmbeddedQuerySet, Product, ProductPhoto, fetch_products_again
 from catalog.tasks import TASK_ROWS, batched_messages, hand_to_workers
 
@@ -18,42 +21,65 @@ from catalog.tasks import TASK_ROWS, batched_messages, hand_to_workers
 MAX_PICTURES_OF_REQUEST = 200
 
 
-@admin.action(permissions=["change"], description="Retry: read the pictures that have no vector")
+@admin.action(
+    permissions=["change"],
+    description=gettext_lazy("Retry: read the pictures that have no vector"),
+)
 def retry(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) -> None:
     """Embed the pictures, including further photos, that failed or wait."""
     _embed(request, products, STATES["pending"] | STATES["failed"])
 
 
-@admin.action(permissions=["change"], description="Re-embed: read all pictures once more")
+@admin.action(
+    permissions=["change"], description=gettext_lazy("Re-embed: read all pictures once more")
+)
 def embed_again(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) -> None:
     """Embed all pictures again, including further photos."""
     _embed(request, products, ~STATES["missing"])
 
 
 @admin.action(
-    permissions=["change"], description="Fetch again: replace pictures by those at their addresses"
+    permissions=["change"],
+    description=gettext_lazy("Fetch again: replace pictures by those at their addresses"),
 )
 def refetch(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) -> None:
     """Fetch all pictures that have an address again, including further photos."""
     count = fetch_products_again(products.order_by().values("pk"))
-    sentence = f"{_pictures(count)} being fetched again."
+    text = translated(
+        counted(
+            "%(number)s picture is being fetched again.",
+            "%(number)s pictures are being fetched again.",
+            Amount(count),
+        )
+    )
     if settings.CELERY_TASK_ALWAYS_EAGER and count > TASK_ROWS:
-        sentence += " Run manage.py refetch_pictures for those beyond the first hundred."
-    messages.success(request, sentence)
+        rest = _("Run manage.py refetch_pictures for those beyond the first hundred.")
+        text = f"{text} {rest}"
+    messages.success(request, text)
 
 
-@admin.action(permissions=["change"], description="Hide from the shop and from search")
+@admin.action(
+    permissions=["change"], description=gettext_lazy("Hide from the shop and from search")
+)
 def hide(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) -> None:
     """Make these products inactive."""
     # Those that a feed had hidden stay hidden when they are back in it.
     products.exclude(left_feed_at=None).update(left_feed_at=None, revision=F("revision"))
-    _set_active(request, products, False, "hidden")
+    count = _set_active(products, False)
+    sentence = counted(
+        "%(number)s product is hidden now.", "%(number)s products are hidden now.", Amount(count)
+    )
+    messages.success(request, translated(sentence))
 
 
-@admin.action(permissions=["change"], description="Show in the shop and in search")
+@admin.action(permissions=["change"], description=gettext_lazy("Show in the shop and in search"))
 def show(model_admin: Any, request: HttpRequest, products: QuerySet[Product]) -> None:
     """Make these products active."""
-    _set_active(request, products, True, "shown")
+    count = _set_active(products, True)
+    sentence = counted(
+        "%(number)s product is shown now.", "%(number)s products are shown now.", Amount(count)
+    )
+    messages.success(request, translated(sentence))
 
 
 def _embed(request: HttpRequest, products: QuerySet[Product], which: Q) -> None:
@@ -72,22 +98,23 @@ def _embed(request: HttpRequest, products: QuerySet[Product], which: Q) -> None:
             rows.make_pending()
     count = sum(counts)
     if is_handed_on:
-        messages.success(request, f"{_pictures(count)} being read again.")
-    else:
-        messages.warning(
-            request,
-            f"{count:,} pictures wait to be read again, and their products can't be found until "
-            "then. Without a worker, run: python manage.py build_embeddings",
+        sentence = counted(
+            "%(number)s picture is being read again.",
+            "%(number)s pictures are being read again.",
+            Amount(count),
         )
+        messages.success(request, translated(sentence))
+    else:
+        sentence = counted(
+            "%(number)s picture waits to be read again, and its product can't be found until then. "
+            "Without a worker, run: python manage.py build_embeddings",
+            "%(number)s pictures wait to be read again, and their products can't be found until "
+            "then. Without a worker, run: python manage.py build_embeddings",
+            Amount(count),
+        )
+        messages.warning(request, translated(sentence))
 
 
-def _pictures(count: int) -> str:
-    return "1 picture is" if count == 1 else f"{count:,} pictures are"
-
-
-def _set_active(request: HttpRequest, products: QuerySet[Product], active: bool, word: str) -> None:
+def _set_active(products: QuerySet[Product], active: bool) -> int:
     changing = products.filter(active=not active)
-    count = changing.update(active=active, updated_at=timezone.now())
-    verb = "is" if count == 1 else "are"
-    name = model_ngettext(Product._meta, count)
-    messages.success(request, f"{count:,} {name} {verb} {word} now.")
+    return changing.update(active=active, updated_at=timezone.now())

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from import_export.admin import ExportMixin  # type: ignore[import-untyped]
 from import_export.formats.base_formats import CSV, XLSX  # type: ignore[import-untyped]
 from import_export.forms import SelectableFieldsExportForm  # type: ignore[import-untyped]
@@ -38,6 +39,6 @@ class ExportsProducts(ExportMixin):  # type: ignore[misc]
         try:
             page: HttpResponse = super().export_action(request)
         except (IncorrectLookupParameters, OverflowError):
-            messages.error(request, "The address has an invalid filter. Choose again.")
+            messages.error(request, _("The address has an invalid filter. Choose again."))
             return redirect("admin:catalog_product_changelist")
         return page

@@ -12,9 +12,14 @@ from django.db.models import PROTECT, SET_NULL, Model, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from catalog.embedding.columns import IN_WORK
-from catalog.embedding.progress import STATES, current_identity, outdated
+from catalog.embedding.progress import STATE_NAMES, STATES, current_identity, outdated
+from catalog.messages import Amount, counted
+from catalog.messages.translation import translated
 from catalog.models import MAX_ID, Product, findable, invisible
 from catalog.values import MAX_WORDS, MAX_WORDS_TEXT
 
@@ -56,12 +61,13 @@ class BoundedLists:
         self, request: HttpRequest, queryset: QuerySet[Any], *where: Any
     ) -> HttpResponse | None:
         if not all(map(_is_id, request.POST.getlist(ACTION_CHECKBOX_NAME))):
-            messages.error(request, "One of the selected rows can't exist. Select again.")
+            messages.error(request, _("One of the selected rows can't exist. Select again."))
             return redirect(request.get_full_path())
         # The confirmation of a deletion selects "all" rows anew, and there may be others by now.
         confirmed = request.POST.get("count")
         if confirmed and confirmed != str(queryset.count()):
-            messages.error(request, "The list has changed. Nothing was deleted; select again.")
+            sentence = _("The list has changed. Nothing was deleted; select again.")
+            messages.error(request, sentence)
             return redirect(request.get_full_path())
         answer: HttpResponse | None
         answer = super().response_action(request, queryset, *where)  # type: ignore[misc]
@@ -85,7 +91,8 @@ class BoundedLists:
         count = chosen.count()
         names: list[Any] = [str(row) for row in chosen[:SHOWN_NAMES]]
         if count > len(names):
-            names.append(f"and {count - len(names):,} more")
+            rest = Amount(count - len(names))
+            names.append(translated(counted("and %(number)s more", "and %(number)s more", rest)))
         counts = {str(model._meta.verbose_name_plural): count}
         forbidding = []
         for relation in model._meta.related_objects:
@@ -93,7 +100,7 @@ class BoundedLists:
             number = related.filter(**{f"{relation.field.name}__in": ids}).count()
             name = str(relation.related_model._meta.verbose_name_plural)
             if number and relation.on_delete is PROTECT:
-                forbidding.append(f"{number:,} {name}")
+                forbidding.append(f"{capfirst(name)}: {number}")
             elif number and relation.on_delete is not SET_NULL:
                 counts[name] = number
         lacking = set()
@@ -110,12 +117,12 @@ class BoundedLists:
 
 
 class StateFilter(admin.SimpleListFilter):
-    title = "picture"
+    title = gettext_lazy("picture")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        names = (*STATES, "outdated", "not fetched again")
-        return [(name, name) for name in names]
+        names = [(name, str(word)) for name, word in STATE_NAMES.items()]
+        return [*names, ("not fetched again", _("not fetched again"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product]:
         state = str(self.value())
@@ -127,11 +134,14 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class FoundFilter(admin.SimpleListFilter):
-    title = "search"
+    # Translators: heads "finds it", "can't find it" and "hidden from it".
+    title = gettext_lazy("search")
     parameter_name = "found"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [("yes", "finds it"), ("no", "can't find it"), ("hidden", "hidden from it")]
+        # Translators: the search finds the product, or can't, or the product is hidden from it.
+        words = _("finds it"), _("can't find it"), _("hidden from it")
+        return list(zip(("yes", "no", "hidden"), words, strict=True))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product]:
         if self.value() == "yes":
@@ -142,12 +152,18 @@ class FoundFilter(admin.SimpleListFilter):
 
 
 class PriceFilter(admin.SimpleListFilter):
-    title = "price"
+    title = gettext_lazy("price")
     parameter_name = "price"
-    BANDS = (("0-10", "up to 10"), ("10-25", "10 to 25"), ("25-50", "25 to 50"), ("50-", "from 50"))
+    # Translators: these are ranges of prices.
+    BANDS = (
+        ("0-10", gettext_lazy("up to 10")),
+        ("10-25", gettext_lazy("10 to 25")),
+        ("25-50", gettext_lazy("25 to 50")),
+        ("50-", gettext_lazy("from 50")),
+    )
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return list(self.BANDS)
+        return [(band, str(words)) for band, words in self.BANDS]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product]:
         if self.value() not in dict(self.BANDS):

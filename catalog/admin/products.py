@@ -13,6 +13,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from catalog.admin.actions import embed_again, hide, refetch, retry, show
 from catalog.admin.exports import ExportsProducts
@@ -25,7 +27,9 @@ from catalog.admin.lists import (
     StateFilter,
 )
 from catalog.embedding.columns import NEVER, is_remote
-from catalog.embedding.progress import current_identity, measure_progress, state_of
+from catalog.embedding.progress import STATE_NAMES, current_identity, measure_progress, state_of
+from catalog.messages.prices import written_price
+from catalog.messages.translation import translated
 from catalog.models import Category, EmbeddedPicture, Product, ProductPhoto
 from catalog.pictures.gate import InvalidImage
 from catalog.pictures.slots import DECODING, STAFF
@@ -46,9 +50,9 @@ class PriceField(forms.DecimalField):
         try:
             amount, currency = price(value)
         except InvalidValue as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(translated(error)) from error
         if currency:
-            raise ValidationError("Give the currency in its own field.")
+            raise ValidationError(_("Give the currency in its own field."))
         return amount
 
 
@@ -67,7 +71,7 @@ class AttributesField(forms.CharField):
         try:
             return attributes_in(value or "")
         except InvalidValue as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(translated(error)) from error
 
 
 class ShowsPictures:
@@ -77,33 +81,39 @@ class ShowsPictures:
     def thumbnail(self, row: EmbeddedPicture) -> SafeString | str:
         return _picture("thumbnail", row.image.thumbnail_url)
 
-    @admin.display(description="now")
+    # Translators: heads the picture that a product has at present.
+    @admin.display(description=gettext_lazy("now"))
     def preview(self, row: EmbeddedPicture) -> SafeString | str:
         return _picture("preview", row.image.thumbnail_url and row.image.url)
 
-    @admin.display(description="picture", ordering="embedding_status")
+    @admin.display(description=gettext_lazy("picture"), ordering="embedding_status")
     def badge(self, row: EmbeddedPicture) -> SafeString:
         """The state, with the reason on hover and for screen readers."""
         state = state_of(row, current_identity())
         return format_html(
-            '<span class="state state-{0}" title="{1}">{0}'
+            '<span class="state state-{0}" title="{1}">{2}'
             '<span class="visually-hidden">: {1}</span></span>',
             state.name,
             state.reason,
+            STATE_NAMES[state.name],
         )
 
-    @admin.display(description="state")
+    # Translators: of a picture or of a feed.
+    @admin.display(description=gettext_lazy("state"))
     def state(self, row: EmbeddedPicture) -> SafeString | str:
         """The state, with the reason beside it, and whether the picture's address is in use."""
         if row.pk is None:
             return "-"
         state = state_of(row, current_identity())
-        is_upload = bool(row.image) and is_remote(row.image_url) and row.refetch_at == NEVER
+        reason = state.reason
+        if row.image and is_remote(row.image_url) and row.refetch_at == NEVER:
+            uploaded = _("This picture was uploaded; the one at its address is not used.")
+            reason = f"{reason} {uploaded}"
         return format_html(
-            '<span class="state state-{0}">{0}</span> <span class="reason">{1}{2}</span>',
+            '<span class="state state-{}">{}</span> <span class="reason">{}</span>',
             state.name,
-            state.reason,
-            " This picture was uploaded; the one at its address is not used." * is_upload,
+            STATE_NAMES[state.name],
+            reason,
         )
 
 
@@ -116,7 +126,9 @@ class PictureForm(forms.ModelForm):
     """Takes addresses only: an import reads paths, and leaves them behind in this field."""
 
     class Meta:
-        help_texts: ClassVar = {"image_url": "The http(s) address that the picture comes from."}
+        help_texts: ClassVar = {
+            "image_url": gettext_lazy("The http(s) address that the picture comes from.")
+        }
 
     def clean_image_url(self) -> str:
         source: str = self.cleaned_data["image_url"]
@@ -125,13 +137,13 @@ class PictureForm(forms.ModelForm):
         try:
             return address(source)
         except InvalidValue as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(translated(error)) from error
 
 
 class PhotoInline(ShowsPictures, admin.TabularInline):
     form = PictureForm
     model = ProductPhoto
-    verbose_name, verbose_name_plural = "photo", "further photos"
+    verbose_name, verbose_name_plural = gettext_lazy("photo"), gettext_lazy("further photos")
     fields = ("thumbnail", "image", "image_url", "position", "state")
     readonly_fields = ("thumbnail", "state")
     ordering = ("position", "id")
@@ -163,16 +175,25 @@ class ProductAdmin(BoundedLists, ExportsProducts, ShowsPictures, ImportsProducts
     }
     fieldsets = (
         (None, {"fields": ("name", "sku", "category", PRICES, "availability", "link", "active")}),
-        ("Details", {"fields": ("brand", "group", "attributes")}),
-        ("Picture", {"fields": ("preview", "image", "image_url")}),
-        ("Vector", {"fields": ("state", "embedder", "embedded_at")}),
-        ("History", {"fields": ("feed", "left_feed_at", "created_at", "updated_at")}),
+        (gettext_lazy("Details"), {"fields": ("brand", "group", "attributes")}),
+        (gettext_lazy("Picture"), {"fields": ("preview", "image", "image_url")}),
+        # Translators: the numbers by which search compares a picture.
+        (gettext_lazy("Vector"), {"fields": ("state", "embedder", "embedded_at")}),
+        (
+            gettext_lazy("History"),
+            {"fields": ("feed", "left_feed_at", "created_at", "updated_at")},
+        ),
     )
 
-    @admin.display(description="price", ordering=SELLING_PRICE)
+    @admin.display(description=gettext_lazy("price"), ordering=SELLING_PRICE)
     def cost(self, product: Product) -> str:
-        was = "" if product.sale_price is None else f" (was {product.price})"
-        return f"{product.selling_price}\N{NO-BREAK SPACE}{product.currency}{was}"
+        price, sale_price = product.price, product.sale_price
+        if sale_price is None:
+            return written_price(price, product.currency)
+        return _("%(sale_price)s (was %(price)s)") % {
+            "sale_price": written_price(sale_price, product.currency),
+            "price": written_price(price, product.currency),
+        }
 
     def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
         """The form. Uploads are decoded here, before its transaction locks anything."""
@@ -194,7 +215,8 @@ class ProductAdmin(BoundedLists, ExportsProducts, ShowsPictures, ImportsProducts
             raise PermissionDenied
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
-            "title": "Progress",
+            # Translators: of the work on pictures.
+            "title": _("Progress"),
             "opts": self.opts,
             "progress": measure_progress(),
         }

@@ -46,11 +46,6 @@ class PictureState:
     name: str
     reason: str
 
-    @property
-    def label(self) -> str:
-        """The state's name in the active language."""
-        return str(STATE_NAMES[self.name])
-
 
 def state_of(row: EmbeddedPicture, identity: str) -> PictureState:
     """The state of a row's picture, where `identity` is the present embedder's."""
@@ -129,11 +124,8 @@ class EmbeddingProgress:
 
     @property
     def states(self) -> list[tuple[str, int, int]]:
-        """Name of the state, products, photos."""
-        return [
-            (str(STATE_NAMES[state]), count, self.photos[state])
-            for state, count in self.products.items()
-        ]
+        """State, products, photos."""
+        return [(state, count, self.photos[state]) for state, count in self.products.items()]
 
     @property
     def done(self) -> int:

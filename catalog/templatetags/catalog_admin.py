@@ -4,8 +4,12 @@ from typing import Any
 
 from django import template
 from django.template.context import RequestContext
+from django.utils.translation import gettext as _
 
+from catalog.embedding.progress import STATE_NAMES
 from catalog.feeds.reports import feeds_with_problems
+from catalog.messages import counted
+from catalog.messages.translation import translated
 from catalog.models import count_invisible
 
 register = template.Library()
@@ -29,8 +33,18 @@ def feed_problems(context: RequestContext) -> dict[str, Any]:
 def duration(seconds: float) -> str:
     """A duration in words, rounded."""
     if seconds < 10:
-        return "a few seconds"
-    if seconds < 90:
-        return f"{round(seconds)} seconds"
+        return _("a few seconds")
     minutes = round(seconds / 60)
-    return f"{minutes} minutes" if minutes < 90 else f"{round(minutes / 60)} hours"
+    if seconds < 90:
+        words = counted("%(number)s second", "%(number)s seconds", round(seconds))
+    elif minutes < 90:
+        words = counted("%(number)s minute", "%(number)s minutes", minutes)
+    else:
+        words = counted("%(number)s hour", "%(number)s hours", round(minutes / 60))
+    return translated(words)
+
+
+@register.filter
+def state_name(state: str) -> str:
+    """The name of a picture's state in the active language."""
+    return str(STATE_NAMES[state])

@@ -9,10 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from catalog.embedders import EmbedderUnavailable
+from catalog.messages import Amount, counted
+from catalog.messages.translation import translated
 from catalog.serving import serving_embedder
 from search.demand.board import MIN_SEARCHES, board
 from search.demand.records import forget_all, forget_old
@@ -26,9 +27,12 @@ def demand_page(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm(f"search.{right}_searched"):
         raise PermissionDenied
     if request.method == "POST":
-        count = forget_all()
-        sentence = ngettext("%d search was deleted.", "%d searches were deleted.", count)
-        messages.success(request, sentence % count)
+        deleted = counted(
+            "%(number)s search was deleted.",
+            "%(number)s searches were deleted.",
+            Amount(forget_all()),
+        )
+        messages.success(request, translated(deleted))
         return redirect("demand")
     forget_old()
     context: dict[str, Any] = {
@@ -43,7 +47,7 @@ def demand_page(request: HttpRequest) -> HttpResponse:
             embedder = serving_embedder()
             context["board"] = board(embedder.identity, embedder.dim)
         except (EmbedderUnavailable, NothingToSearch) as error:
-            context["problem"] = str(error)
+            context["problem"] = translated(error)
     return TemplateResponse(
         request, "admin/demand/board.html", admin.site.each_context(request) | context
     )

@@ -8,6 +8,7 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
+from catalog.messages import sentence
 from catalog.models import EmbeddedPicture, EmbeddingStatus, Product
 from search.doctor.judging import SAME
 from search.doctor.measuring import are_same_layout
@@ -44,9 +45,9 @@ def merge(finding: Finding, *, keep: int, seen: Mapping[int, int]) -> Merged:
     list(Product.objects.select_for_update().filter(pk__in=finding.subjects.values("product")))
     products = {product.pk: product for product in mergeable(finding)}
     if {pk: product.revision for pk, product in products.items()} != seen:
-        raise NotMerged("One of these products has changed meanwhile. Check them again.")
+        raise NotMerged(sentence("One of these products has changed meanwhile. Check them again."))
     if len(products) < 2 or keep not in products:
-        raise NotMerged("Choose which of these products to keep.")
+        raise NotMerged(sentence("Choose which of these products to keep."))
     kept = products.pop(keep)
     photos = sum(_add_pictures(kept, other) for other in products.values())
     hidden = Product.objects.filter(pk__in=products)

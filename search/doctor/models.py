@@ -6,6 +6,7 @@ from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures.storage import files_of
@@ -22,15 +23,24 @@ class Kind(models.TextChoices):
 
 REASONS = {
     Kind.DUPLICATE: _("The pictures are %(share)d %% alike."),
-    Kind.PLACEHOLDER: _("%(number)d products with unlike names have this picture."),
+    Kind.PLACEHOLDER: ngettext_lazy(
+        "%(number)d product with unlike names has this picture.",
+        "%(number)d products with unlike names have this picture.",
+        "number",
+    ),
     Kind.BLANK: _("The picture shows next to nothing."),
-    Kind.TINY: _("The shorter side has %(number)d pixels, fewer than the network needs."),
+    Kind.TINY: ngettext_lazy(
+        "The shorter side has %(number)d pixel, fewer than the network needs.",
+        "The shorter side has %(number)d pixels, fewer than the network needs.",
+        "number",
+    ),
     Kind.BLURRED: _("It is %(share)d %% as sharp as pictures of this catalog usually are."),
     Kind.CATEGORY: _("Of the products that look most like it, %(share)d %% are in %(category)s."),
 }
 
 
 class State(models.TextChoices):
+    # Translators: these are states of findings.
     OPEN = "open", _("open")
     DISMISSED = "dismissed", _("dismissed")
 

@@ -45,8 +45,8 @@ def notices(pictures: Iterable[EmbeddedPicture]) -> Iterator[SafeString | str]:
         vector = vectors.get((type(picture), picture.pk))
         for product in _products_with(picture, vector, embedder):
             link = reverse("admin:catalog_product_change", args=(product.pk,))
-            sentence = _('This picture is already on “<a href="{}">{}</a>” ({}).')
-            yield format_html(sentence, link, product.name, product.sku)
+            sentence = _('This picture is already on “<a href="{link}">{name}</a>” ({sku}).')
+            yield format_html(sentence, link=link, name=product.name, sku=product.sku)
         quality = measure_stored(str(picture.image))
         if quality is None:
             continue

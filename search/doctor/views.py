@@ -16,9 +16,10 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
+from catalog.messages import Amount, counted, sentence
+from catalog.messages.translation import for_storage, translated
 from catalog.models import MAX_ID, Product
 from search.doctor.findings import count
 from search.doctor.merging import Merged, NotMerged, merge, mergeable
@@ -54,7 +55,7 @@ class MergeForm(forms.Form):
             pairs = (pair.split(":") for pair in self.cleaned_data["revisions"].split(","))
             return {int(pk): int(revision) for pk, revision in pairs}
         except ValueError as error:
-            raise forms.ValidationError("This form is damaged. Open the page again.") from error
+            raise forms.ValidationError(_("This form is damaged. Open the page again.")) from error
 
 
 @require_http_methods(("GET", "HEAD", "POST"))
@@ -101,7 +102,7 @@ def merge_page(request: HttpRequest, pk: int) -> HttpResponse:
             values = form.cleaned_data
             merged = merge(finding, keep=values["keep"].pk, seen=values["revisions"])
         except NotMerged as error:
-            messages.error(request, str(error))
+            messages.error(request, translated(error))
             return redirect("doctor-merge", pk=pk)
         _report(request, merged)
         return redirect("doctor")
@@ -119,12 +120,15 @@ def _decide(request: HttpRequest) -> HttpResponse:
     is_dismissed = request.POST.get("state") != State.OPEN
     state = State.DISMISSED if is_dismissed else State.OPEN
     changed = Finding.objects.filter(pk__in=ids).exclude(state=state).update(state=state)
-    sentence = (
-        ngettext("%d finding is dismissed.", "%d findings are dismissed.", changed)
-        if is_dismissed
-        else ngettext("%d finding is open again.", "%d findings are open again.", changed)
+    number = Amount(changed)
+    told = counted(
+        "%(number)s finding is open again.", "%(number)s findings are open again.", number
     )
-    messages.success(request, sentence % changed)
+    if is_dismissed:
+        told = counted(
+            "%(number)s finding is dismissed.", "%(number)s findings are dismissed.", number
+        )
+    messages.success(request, translated(told))
     return redirect(request.get_full_path())
 
 
@@ -135,16 +139,18 @@ def _report(request: HttpRequest, merged: Merged) -> None:
         for products in (merged.hidden, [merged.kept])
     )
     log, user = LogEntry.objects.log_actions, int(str(request.user.pk))
-    log(user, [merged.kept], CHANGE, f"Merged with {hidden}.")
-    log(user, merged.hidden, CHANGE, f"Hidden because it was merged into {kept}.")
+    with_others = sentence("Merged with %(products)s.", products=hidden)
+    log(user, [merged.kept], CHANGE, for_storage(with_others))
+    into_one = sentence("Hidden because it was merged into %(product)s.", product=kept)
+    log(user, merged.hidden, CHANGE, for_storage(into_one))
     messages.success(
         request,
         format_html(
-            _('“<a href="{}">{}</a>” is kept. Photos added: {}. Hidden: {}.'),
-            reverse("admin:catalog_product_change", args=(merged.kept.pk,)),
-            merged.kept.name,
-            merged.photos,
-            hidden,
+            _('“<a href="{link}">{name}</a>” is kept. Photos added: {photos}. Hidden: {hidden}.'),
+            link=reverse("admin:catalog_product_change", args=(merged.kept.pk,)),
+            name=merged.kept.name,
+            photos=merged.photos,
+            hidden=hidden,
         ),
     )
 

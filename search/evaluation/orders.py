@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from catalog.messages import Sentence, sentence
 from search.datasets.copies import Copies
 from search.datasets.examples import examples_of
 from search.engines import Corpus, Scope, get_engine
@@ -22,10 +23,10 @@ Tunings = Mapping[str, Callable[[int], Tuning | None]]
 class Orders:
     """The engine's answers to a query in several orders."""
 
-    def __init__(self, identity: str, tunings: Tunings, *, lack: str = "") -> None:
+    def __init__(self, identity: str, tunings: Tunings, *, lack: Sentence | None = None) -> None:
         self.identity = identity  # of the embedder
         self.tunings = tunings
-        self.lack = lack  # a sentence if the tuned order cannot be measured
+        self.lack = lack  # why the tuned order cannot be measured
         self._candidates: Corpus | None = None
         self._reordered: dict[int, Corpus] = {}
 
@@ -68,7 +69,7 @@ def compared_orders(corpus: Corpus, copies: Copies) -> Orders:
     try:
         folds = folds_of(examples, known)
     except NotEnoughToLearn as error:
-        lack = f"The tuned order is not measured. {error}"
+        lack = sentence("The tuned order is not measured. %(reason)s", reason=error)
         return Orders(corpus.identity, plain, lack=lack)
     divisor, strength = temperature_of(folds), corpus.tuning.strength
     tunings = [scaled(fold.learned, divisor, strength=strength) for fold in folds]

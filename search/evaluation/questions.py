@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from catalog.embedders.runtime import Embedder
+from catalog.messages import Sentence, sentence
 from catalog.models import Product
 from search.datasets.copies import Copies
 from search.datasets.examples import sample_of
@@ -34,10 +35,10 @@ SAME_PRODUCT, SAME_CATEGORY, OTHER_CATEGORY = "same product", "same category", "
 
 @dataclass(frozen=True)
 class Sample:
-    """Ids of products, rising; or a sentence that says what the catalog lacks."""
+    """Ids of products, rising, or what the catalog lacks."""
 
     products: list[int]
-    lack: str = ""
+    lack: Sentence | None = None
 
 
 def pictured_products(corpus: Corpus, count: int, *, seed: int) -> Sample:
@@ -47,8 +48,12 @@ def pictured_products(corpus: Corpus, count: int, *, seed: int) -> Sample:
         return Sample(sample_of(ids, count, seed=seed))
     return Sample(
         [],
-        f"Same product is not measured: it needs {MIN_PRODUCTS} products that can be searched, "
-        f"and there are {len(ids)}.",
+        sentence(
+            "Same product is not measured: it needs %(least)s products that can be searched, and "
+            "there are %(found)s.",
+            least=MIN_PRODUCTS,
+            found=len(ids),
+        ),
     )
 
 
@@ -62,8 +67,12 @@ def categorized_products(corpus: Corpus, count: int, *, seed: int) -> Sample:
         return Sample(sample_of(ids, count, seed=seed))
     return Sample(
         [],
-        f"Same kind is not measured: it needs {MIN_CATEGORIES} categories with two products or "
-        f"more that can be searched, and there are {len(shared)}.",
+        sentence(
+            "Same kind is not measured: it needs %(least)s categories with two products or more "
+            "that can be searched, and there are %(found)s.",
+            least=MIN_CATEGORIES,
+            found=len(shared),
+        ),
     )
 
 

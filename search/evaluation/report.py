@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from catalog.embedders.runtime import Embedder
+from catalog.messages import Sentence
 from catalog.models import Product
 from search.bands import Bands, bands_of
 from search.calibration.limits import shares
@@ -61,7 +62,7 @@ class Report:
     embedder: str  # identity
     products: int  # that can be searched
     sizes: Sizes
-    notes: list[str]
+    notes: list[Sentence]
     order: str  # the one that shoppers get
     same_product: dict[str, Table]  # by order
     same_kind: dict[str, Table]  # by order

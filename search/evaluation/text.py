@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
+from catalog.messages.translation import for_storage
 from search.evaluation.report import Report
 
 TITLES = {
@@ -23,14 +24,15 @@ FIRST_COLUMN, COLUMN = 22, 20  # characters
 
 
 def as_json(report: Report) -> str:
-    """The report as JSON."""
-    return json.dumps(asdict(report), indent=1, ensure_ascii=False)
+    """The report as JSON, with the notes in the shop's own language."""
+    notes = [for_storage(note) for note in report.notes]
+    return json.dumps(asdict(report) | {"notes": notes}, indent=1, ensure_ascii=False)
 
 
 def lines(report: Report) -> Iterator[str]:
     """The tables of the report, each figure with the limits of 95 % confidence."""
     yield f"{report.products} products, {report.embedder}, in {report.order} order"
-    yield from report.notes
+    yield from map(str, report.notes)
     for name, title in TITLES.items():
         for order, table in getattr(report, name).items():
             yield from ("", f"{title} In {order} order, with 95 % confidence:")

@@ -20,6 +20,7 @@ EARLIER = 10  # evaluations listed besides the latest
 MAX_FOUND = 5  # products shown that came before another one
 
 # The names in a report, in words
+# Translators: these say what was done to a photo.
 CHANGES = {
     "jpeg": gettext_lazy("saved at low quality"),
     "half": gettext_lazy("half the size"),
@@ -48,7 +49,15 @@ PAIRS = {
     "same category": gettext_lazy("products of the same category"),
     "other category": gettext_lazy("products of different categories"),
 }
+# Translators: these are orders of results.
 ORDERS = {"plain": gettext_lazy("plain"), "tuned": gettext_lazy("tuned")}
+# Translators: these are parts of the work of a search, whose duration is shown.
+STAGES = {
+    "decode": gettext_lazy("decode the photo"),
+    "embed": gettext_lazy("compute its vector"),
+    "rank": gettext_lazy("rank the products"),
+    "total": gettext_lazy("total"),
+}
 
 Json = Mapping[str, Any]  # a report, or a part of one, as JSON
 
@@ -97,13 +106,17 @@ class WorstProduct:
 def quality_page(request: HttpRequest) -> TemplateResponse:
     """The result of the latest evaluation, and figures of the earlier ones."""
     evaluations = list(Evaluation.objects.all()[: EARLIER + 1])
-    context: dict[str, Any] = {"title": _("Search quality"), "evaluations": evaluations}
+    context: dict[str, Any] = {
+        "title": _("Search quality"),
+        "evaluations": [(each, _order_name(each.report["order"])) for each in evaluations],
+    }
     if evaluations:
         report = evaluations[0].report
         worst = list(chain(report["worst_products"], report["worst_kinds"]))
         ids = set(chain.from_iterable([bad["product"], *bad["found"]] for bad in worst))
         products = Product.objects.select_related("category").in_bulk(ids)
         context |= {
+            "measured_at": evaluations[0].created_at,
             "report": report,
             "charts": {
                 "products": _chart(report["same_product"]),
@@ -116,11 +129,19 @@ def quality_page(request: HttpRequest) -> TemplateResponse:
                     for kind, shares in report["bands"].items()
                 ],
             },
+            "milliseconds": [
+                (STAGES.get(stage, stage), latency)
+                for stage, latency in report["milliseconds"].items()
+            ],
             "worst_products": _worst(report["worst_products"], products),
             "worst_kinds": _worst(report["worst_kinds"], products),
         }
     context = admin.site.each_context(request) | context
     return TemplateResponse(request, "admin/search/quality.html", context)
+
+
+def _order_name(order: str) -> str:
+    return str(ORDERS.get(order, order))
 
 
 def _chart(tables: Json) -> Chart | None:
@@ -132,7 +153,7 @@ def _chart(tables: Json) -> Chart | None:
     def row(name: str, of_orders: Json) -> ChartRow:
         cells = [
             [
-                Bar(order, str(ORDERS.get(order, order)), each["mean"], each["low"], each["high"])
+                Bar(order, _order_name(order), each["mean"], each["low"], each["high"])
                 for order, figures in of_orders.items()
                 for each in [figures[measure]]
             ]

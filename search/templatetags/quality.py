@@ -1,6 +1,7 @@
 """Numbers as the quality page shows them."""
 
 from django import template
+from django.utils.formats import number_format
 
 register = template.Library()
 
@@ -9,6 +10,12 @@ register = template.Library()
 def percent(share: float) -> str:
     """A share (0 to 1) in percent, with a decimal point in every language: SVG needs that."""
     return f"{100 * share:.2f}"
+
+
+@register.filter
+def in_percent(share: float) -> str:
+    """A share (0 to 1) in percent, as people read it."""
+    return f"{number_format(100 * share, 2)} %"
 
 
 @register.filter

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from catalog.messages import Amount, sentence
 from search.datasets.examples import Examples
 from search.index.corpus import Ids
 from search.ranking.bounds import Vectors
@@ -37,10 +38,17 @@ def learnable(examples: Examples) -> Ids:
     is_large = counts >= MIN_PRODUCTS
     if is_large.sum() < MIN_CATEGORIES or counts[is_large].sum() < MIN_PRODUCTS_IN_ALL:
         raise NotEnoughToLearn(
-            f"There is not enough to learn from. Tuning needs {MIN_CATEGORIES} categories with at "
-            f"least {MIN_PRODUCTS} products each, and {MIN_PRODUCTS_IN_ALL} products in such "
-            f"categories. This catalog has {is_large.sum()} such categories with "
-            f"{counts[is_large].sum()} products."
+            sentence(
+                "There is not enough to learn from. Tuning needs %(least_categories)s categories "
+                "with at least %(least)s products each, and %(in_all)s products in such "
+                "categories. This catalog has %(categories)s such categories with %(products)s "
+                "products.",
+                least_categories=MIN_CATEGORIES,
+                least=MIN_PRODUCTS,
+                in_all=MIN_PRODUCTS_IN_ALL,
+                categories=int(is_large.sum()),
+                products=Amount(counts[is_large].sum()),
+            )
         )
     largest = np.argsort(-counts, kind="stable")[: min(MAX_CATEGORIES, is_large.sum())]
     return np.sort(categories[largest])
