@@ -19,7 +19,7 @@ from django.db.models.lookups import GreaterThan
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from catalog.embedding.columns import (
@@ -368,9 +368,10 @@ class Product(CatalogPicture):
         blank=True,
         help_text=_("The product's page in the shop."),
     )
-    # Translators: of a product.
     active = models.BooleanField(
-        _("active"), default=True, help_text=_("Shown in the shop and found by search.")
+        pgettext_lazy("product", "active"),
+        default=True,
+        help_text=_("Shown in the shop and found by search."),
     )
     feed = models.ForeignKey(
         "Feed",
@@ -529,8 +530,9 @@ class Feed(Ruled, models.Model):
             "Percent of its products that a run may hide before somebody has to approve it."
         ),
     )
-    # Translators: of a feed.
-    enabled = models.BooleanField(_("enabled"), default=True, help_text=_("Imported regularly."))
+    enabled = models.BooleanField(
+        pgettext_lazy("feed", "enabled"), default=True, help_text=_("Imported regularly.")
+    )
     next_run_at = models.DateTimeField(
         _("next run"), null=True, default=timezone.now, editable=False, db_index=True
     )
@@ -564,13 +566,12 @@ class FeedRun(models.Model):
     """One import of a feed's file: how far it has come, and the report on it."""
 
     class State(models.TextChoices):
-        # Translators: these are states of an import.
-        FETCHING = "fetching", _("fetching")
-        IMPORTING = "importing", _("importing")
-        HIDING = "hiding", _("hiding what is missing")
-        FINISHED = "finished", _("finished")
-        UNCHANGED = "unchanged", _("nothing new")
-        FAILED = "failed", _("failed")
+        FETCHING = "fetching", pgettext_lazy("import", "fetching")
+        IMPORTING = "importing", pgettext_lazy("import", "importing")
+        HIDING = "hiding", pgettext_lazy("import", "hiding what is missing")
+        FINISHED = "finished", pgettext_lazy("import", "finished")
+        UNCHANGED = "unchanged", pgettext_lazy("import", "nothing new")
+        FAILED = "failed", pgettext_lazy("import", "failed")
 
     feed = models.ForeignKey(Feed, models.CASCADE, related_name="runs")
     state = models.CharField(max_length=10, choices=State, default=State.FETCHING)

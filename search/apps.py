@@ -1,11 +1,10 @@
 from django.apps import AppConfig
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class SearchConfig(AppConfig):
     name = "search"
-    # Translators: the part of the admin about searches.
-    verbose_name = _("Search")
+    verbose_name = pgettext_lazy("part of the admin", "Search")
 
     def ready(self) -> None:
         from search import checks  # noqa: F401, they register themselves

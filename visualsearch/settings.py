@@ -220,6 +220,7 @@ LANGUAGE_CODE = env.str(
     "LANGUAGE_CODE", "en", validate=validate.OneOf([code for code, _ in LANGUAGES])
 )
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "visualsearch.formats"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from catalog.embedding.columns import IN_WORK
 from catalog.embedding.progress import STATE_NAMES, STATES, current_identity, outdated
@@ -134,8 +134,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class FoundFilter(admin.SimpleListFilter):
-    # Translators: heads "finds it", "can't find it" and "hidden from it".
-    title = gettext_lazy("search")
+    title = pgettext_lazy("heads: finds it, can't find it, hidden from it", "search")
     parameter_name = "found"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:

@@ -13,17 +13,16 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from catalog.pictures.stored import PictureField
 from catalog.values import MAX_ADDRESS
 
 
 class EmbeddingStatus(models.TextChoices):
-    # Translators: these are states of a picture.
-    PENDING = "pending", _("pending")
-    READY = "ready", _("ready")
-    FAILED = "failed", _("failed")
+    PENDING = "pending", pgettext_lazy("picture", "pending")
+    READY = "ready", pgettext_lazy("picture", "ready")
+    FAILED = "failed", pgettext_lazy("picture", "failed")
 
 
 ALWAYS_DUE = datetime(1970, 1, 1, tzinfo=UTC)  # due at once, by every machine's clock

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 from django.db.models import Count, Min, Q
 from django.utils import timezone
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, pgettext_lazy
 
 from catalog.embedders import EmbedderUnavailable
 from catalog.embedding.columns import (
@@ -30,11 +29,11 @@ STATES = {
     "failed": Q(embedding_status=EmbeddingStatus.FAILED) & ~MISSING,
     "missing": MISSING,
 }
-# Translators: these are states of a picture.
 STATE_NAMES = {
     **{str(status): status.label for status in EmbeddingStatus},
-    "missing": _("missing"),  # Translators: there is no picture.
-    "outdated": _("outdated"),  # Translators: the picture's vector is from another network.
+    "missing": pgettext_lazy("picture", "missing"),
+    # Translators: the picture's vector is from another network.
+    "outdated": pgettext_lazy("picture", "outdated"),
 }
 RATE_PERIOD = timedelta(minutes=1)
 

@@ -6,7 +6,7 @@ from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import ngettext_lazy, pgettext_lazy
 
 from catalog.models import Category, Product, ProductPhoto
 from catalog.pictures.storage import files_of
@@ -40,9 +40,8 @@ REASONS = {
 
 
 class State(models.TextChoices):
-    # Translators: these are states of findings.
-    OPEN = "open", _("open")
-    DISMISSED = "dismissed", _("dismissed")
+    OPEN = "open", pgettext_lazy("finding", "open")
+    DISMISSED = "dismissed", pgettext_lazy("finding", "dismissed")
 
 
 class Finding(models.Model):
@@ -72,11 +71,13 @@ class Finding(models.Model):
     @property
     def reason(self) -> str:
         """What was measured, as a sentence."""
-        return str(REASONS[Kind(self.kind)]) % {
+        values = {
             "number": round(self.measure),
             "share": int(100 * self.measure),
             "category": self.category,
         }
+        reason: str = REASONS[Kind(self.kind)] % values  # chooses a plural form, too
+        return reason
 
 
 class SubjectQuerySet(models.QuerySet[Any]):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.utils import translation as languages
+from django.utils.formats import number_format
 
 from catalog.messages.prices import written_amount, written_price
 
@@ -45,3 +46,9 @@ def test_uses_the_shops_language_where_none_is_active(settings: Any) -> None:
 def test_writes_amount_without_currency(language: str, amount: str, written: str) -> None:
     with languages.override(language):
         assert written_amount(Decimal(amount)) == written
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es", "ja", "ar"])
+def test_other_numbers_have_the_decimal_sign_of_prices(language: str) -> None:
+    with languages.override(language):
+        assert number_format(0.5) == written_amount(0.5).rstrip("0")

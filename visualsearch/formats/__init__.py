@@ -1,0 +1,1 @@
+"""Where Django writes numbers otherwise than CLDR, by which prices are written, too."""
