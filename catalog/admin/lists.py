@@ -12,6 +12,7 @@ from django.db.models import PROTECT, SET_NULL, Model, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.formats import number_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -100,7 +101,8 @@ class BoundedLists:
             number = related.filter(**{f"{relation.field.name}__in": ids}).count()
             name = str(relation.related_model._meta.verbose_name_plural)
             if number and relation.on_delete is PROTECT:
-                forbidding.append(f"{capfirst(name)}: {number}")
+                shown = number_format(number, force_grouping=True)
+                forbidding.append(f"{capfirst(name)}: {shown}")
             elif number and relation.on_delete is not SET_NULL:
                 counts[name] = number
         lacking = set()

@@ -1,1 +1,3 @@
 """Where Django writes numbers otherwise than CLDR, by which prices are written, too."""
+
+__all__ = ["ar"]
