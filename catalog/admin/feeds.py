@@ -40,11 +40,13 @@ SECONDS_OF_TEST = 20.0  # a person waits
 COLUMNS_HELP = _("Only where a column is not found by itself: one in each line, such as name=Nom.")
 TIME = "Y-m-d H:i"
 # What a run did with products, as its report counts them.
-# Translators: these stand after a number of products.
 COUNTED = {
+    # Translators: stands after a number of products, as do "updated", "unchanged" and "hidden".
     "created": _("created"),
     "updated": _("updated"),
+    # Translators: stands after a number of products.
     "unchanged": _("unchanged"),
+    # Translators: stands after a number of products.
     "hidden": _("hidden"),
     "failed": _("failed"),
 }

@@ -66,11 +66,13 @@ FIELDS = {
 }
 GONE = _("This file was imported already, or a day has passed. Choose it again.")
 # How a page calls the rows of each status: before an import, and after it.
-# Translators: these stand after a number of rows or products.
 PLANNED = {
+    # Translators: stands after a number of products.
     CREATED: _("new"),
+    # Translators: stands after a number of products that an import would change.
     UPDATED: _("to update"),
     UNCHANGED: _("unchanged"),
+    # Translators: stands after a number of rows of a file.
     FAILED: _("with an error"),
 }
 DONE = PLANNED | {CREATED: _("created"), UPDATED: _("updated")}
