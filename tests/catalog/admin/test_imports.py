@@ -205,6 +205,14 @@ def test_errors_name_line_and_sku(admin_client: Client) -> None:
     assert "price: &#x27;cheap&#x27; is not a number" in html
 
 
+def test_reasons_are_in_the_language_of_the_reader(admin_client: Client) -> None:
+    data = csv_file(["m1", "Mug" * 700, "Home", "", "5"])
+    for language, most in (("de", "2.000"), ("en", "2,000")):
+        admin_client.defaults["HTTP_ACCEPT_LANGUAGE"] = language
+        (reason,) = reasons(preview(admin_client, data))
+        assert most in reason
+
+
 def test_of_rows_with_the_same_id_the_last_one_counts(admin_client: Client) -> None:
     data = csv_file(MUG, ["m1", "Cup", "Home", "", "4"])
     page = preview(admin_client, data)

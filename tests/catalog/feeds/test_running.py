@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from django.utils.translation import override
 
 from catalog.feeds.hiding import NotApproved, approve
 from catalog.feeds.running import due_feeds, sync
@@ -276,6 +277,13 @@ def test_gives_up_on_a_file_that_stops_its_worker(
         assert due_feeds() == [feed], "the next task tries again at once"
     assert "stopped the worker three times" in run(feed).problem
     assert not due_feeds()
+
+
+def test_reports_are_in_the_language_of_the_shop(serve: Serve) -> None:
+    server = serve(http(text_of("Mug" * 700)))
+    with override("de"):  # of somebody who asks for the run
+        (row,) = run(new_feed(server)).failures
+    assert "the maximum is 2,000 characters" in row[2]
 
 
 def test_reports_rows_that_are_no_text(serve: Serve) -> None:
