@@ -12,7 +12,7 @@ SOFT = 0.12  # share of the accent in the soft colour behind what is chosen
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The colours of `visualsearch.css` that the accent stands on, in light or in dark."""
+    """The colours of `pages.css` that the accent stands on, in light or in dark."""
 
     texts: tuple[str, ...]  # behind text in the accent: --paper, --raised, --sunken
     marks: tuple[str, ...]  # behind bars and outlines in the accent: --line

@@ -18,3 +18,9 @@ def shop() -> branding.Shop:
 def languages() -> list[tuple[str, str]]:
     """The code of each language and its own name, which Django's own tag would translate."""
     return settings.LANGUAGES
+
+
+@register.filter
+def web_link(address: str) -> str:
+    """An address if it is an http(s) one, else ""; a row may be older than the rule for links."""
+    return address if address.lower().startswith(("https://", "http://")) else ""

@@ -128,7 +128,7 @@ def test_nothing_else_is_served_from_the_media_folder(nginx: Nginx, stray: Path,
 
 
 def test_styles_are_compressed_and_pages_are_not(nginx: Nginx) -> None:
-    assert encoding(nginx, "/static/visualsearch.css") == "gzip"
+    assert encoding(nginx, "/static/pages.css") == "gzip"
     assert encoding(nginx, "/") is None
 
 

@@ -11,7 +11,7 @@ from search.branding.accent import DARK, LIGHT, TEXT, accent, contrast_of
 from search.branding.colours import contrast, mixed
 from search.checks import check_branding
 
-CSS = (Path(__file__).parents[3] / "static/visualsearch.css").read_text()
+CSS = (Path(__file__).parents[3] / "static/pages.css").read_text()
 LIGHT_CSS, DARK_CSS = re.findall(r":root \{(.*?)\}", CSS, re.DOTALL)[:2]
 
 

@@ -90,7 +90,9 @@ def test_searches_with_a_demo_photo_where_its_product_is_sold(
     image = (FIXTURES / "images" / "11-court-sneaker-chalk.jpg").read_bytes()
     make_product("Court Sneaker, Chalk", image=image)
     (photo,) = [
-        each["value"] for each in Markup(client.get("/")).named("button") if "value" in each
+        each["value"]
+        for each in Markup(client.get("/")).named("button")
+        if each.get("name") == "sample"
     ]
     response = client.post("/", {"sample": photo}, follow=True)
     assert response.context["answer"].count == 1
@@ -188,6 +190,25 @@ def test_finds_products_by_name_and_category(client: Client, mugs: list[Product]
     html = client.get("/products/", {"q": "plain", "category": "Paper"}).content.decode()
     assert "Plain card" in html
     assert "Mug 0" not in html
+
+
+def test_leads_to_the_shop_from_cards_and_product_pages(
+    client: Client, make_product: MakeProduct, picture: Picture
+) -> None:
+    own = make_product("Mug", image=picture(1), link="https://shop.example/mug?a=1&b=2")
+    make_product("Cup", image=picture(1), link="javascript:alert(1)")  # older than the rule
+    pages = ("/products/", f"/?query=product-{own.pk}&threshold=0", own.get_absolute_url())
+    for path in pages:
+        html = client.get(path).content.decode()
+        assert html.count("View in shop") == (path != pages[1]), path  # no search finds itself
+        assert "javascript:" not in html
+    link = next(
+        each
+        for each in Markup(client.get("/products/")).named("a")
+        if "shop.example" in each["href"]
+    )
+    assert link["href"] == "https://shop.example/mug?a=1&b=2"
+    assert (link["target"], link["rel"]) == ("_top", "noopener")
 
 
 def test_shows_a_product_without_a_picture(client: Client, mugs: list[Product]) -> None:
