@@ -5,6 +5,7 @@ from time import monotonic
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -16,7 +17,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import get_language_info, gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
@@ -216,8 +217,12 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
     ) -> HttpResponse:
         """The form, with the feed's last runs."""
         runs = FeedRun.objects.filter(feed=int(object_id)) if object_id.isdecimal() else ()
-        context = {"runs": runs[:SHOWN_RUNS], "count_words": COUNTED.values()}
-        context |= extra_context or {}
+        context = {
+            "runs": runs[:SHOWN_RUNS],
+            "count_words": COUNTED.values(),
+            "stored": get_language_info(settings.LANGUAGE_CODE),
+            **(extra_context or {}),
+        }
         return super().change_view(request, object_id, form_url, context)
 
     def run_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -231,16 +236,16 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
             )
         if run:
             return redirect("admin:catalog_feed_report", feed.pk, run.pk)
-        text = gettext("A worker runs %(feed)s as soon as one is free.")
-        messages.success(request, text % {"feed": feed.name})
+        text = sentence("A worker runs %(feed)s as soon as one is free.", feed=feed.name)
+        messages.success(request, translated(text))
         return redirect("admin:catalog_feed_change", feed.pk)
 
     def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Fetch the file and show how it is read; nothing is imported."""
         feed = self._feed(request, pk, change=True)
         # Translators: fetches a feed's file and shows how it is read.
-        title = gettext("Test of %(feed)s") % {"feed": feed.name}
-        context: dict[str, Any] = {"title": title}
+        title = sentence("Test of %(feed)s", feed=feed.name)
+        context: dict[str, Any] = {"title": translated(title)}
         end = monotonic() + SECONDS_OF_TEST
 
         def check_time(*_: int) -> None:
@@ -267,9 +272,9 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
         pictures, count = failed_pictures(feed, SHOWN_ROWS)
         last = feed.runs.filter(state=FeedRun.State.FINISHED).first()
         # Translators: an import of a feed's file.
-        title = gettext("Run of %(feed)s on %(time)s")
+        title = sentence("Run of %(feed)s on %(time)s", feed=feed.name, time=_written(shown))
         context = {
-            "title": title % {"feed": feed.name, "time": _written(shown)},
+            "title": translated(title),
             "run": shown,
             "counts": [(name, getattr(shown, name), word) for name, word in COUNTED.items()],
             "percent": min(100, 100 * shown.done // shown.size) if shown.size else None,
@@ -309,6 +314,7 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "feed": feed,
+            "stored": get_language_info(settings.LANGUAGE_CODE),  # the language of reports
             "may_change": self.has_change_permission(request),
         }
         return TemplateResponse(request, template, context)

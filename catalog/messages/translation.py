@@ -4,10 +4,20 @@ from typing import Any
 
 from babel.numbers import format_decimal
 from django.conf import settings
-from django.utils.translation import get_language, gettext, ngettext, override, to_locale
+from django.utils.translation import (
+    get_language,
+    get_language_bidi,
+    gettext,
+    ngettext,
+    override,
+    to_locale,
+)
 
 from catalog.messages import Amount, Sentence
 
+# Around names and addresses, whose parts would otherwise change places in sentences from right to
+# left (Unicode Bidirectional Algorithm, "Explicit Directional Isolates").
+FIRST_STRONG_ISOLATE, POP_DIRECTIONAL_ISOLATE = "\u2068", "\u2069"
 DIGITS = "#,##0.##########"  # thousands grouped, and at most ten digits of a fraction
 
 
@@ -33,4 +43,6 @@ def _value(value: Any) -> Any:
     if isinstance(value, Amount | float):
         locale = to_locale(get_language() or settings.LANGUAGE_CODE)
         return format_decimal(+value, DIGITS, locale=locale)  # + makes an Amount an int
+    if isinstance(value, str) and get_language_bidi():
+        return f"{FIRST_STRONG_ISOLATE}{value}{POP_DIRECTIONAL_ISOLATE}"
     return translated(value) if isinstance(value, Sentence | Exception) else value

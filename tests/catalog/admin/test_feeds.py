@@ -95,7 +95,7 @@ def test_warning_is_everywhere_until_somebody_approves(admin_client: Client, ser
     doubtful = run(feed)
     for path in ("/admin/", LIST):
         page = admin_client.get(path).content.decode()
-        assert "The feed main needs attention." in page
+        assert "The feed <bdi>main</bdi> needs attention." in page
         assert "9 of 10 products are not in the file" in page
     server.reply = http(b"", status="500 Oops")
     run(feed)

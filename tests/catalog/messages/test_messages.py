@@ -61,6 +61,13 @@ def test_groups_the_thousands_of_amounts(language: str, shown: str) -> None:
         assert translated(counted(*ROWS, Amount(2000), file="a.csv")).startswith(shown)
 
 
+def test_isolates_names_in_sentences_from_right_to_left() -> None:
+    with languages.override("ar"):
+        assert translated(sentence("%(file)s, line %(line)s", file="a.csv", line=2)) == (
+            "\N{FIRST STRONG ISOLATE}a.csv\N{POP DIRECTIONAL ISOLATE}, line 2"
+        )
+
+
 def test_is_stored_in_the_language_of_the_shop() -> None:
     with languages.override("de"):
         assert for_storage(sentence("Yes")) == "Yes"
