@@ -23,10 +23,16 @@ def to_bytes(vector: NDArray[np.float32]) -> bytes:
 def from_bytes(data: bytes | memoryview, dim: int) -> NDArray[np.float32]:
     """The stored vector as (dim,) float32. Raises InvalidVector."""
     if len(data) != 4 * dim:
-        raise InvalidVector(f"The stored vector has {len(data)} bytes, not {4 * dim}.")
+        raise InvalidVector(
+            sentence(
+                "The stored vector has %(found)s bytes, not %(wanted)s.",
+                found=len(data),
+                wanted=4 * dim,
+            )
+        )
     vector = np.frombuffer(data, "<f4").astype(np.float32, copy=False)
     if not is_unit(vector[np.newaxis])[0]:
-        raise InvalidVector("The stored vector is not of unit length.")
+        raise InvalidVector(sentence("The stored vector is not of unit length."))
     return vector
 
 

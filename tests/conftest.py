@@ -20,6 +20,7 @@ from django.conf import settings as django_settings
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.db import connection
+from django.utils import translation
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -32,8 +33,9 @@ from search.bands import read_bands
 from search.calibration import limits
 from search.engines import load_engine
 from search.management.commands import tune_search
+from tests import pseudo
 from tests.databases import Migrate, copy_database, migrate_shop
-from tests.tools import REMEDIES
+from tests.tools import GETTEXT, REMEDIES
 
 # What mostly waits starts first, then what takes longest, so that none is left over at the end.
 FIRST = (
@@ -185,6 +187,21 @@ def model_dir() -> Path:
 def embedder(model_dir: Path) -> Embedder:
     """The real network, prepared by `make test`."""
     return get_embedder("efficientnet_lite0", model_dir)
+
+
+@pytest.fixture(scope="session")
+def pseudo_locale(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    GETTEXT.path()
+    return pseudo.write_catalog(FIXTURES.parent, tmp_path_factory.mktemp("pseudo"))
+
+
+@pytest.fixture
+def pseudo_language(pseudo_locale: Path, settings: Any) -> Iterator[None]:
+    """The language of the shop puts every text that can be translated between ⟦ and ⟧."""
+    settings.LOCALE_PATHS = [pseudo_locale]
+    settings.LANGUAGE_CODE = pseudo.LANGUAGE
+    with translation.override(pseudo.LANGUAGE):
+        yield
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The architecture, held by tests: which package may import which."""
 
 import ast
+import builtins
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,11 @@ PLAIN = (
     "search/queries/photo_cache/redis.py",
     "search/ranking",
 )
+# Their messages reach only those who run the shop, in logs and on the command line, in English.
+FOR_OPERATORS = {
+    *("DamagedFile", "ExportFailed", "InvalidCheckpoint", "InvalidHeaders", "InvalidLogo"),
+    "WeightsUnavailable",
+}
 
 
 def sources(place: str) -> list[Path]:
@@ -199,6 +205,30 @@ def test_plain_modules_know_nothing_of_django(place: str) -> None:
     for path in sources(place):
         tops = {name.split(".")[0] for name in imported_by(path)}
         assert not tops & {"django", "rest_framework", "celery"}, path
+
+
+@pytest.mark.parametrize("place", PLAIN)
+def test_errors_of_plain_modules_can_be_translated(place: str) -> None:
+    """They carry a `catalog.messages.Sentence`, and not a text that is English for ever."""
+    for path in sources(place):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+                name = ast.unparse(node.exc.func)
+                is_own_class = name[0].isupper() and not hasattr(builtins, name)
+                is_text = isinstance(node.exc.args[0], ast.Constant | ast.JoinedStr)
+                is_wrong = is_own_class and is_text and name not in FOR_OPERATORS
+                assert not is_wrong, f"{path}, line {node.lineno}"
+
+
+def test_makemessages_finds_all_sentences() -> None:
+    """It reads texts where they are written, and no expressions."""
+    texts = {"sentence": 1, "counted": 2}
+    for path in code():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                given = node.args[: texts.get(node.func.id, 0)]
+                is_literal = all(isinstance(text, ast.Constant) for text in given)
+                assert is_literal, f"{path}, line {node.lineno}"
 
 
 def test_packages_say_what_they_are_for() -> None:

@@ -13,6 +13,7 @@ from django.core.exceptions import (
 )
 from django.db import IntegrityError
 from django.http import (
+    Http404,
     HttpRequest,
     HttpResponse,
     HttpResponseNotAllowed,
@@ -25,7 +26,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 from rest_framework import status
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import APIException, NotFound, ParseError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -39,8 +40,9 @@ ANSWERS = (
     (TooManyFieldsSent, TooLarge, _("The request has too many fields.")),
     (SuspiciousOperation, ParseError, UNREADABLE),
     (BadRequest, ParseError, UNREADABLE),
+    (Http404, NotFound, None),  # Django's own names a model
     (UnreadablePostError, ParseError, _("The upload broke off.")),
-    (IntegrityError, Conflict, None),  # with its own sentence
+    (IntegrityError, Conflict, None),
 )
 
 
