@@ -7,18 +7,21 @@ from search.api.explain import ExplainView
 from search.api.map import MapView
 from search.api.search import SearchView, SimilarBySKUView, SimilarView
 from search.api.widget_words import WidgetWordsView
+from search.branding.manifest import manifest
 from search.branding.views import accent_style, logo
 from search.demand.views import demand_page
 from search.doctor.views import findings_page, merge_page
 from search.evaluation.views import quality_page
 from search.health import healthz, readyz
-from search.pages.views import map_page, product_page, products_page, search_page
+from search.pages.views import map_page, product_page, products_page, search_page, share_page
 
 urlpatterns = [
     path("", search_page, name="search"),
     path("products/", products_page, name="products"),
     path("products/<int:pk>/", product_page, name="product"),
     path("map/", map_page, name="map"),
+    path("share/", share_page, name="share"),
+    path("manifest.webmanifest", manifest, name="manifest"),
     path("language/", csrf_exempt(set_language), name="language"),  # sets a cookie, nothing more
     path("shop/<str:digest>/accent.css", accent_style, name="shop-accent"),
     path("shop/<str:digest>/logo", logo, name="shop-logo"),

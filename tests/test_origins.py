@@ -37,6 +37,8 @@ OWN = (
     ("GET", "/", 200),
     ("POST", "/", 400),
     ("GET", "/products/", 200),
+    ("POST", "/share/", 303),
+    ("GET", "/manifest.webmanifest", 200),
     ("GET", "/admin/login/", 200),
     ("GET", "/metrics", 403),
     ("GET", "/healthz", 200),

@@ -29,6 +29,7 @@ MUG = NEW | {"sku": "m1"}
 
 ALL = (200, 200, 200, 200, 200)
 ELSEWHERE = (302, 302, 302, 302, 302)
+SEE_OTHER = (303, 303, 303, 303, 303)
 NOWHERE = (404, 404, 404, 404, 404)
 NEVER = (405, 405, 405, 405, 405)
 HIDDEN = (404, 404, 200, 200, 200)
@@ -53,6 +54,9 @@ TABLE: list[Row] = [
     ("DELETE", "/products/SHOWN/", None, NEVER),
     ("GET", "/map/", None, ALL),
     ("POST", "/map/", {}, NEVER),
+    ("GET", "/share/", None, SEE_OTHER),
+    ("POST", "/share/", {}, SEE_OTHER),
+    ("GET", "/manifest.webmanifest", None, ALL),
     ("GET", "/healthz", None, ALL),
     ("GET", "/readyz", None, ALL),
     ("POST", "/readyz", {}, NEVER),

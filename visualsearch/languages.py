@@ -4,7 +4,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.utils.cache import patch_vary_headers
 
-IN_WORDS = ("text/html", "application/json")  # kinds of answers that have sentences
+# Kinds of answers that have sentences.
+IN_WORDS = ("text/html", "application/json", "application/manifest+json")
 
 
 class LanguageMiddleware(LocaleMiddleware):

@@ -19,7 +19,7 @@ SHARED = (
     (re.compile(r"/media/.+"), READING),
 )
 # Names of views. Never the admin and the API's docs, where people act with their rights.
-FRAMED = {"search", "products", "product", "map"}
+FRAMED = {"search", "products", "product", "map", "share"}
 
 
 class SharingMiddleware(CorsMiddleware):

@@ -20,7 +20,7 @@ from search.api.serializers import (
     QuerySerializer,
     SearchSerializer,
 )
-from search.api.throttles import FetchThrottle, SearchThrottle, client_of
+from search.api.throttles import AddressThrottle, SearchThrottle, client_of
 from search.metrics import milliseconds
 
 ANSWER = AnswerSerializer()  # shared by all requests, because making one takes longer than using it
@@ -31,7 +31,7 @@ class AnsweringView(APIView):
     """A view that answers with what a search found, and how long it took."""
 
     authentication_classes = ()  # open to all; without sessions no CSRF token is needed
-    throttle_classes = (SearchThrottle, FetchThrottle)
+    throttle_classes = (SearchThrottle, AddressThrottle)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.started = perf_counter()

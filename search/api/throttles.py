@@ -119,12 +119,15 @@ class FetchThrottle(SearchThrottle):
         "wait",
     )
 
+
+class AddressThrottle(FetchThrottle):
+    """Limits fetches, too, where a request to the API may give an address or something else."""
+
     def allow_request(self, request: HttpRequest | Request, view: Any = None) -> bool:
         """Count the request if it gives an address. Raises TooOften."""
-        if request.method != "POST":
+        if not isinstance(request, Request) or request.method != "POST":
             return True
-        fields = request.data if isinstance(request, Request) else request.POST
-        has_address = isinstance(fields, Mapping) and fields.get("image_url")
+        has_address = isinstance(request.data, Mapping) and request.data.get("image_url")
         return not has_address or super().allow_request(request, view)
 
 

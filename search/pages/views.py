@@ -1,10 +1,10 @@
 """The pages. They take the same input as the API and show the same answers."""
 
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -29,8 +29,8 @@ from search.api.throttles import (
     client_of,
 )
 from search.pages.contexts import empty_context, found_context, product_context
-from search.pages.demo_photos import demo_photo
 from search.pages.forms import filtered_products
+from search.pages.posted import posted_fields, shared_fields
 from search.pages.variants import count_more, first_of_groups, labels_of, variants_of
 from search.service import Answer
 
@@ -51,12 +51,25 @@ def search_page(request: HttpRequest) -> HttpResponse:
     context = empty_context()
     try:
         if request.method == "POST":
-            return HttpResponseRedirect(_results_url(request))
+            return HttpResponseRedirect(_results_url(request, posted_fields(request)))
         if "query" in request.GET:
             context |= found_context(_results(request), request.GET, client_of(request))
     except APIException as error:
         return _problem(request, template, context, error)
     return render(request, template, context)
+
+
+@csrf_exempt  # it only stores the query, and what shares has no token
+@require_http_methods(["GET", "HEAD", "POST"])
+def share_page(request: HttpRequest) -> HttpResponse:
+    """Searches with what another app shares, and leads to the results, or else to the search."""
+    target = reverse("search")
+    try:
+        if request.method == "POST" and (fields := shared_fields(request)):
+            target = _results_url(request, fields)
+    except APIException as error:
+        return _problem(request, "search.html", empty_context(), error)
+    return HttpResponseRedirect(target, status=HTTPStatus.SEE_OTHER)
 
 
 @csrf_exempt  # so that other methods get 405
@@ -122,15 +135,11 @@ def _listed(
     return filters | choices | {"page": page, "category": name}
 
 
-def _results_url(request: HttpRequest) -> str:
-    """Search with a posted photo, address or product; return the URL of the results."""
-    check_throttles(request, SearchThrottle, FetchThrottle)
-    fields: MultiValueDict[str, Any] = request.POST.copy()
-    fields.update(request.FILES)
-    if photo := demo_photo(fields.pop("sample", [""])[-1]):
-        fields["file"] = SimpleUploadedFile(photo.name, photo.read_bytes())
-    for name in [name for name, values in fields.lists() if values == [""]]:
-        del fields[name]  # a plain form also sends the fields that were left empty
+def _results_url(request: HttpRequest, fields: MultiValueDict[str, Any]) -> str:
+    """Search with a photo, an address or a product; return the URL of the results."""
+    check_throttles(request, SearchThrottle)
+    if fields.get("image_url"):
+        check_throttles(request, FetchThrottle)
     given = SearchSerializer(data=fields)
     given.is_valid(raise_exception=True)
     query = query_of(given.asked(client=client_of(request)))
