@@ -11,16 +11,23 @@ from import_export.admin import ExportMixin  # type: ignore[import-untyped]
 from import_export.formats.base_formats import CSV, XLSX  # type: ignore[import-untyped]
 from import_export.forms import SelectableFieldsExportForm  # type: ignore[import-untyped]
 
+from catalog.admin.lists import field_name
 from catalog.importers.resources import ProductResource
 
 
 class ExportForm(SelectableFieldsExportForm):  # type: ignore[misc]
-    """The form without the checkbox for all fields, which would need an inline script."""
+    """The form, with the columns' names in the active language.
+
+    It has no checkbox for all columns, which would need an inline script.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         for field in self.fields.values():
             field.initial_field = False
+        for name, exported in ProductResource.fields.items():
+            key = self.create_boolean_field_name(ProductResource, name)
+            self.fields[key].label = f"{field_name(name)} ({exported.column_name})"
 
 
 class ExportsProducts(ExportMixin):  # type: ignore[misc]

@@ -174,6 +174,14 @@ class PriceFilter(admin.SimpleListFilter):
         return queryset.filter(cost__lt=high) if high else queryset
 
 
+def field_name(name: str) -> str:
+    """What a field of products, such as "photos", is called in the active language."""
+    field: Any = Product._meta.get_field(name)
+    if field.one_to_many:
+        return capfirst(str(field.related_model._meta.verbose_name_plural))
+    return capfirst(str(field.verbose_name))
+
+
 def _is_id(text: str) -> bool:
     is_number = text.isascii() and text.isdecimal() and len(text) < 20
     return is_number and int(text) <= MAX_ID

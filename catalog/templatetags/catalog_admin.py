@@ -6,6 +6,7 @@ from django import template
 from django.template.context import RequestContext
 from django.utils.translation import gettext as _
 
+from catalog.admin import lists
 from catalog.embedding.progress import STATE_NAMES
 from catalog.feeds.reports import feeds_with_problems
 from catalog.messages import counted
@@ -42,6 +43,12 @@ def duration(seconds: float) -> str:
     else:
         words = counted("%(number)s hour", "%(number)s hours", round(minutes / 60))
     return translated(words)
+
+
+@register.filter
+def field_name(name: str) -> str:
+    """What a field of products is called in the active language."""
+    return lists.field_name(name)
 
 
 @register.filter
