@@ -5,6 +5,7 @@ from django.views.i18n import set_language
 
 from search.api.explain import ExplainView
 from search.api.map import MapView
+from search.api.photo import PhotoView
 from search.api.search import SearchView, SimilarBySKUView, SimilarView
 from search.api.widget_words import WidgetWordsView
 from search.branding.manifest import manifest
@@ -31,6 +32,7 @@ urlpatterns = [
     path(
         "api/search/<str:query>/explain/<int:product>/", ExplainView.as_view(), name="api-explain"
     ),
+    path("api/search/<str:query>/photo/", PhotoView.as_view(), name="api-photo"),
     path("api/products/<int:pk>/similar/", SimilarView.as_view(), name="api-similar"),
     path(
         "api/products/by-sku/<path:sku>/similar/",

@@ -189,7 +189,7 @@ def test_shows_what_every_error_says() -> None:
 
 def test_asks_for_no_key_where_none_is_needed() -> None:
     keyless = [method == "get" for _, method, op in operations() if op["security"] == []]
-    assert keyless.count(True) == 10
+    assert keyless.count(True) == 11
     assert keyless.count(False) == 1, "only a search is posted without a key"
 
 

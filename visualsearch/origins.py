@@ -15,7 +15,10 @@ READING = {"GET", "HEAD"}
 # Paths below URL_PREFIX by the methods that are shared. Nobody writes products from another site.
 SHARED = (
     (re.compile(r"/api/search/|/search"), READING | {"POST"}),
-    (re.compile(r"/api/(search/.+/explain/.+|products(/.+)?|categories|widget/.+)/"), READING),
+    (
+        re.compile(r"/api/(search/.+/(explain/.+|photo)|products(/.+)?|categories|widget/.+)/"),
+        READING,
+    ),
     (re.compile(r"/media/.+"), READING),
 )
 # Names of views. Never the admin and the API's docs, where people act with their rights.

@@ -3,4 +3,13 @@
 `intake` turns a request into a query and errors into HTTP errors; the pages use it, too.
 """
 
-__all__ = ["explain", "intake", "map", "search", "serializers", "throttles", "widget_words"]
+__all__ = [
+    "explain",
+    "intake",
+    "map",
+    "photo",
+    "search",
+    "serializers",
+    "throttles",
+    "widget_words",
+]

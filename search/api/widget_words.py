@@ -53,7 +53,6 @@ TEXTS = {
     "reading": gettext_lazy("Reading your photo…"),
     "searching": gettext_lazy("Searching for similar products…"),
     # the picture that is searched with
-    "crop": gettext_lazy("Crop"),
     "another": gettext_lazy("Another photo"),
     "photo": gettext_lazy("The photo you gave"),
     "part": gettext_lazy("The part of the photo to search for"),
@@ -61,14 +60,13 @@ TEXTS = {
     "cropKeys": gettext_lazy(
         "Arrow keys move the box, Shift and arrow keys change its size, Escape removes it."
     ),
-    "cropped": gettext_lazy("Searching with the part you chose."),
+    "enlarge": gettext_lazy("Enlarge your photo to search for a part of it"),
     "whole": gettext_lazy("Whole photo"),
     "liked": gettext_lazy("The results are similar to this product."),
     # filters
     "filters": gettext_lazy("Filters"),
     "threshold": gettext_lazy("At least this similar"),
-    "thresholdHint": gettext_lazy("100%% means the very same picture."),
-    "showSimilar": gettext_lazy("Show what is similar here (%(least)s%%)"),
+    "showSimilar": gettext_lazy("Show what is similar in this catalog (%(least)s%%)"),
     "order": gettext_lazy("Order"),
     "best": gettext_lazy("Most similar first"),
     "cheapest": gettext_lazy("Lowest price first"),
@@ -93,9 +91,8 @@ TEXTS = {
     "more": gettext_lazy("More like this"),
     "less": gettext_lazy("Less like this"),
     "votes": gettext_lazy("Your votes"),
-    "undoMore": gettext_lazy("Undo: more like this"),
-    "undoLess": gettext_lazy("Undo: less like this"),
-    "undoAll": gettext_lazy("Undo all"),
+    "undoMore": gettext_lazy("Undo: more like %(name)s"),
+    "undoLess": gettext_lazy("Undo: less like %(name)s"),
     "variants": gettext_lazy("and %(more)s more"),
     "variantsOf": gettext_lazy("Only variants of %(name)s are shown."),
     "next": gettext_lazy("More"),

@@ -69,3 +69,14 @@ def test_photo_of_one_client_survives_the_flood_of_another_and_then_its_hour_end
     assert {crop(query) for query in (mine, flood[-1])} == {400}
     photo_cache.sweep()
     assert len(list(settings.PHOTOS_DIR.iterdir())) == 1, "only the index is left"
+
+
+def test_photo_of_a_search_is_shown_to_whoever_has_its_id(
+    products: list[Product], client: Client, post: Post
+) -> None:
+    _, answer = post(file=jpeg(0))
+    response = client.get(f"/api/search/{answer['query']['id']}/photo/")
+    assert (response.status_code, response["Content-Type"]) == (200, "image/jpeg")
+    assert response.content.startswith(b"\xff\xd8\xff")
+    for query in ("AAAAAAAAAAAAAAAA", f"product-{products[0].pk}", "x"):
+        assert client.get(f"/api/search/{query}/photo/").status_code == 404
