@@ -587,6 +587,7 @@ class FeedRun(models.Model):
     validator = models.CharField(max_length=160, blank=True)
     size = models.BigIntegerField(default=0)  # bytes; 0 while it is unknown
     done = models.BigIntegerField(default=0)  # bytes fetched, then bytes read
+    sales_change_at = models.DateTimeField(null=True)  # when a sale in the file begins or ends
     rows = models.PositiveIntegerField(default=0)  # that are imported
     created = models.PositiveIntegerField(default=0)
     updated = models.PositiveIntegerField(default=0)

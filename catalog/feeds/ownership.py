@@ -8,6 +8,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -33,6 +34,7 @@ class FeedOwner:
         self._feed_id = turn.run.feed_id
         # The hashes of all SKUs in the file: eight bytes for each, and no write to the database.
         self.seen = array("q")
+        self.changes_at: datetime | None = None  # when a sale in the file begins or ends
         self.is_damaged = False  # whether the file has lines that can't be told apart
         self._new: list[str] = []  # SKUs of the present chunk that become this feed's
         self._leaving: list[str] = []  # ... that the file says are not sold
@@ -46,6 +48,8 @@ class FeedOwner:
                 if row.sku:
                     self.seen.append(hash(row.sku))
                 self.is_damaged |= row.loses_lines
+                if row.changes_at:
+                    self.changes_at = min(row.changes_at, self.changes_at or row.changes_at)
                 yield row
 
         return islice(noted(), self._turn.run.rows, None)

@@ -98,11 +98,15 @@ def _is_stored(run: FeedRun) -> bool:
 
 
 def _fetch(turn: Turn, *, force: bool) -> None:
-    """Store the feed's file on this machine, unless it is the one of the last run."""
+    """Store the feed's file on this machine, unless it is the one of the last run.
+
+    The same file is read again where a sale in it has begun or ended since.
+    """
     run, feed = turn.run, turn.run.feed
     last = feed.runs.filter(state=State.FINISHED).first()
     is_same = last and not last.problem and (last.url, last.options) == (feed.url, feed.options)
-    validator = last.validator if last and is_same and not force else ""
+    is_current = last and (last.sales_change_at is None or timezone.now() < last.sales_change_at)
+    validator = last.validator if last and is_same and is_current and not force else ""
     turn.write(url=feed.url, options=feed.options)
     path = _file(run)
     for torn in path.parent.glob(f"{path.name}.*"):
@@ -172,8 +176,7 @@ def _import(turn: Turn) -> None:
             turn.check_time()
             if result.status == NOTE:
                 told.append(result)
-        if told:
-            turn.write(**added(run.notes, "notes", told))
+        turn.write(sales_change_at=owner.changes_at, **added(run.notes, "notes", told))
         missing, before = find_missing(run, owner.seen)
         if not len(missing):
             _end(turn, State.FINISHED)

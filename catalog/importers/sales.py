@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from catalog.importers.tables import InvalidCatalogFile
@@ -32,6 +32,19 @@ def is_running(start: str, end: str) -> bool:
     """Whether today is within these days; an empty one is no limit. Raises InvalidValue."""
     today = date.today()
     return (not start or date_of(start) <= today) and (not end or today <= date_of(end))
+
+
+def next_change(start: str, end: str) -> datetime | None:
+    """When a sale on these days begins or is over, if that is still to come.
+
+    Days that can't be read are none.
+    """
+    moments = []
+    for text, days in ((start, 0), (end, 1)) if start or end else ():
+        with suppress(InvalidValue, OverflowError):  # such as for the last day of the year 9999
+            day = date_of(text) + timedelta(days=days)
+            moments.append(datetime.combine(day, time()).astimezone())
+    return min((moment for moment in moments if moment > datetime.now(UTC)), default=None)
 
 
 def date_of(text: str) -> date:

@@ -22,6 +22,7 @@ can't be read at all, such as an empty one.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from sys import getsizeof
 from typing import Any
 
@@ -91,6 +92,7 @@ class Row:
     error: str = ""  # in the language of whoever reads the file
     note: str = ""  # what somebody should know about a row that is imported
     loses_lines: bool = False  # whether its error took other rows of the file with it
+    changes_at: datetime | None = None  # when its sale begins or ends, if that is still to come
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Draft:
     # They take precedence over what the format makes of its own columns.
     chosen: Mapping[str, str] = field(default_factory=dict)
     loses_lines: bool = False  # as in Row
+    changes_at: datetime | None = None  # as in Row
 
     def __getitem__(self, name: str) -> str:
         """The text of a field, "" where there is none."""
@@ -121,7 +124,7 @@ class Draft:
     def but(self, **texts: Any) -> "Draft":
         """The same with other texts."""
         merged = {**self.texts, **texts}
-        return Draft(self.line, merged, self.error, self.chosen, self.loses_lines)
+        return Draft(self.line, merged, self.error, self.chosen, self.loses_lines, self.changes_at)
 
 
 class Keeper:

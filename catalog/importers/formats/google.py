@@ -6,6 +6,7 @@ support.google.com/merchants/answer/7052112; developers.facebook.com, "Catalog f
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,9 +51,13 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
             more["attributes"] = {name: text for name, text in attributes.items() if text}
         if shown := {row[name].lower() for name in ("visibility", "status") if row[name]}:
             more["active"] = "yes" if shown.isdisjoint(HIDDEN) else "no"
-        if row["sale_dates"] and not _is_now(row["sale_dates"]):
-            more["sale_price"] = ""
-        yield row.but(**more)
+        product = row
+        if row["sale_dates"]:
+            is_now, changes_at = _sale(row["sale_dates"])
+            product = replace(row, changes_at=changes_at)
+            if not is_now:
+                more["sale_price"] = ""
+        yield product.but(**more)
 
 
 def _category(row: Draft) -> str:
@@ -62,8 +67,9 @@ def _category(row: Draft) -> str:
     return next((text for text in (*own, *known) if text), "")
 
 
-def _is_now(dates: str) -> bool:
-    """Whether a sale such as 2026-01-31T00:00+0100/2026-02-07T23:59+0100 is running now.
+def _sale(dates: str) -> tuple[bool, datetime | None]:
+    """Whether a sale such as 2026-01-31T00:00+0100/2026-02-07T23:59+0100 is running now, and when
+    that changes.
 
     Dates that can't be read don't end a sale.
     """
@@ -72,7 +78,11 @@ def _is_now(dates: str) -> bool:
         with suppress(ValueError):
             moment = datetime.fromisoformat(text.strip())
             moments.append(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    return len(moments) != 2 or moments[0] <= datetime.now(UTC) <= moments[1]
+    if len(moments) != 2:
+        return True, None
+    now = datetime.now(UTC)
+    changes_at = min((moment for moment in moments if moment > now), default=None)
+    return moments[0] <= now <= moments[1], changes_at
 
 
 FORMAT = Format(_("Google Merchant or Meta"), COLUMNS, NEEDED, products)

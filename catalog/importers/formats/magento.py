@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from catalog.importers.formats.contract import Draft, Format, Keeper, in_column
-from catalog.importers.sales import Cheapest, amount_of, is_lower, is_running
+from catalog.importers.sales import Cheapest, amount_of, is_lower, is_running, next_change
 from catalog.importers.tables import InvalidCatalogFile
 from catalog.messages import sentence
 from catalog.values import REMOTE, InvalidValue
@@ -99,6 +99,8 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
             yield replace(row, error=row.error or in_column("special_price", error))
             continue
         product = _product(row).but(price=price, sale_price=sale_price)
+        if changes_at := next_change(row["special_from"], row["special_to"]):
+            product = replace(product, changes_at=changes_at)
         if row["sku"] in unpriced:
             product = product.but(**cheapest.of(row["sku"]))
         if row["type"] in COMPOSED and not product["price"]:

@@ -295,7 +295,7 @@ class Rules:
         if errors:
             problems = (in_column(self._label(name), why) for name, why in errors.items())
             return Row(draft.line, sku, error=" ".join(map(translated, problems)))
-        return Row(draft.line, values["sku"], values)
+        return Row(draft.line, values["sku"], values, changes_at=draft.changes_at)
 
     def _label(self, name: str) -> str:
         """What the file calls a field, as far as it has a column for it."""

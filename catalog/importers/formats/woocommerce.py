@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from catalog.importers.formats.contract import Draft, Format, Keeper
-from catalog.importers.sales import Cheapest, amount_of, is_lower, is_running
+from catalog.importers.sales import Cheapest, amount_of, is_lower, is_running, next_change
 from catalog.importers.tables import Record
 from catalog.messages import sentence
 from catalog.values import MAX_TEXT, InvalidValue
@@ -142,6 +142,8 @@ def products(rows: Iterable[Draft]) -> Iterator[Draft]:
         except InvalidValue as error:
             reason = sentence("The dates of the sale: %(problem)s", problem=error)
             product = replace(row, error=row.error or reason)
+        if changes_at := next_change(row["sale_starts"], row["sale_ends"]):
+            product = replace(product, changes_at=changes_at)
         if "variation" in row["type"]:
             parent = parents.get(hash(row["parent"]), f"{row['parent']}{SEPARATOR}")
             group, active, *inherited = parent.split(SEPARATOR)

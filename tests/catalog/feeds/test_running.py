@@ -70,6 +70,29 @@ def test_reads_nothing_again_that_has_not_changed(serve: Serve, header: str) -> 
     assert counts(run(feed)) == {"updated": 2}, "it is read in another way now"
 
 
+SALES = {
+    "WooCommerce": "Type,SKU,Name,Regular price,Sale price,Date sale price ends\n"
+    "simple,a,A,5,4,{}\n",
+    "Magento": "sku,name,product_type,price,special_price,special_price_to_date\n"
+    "a,A,simple,5,4,{}\n",
+    "Google": "id,title,image_link,price,sale_price,sale_price_effective_date\n"
+    "a,A,https://127.0.0.1/a.jpg,5,4,2026-01-01T00:00Z/{}T23:59Z\n",
+}
+
+
+@pytest.mark.parametrize("shop", SALES)
+def test_reads_the_same_file_again_once_a_sale_in_it_has_ended(serve: Serve, shop: str) -> None:
+    tomorrow = timezone.now() + timedelta(days=1)
+    text = SALES[shop].format(f"{tomorrow:%Y-%m-%d}")
+    feed = new_feed(serve(versioned(text.encode(), 'ETag: "a"')))
+    first: Any = run(feed)
+    assert Product.objects.get().sale_price == 4
+    assert timezone.now() < first.sales_change_at < tomorrow + timedelta(days=1)
+    assert run(feed).state == State.UNCHANGED
+    feed.runs.update(sales_change_at=timezone.now())
+    assert counts(run(feed)) == {"unchanged": 1}
+
+
 def test_follows_redirects_and_unpacks(serve: Serve, settings: Any) -> None:
     target = serve(http(gzip.compress(text_of("a")), "Connection: close"))
     server = serve(redirect(target.url))
