@@ -11,6 +11,9 @@ from django.utils.translation import get_language
 # CLDR separates letters from digits; Babel leaves out that rule of it.
 GLUED = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
+# In a text from right to left, the $ of US$ would be put before its letters.
+TORN = re.compile(r"(?<=[A-Z][$£¥€])")
+
 
 def written_price(amount: Decimal, currency: str) -> str:
     """A price with its currency in the active language, such as "$54.90" or "54,90 €".
@@ -30,4 +33,6 @@ def written_amount(amount: Decimal | float) -> str:
 @lru_cache(maxsize=4096)  # many products have the same price; writing one takes 13 µs
 def _price(amount: Decimal, currency: str, language: str) -> str:
     text = format_currency(amount, currency, locale=language.replace("-", "_"))
+    if text.startswith("\N{RIGHT-TO-LEFT MARK}"):
+        text = TORN.sub("\N{LEFT-TO-RIGHT MARK}", text)
     return GLUED.sub("\N{NO-BREAK SPACE}", text)

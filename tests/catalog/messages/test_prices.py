@@ -25,6 +25,7 @@ THIN, SPACE, RIGHT_TO_LEFT = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}", 
         ("en", "5490.00", "JPY", "¥5,490"),
         ("en", "1.90", "KWD", f"KWD{SPACE}1.900"),
         ("ar", "54.90", "EUR", f"{RIGHT_TO_LEFT}54.90{SPACE}€"),
+        ("ar", "54.90", "USD", f"{RIGHT_TO_LEFT}54.90{SPACE}US$\u200e"),
         ("en", "54.90", "XAU", f"XAU{SPACE}54.90"),
         ("fr", "54.90", "ABC", f"54,90{SPACE}ABC"),  # no currency of today
     ],
