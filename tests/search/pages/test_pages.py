@@ -164,6 +164,52 @@ def test_shows_the_closest_apart_where_nothing_is_close_enough(
     assert html.index('class="nearest"') < html.index("Mug 0")
 
 
+def test_leads_from_nothing_to_what_is_similar_and_away_from_filters(
+    mugs: list[Product], ask: Ask
+) -> None:
+    def ways(**options: Any) -> list[str | None]:
+        page = ask(threshold=1, **options)
+        assert page.context["answer"].count == 0
+        links = Markup(page).named("a")
+        return [link["href"] for link in links if str(link.get("class")).startswith("button")]
+
+    part = "0,0,0.9,0.9"  # of the photo of a mug, so that it is similar
+    (similar,) = ways(crop=part)
+    assert "threshold=0.7" in str(similar)
+    assert ways(crop="0,0,0.1,0.1") == []
+    in_sheet, similar, without = ways(crop=part, category="Mugs")
+    assert "threshold=0.7" in str(similar)
+    assert "category=Mugs" in str(similar)
+    assert "threshold=1" in str(without)
+    assert "category" not in str(without)
+    assert in_sheet == without
+
+
+def test_numbers_in_attributes_are_for_programs_in_every_language(
+    mugs: list[Product], ask: Ask
+) -> None:
+    given = {"threshold": 0.05, "min_price": "1.50", "max_price": "99.25", "crop": "0,0,0.5,0.5"}
+    names = {
+        "value",
+        "min",
+        "max",
+        "step",
+        "d",
+        "width",
+        "height",
+        "href",
+        "data-score",
+        "data-crop",
+    }
+
+    def numbers(language: str) -> list[Any]:
+        page = ask(headers={"Accept-Language": language}, **given)
+        assert page["Content-Language"] == language
+        return [{n: each[n] for n in names & each.keys()} for _, each in Markup(page).tags]
+
+    assert numbers("en") == numbers("de")
+
+
 def test_keeps_a_chosen_category_that_has_no_match(mugs: list[Product], ask: Ask) -> None:
     boxes = Markup(ask(threshold=0, category="Paper")).named("input")
     chosen = [box["value"] for box in boxes if "checked" in box]
