@@ -52,6 +52,7 @@ def left(found: Locator) -> float:
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_first_row_is_seen_without_scrolling(page: Page, shop: Shop) -> None:
+    Product.objects.update(link="https://shop.example/product", brand="Corvo")
     search(page, threshold=0)
     photo = page.url
     steered = f"{photo}&category=Shoes&category=Tops&max_price=500&more={shop['11'].pk}"
