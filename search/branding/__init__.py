@@ -27,6 +27,11 @@ class Shop:
         return bool(self.logo_url) and (self.logo is None or self.logo.is_wide)
 
     @property
+    def logo_is_symbol(self) -> bool:
+        """Whether the logo is also the icon of a browser's tab."""
+        return self.logo is not None and not self.logo.is_wide
+
+    @property
     def logo_adapts(self) -> bool:
         """Whether the logo has colours of its own for dark pages."""
         return self.logo is not None and self.logo.adapts

@@ -93,6 +93,7 @@ def test_stands_for_the_name_if_it_is_wide(settings: Any, tmp_path: Path) -> Non
     settings.SHOP_LOGO = tmp_path / "square.png"
     settings.SHOP_LOGO.write_bytes(raster("PNG"))
     brand = render_to_string("_brand.html", {"shop": shop()})
+    assert f'rel="icon" href="{shop().logo_url}" type="image/png"' in render_to_string("500.html")
     assert 'alt=""' in brand
     assert brand.count("Maison") == 1
 
