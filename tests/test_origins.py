@@ -137,10 +137,14 @@ def test_sentence_of_a_throttled_search_can_be_read(mug: Product, settings: Any)
 
 
 def test_widget_is_for_every_origin_and_for_ever(client: Client) -> None:
-    response = client.get("/static/js/search.js")
-    response.getvalue()
-    assert response["Access-Control-Allow-Origin"] == "*"
-    assert "immutable" not in response["Cache-Control"]
+    for path, is_for_ever in (
+        ("/static/widget/1.0/visual-search.js", True),
+        ("/static/js/search.js", False),
+    ):
+        response = client.get(path)
+        response.getvalue()
+        assert response["Access-Control-Allow-Origin"] == "*"
+        assert ("immutable" in response["Cache-Control"]) == is_for_ever
 
 
 FRAMED = {"/": 200, "/products/": 200, "/products/999/": 404, "/map/": 200, "/?query=none": 400}

@@ -167,6 +167,7 @@ class Nginx(Server):
             passed = "location /static/ {\n            proxy_pass http://gunicorn;"
             assert passed in text
             served = f"location /static/ {{ alias {static}/; include /etc/nginx/mime.types;"
+            served += " add_header Access-Control-Allow-Origin *;"
             text = text.replace(passed, served)
         conf = folder / "nginx.conf"
         conf.write_text(text)

@@ -132,6 +132,14 @@ def test_styles_are_compressed_and_pages_are_not(nginx: Nginx) -> None:
     assert encoding(nginx, "/") is None
 
 
+def test_widget_is_compressed_and_kept_and_shared(nginx: Nginx) -> None:
+    widget = f"{nginx.base}/static/widget/1.0/visual-search.js"
+    response = requests.get(widget, headers={"Origin": "https://any.example"}, timeout=PATIENCE)
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert response.headers["Cache-Control"] == "max-age=315360000, public, immutable"
+
+
 def test_shop_that_is_away_is_said_to_be(folder: Path, tmp_path: Path, nginx: Nginx) -> None:
     alone = Nginx(tmp_path, folder / "media", gunicorn_port=9)
     try:

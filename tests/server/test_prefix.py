@@ -196,6 +196,18 @@ def test_answers_and_refusals_are_shared_below_the_prefix(
     assert gunicorn.shared("POST", f"{PREFIX}/api/search/", **too_long) == (413, ORIGIN)
 
 
+def test_installed_shop_takes_shares_below_the_prefix(nginx: Nginx) -> None:
+    about = requests.get(f"{nginx.base}/manifest.webmanifest", timeout=PATIENCE).json()
+    assert about["start_url"] == about["scope"] == f"{PREFIX}/"
+    icon = requests.get(urljoin(nginx.base, about["icons"][0]["src"]), timeout=PATIENCE)
+    assert icon.headers["Content-Type"] == "image/png"
+    share = urljoin(nginx.base, about["share_target"]["action"])
+    for files, target in (({"file": jpeg(1)}, f"{PREFIX}/?query="), ({"file": b""}, f"{PREFIX}/")):
+        answer = requests.post(share, files=files, timeout=PATIENCE, allow_redirects=False)
+        assert answer.status_code == 303
+        assert answer.headers["Location"].startswith(target)
+
+
 def test_forged_script_name_changes_nothing(gunicorn: Gunicorn) -> None:
     head = f"GET {PREFIX}/products/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     status, text = gunicorn.say(f"{head}SCRIPT_NAME: /x\r\nScript-Name: /x\r\n\r\n")
@@ -212,6 +224,7 @@ def test_nginx_may_serve_the_static_files_itself(
         server.stop()
     assert answer.content == (ROOT / "static/js/search.js").read_bytes()
     assert "javascript" in answer.headers["Content-Type"]
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
 @pytest.fixture
