@@ -812,7 +812,7 @@ class VisualSearch extends ShopElement {
         {},
         make("output", {}, this.#percent()),
         this.say("threshold"),
-        make("input", { name: "threshold", ...slider }),
+        make("input", { name: "threshold", "aria-label": this.say("threshold"), ...slider }),
       ),
       make("label", {}, this.say("order"), make("select.field", { name: "ordering" }, choices)),
       make(
