@@ -1,21 +1,31 @@
 """Renews the screenshots in this folder: `make screenshots`.
 
 It needs Chromium (on Debian: apt-get install chromium; elsewhere set CHROMIUM=path), and starts the
-real server with a demo catalog of its own.
+real server with a demo catalog of its own, and the example shop beside it. Japanese and Arabic need
+their fonts (on Debian: apt-get install fonts-ipafont-gothic fonts-noto-core).
+
+With names, `python docs/screenshots.py phone languages/de` renews only these pictures.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http.server import ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from secrets import token_urlsafe
 from time import sleep
 from typing import Literal
 
 import requests
+from examples.shop.serve import Shop, handler
+from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 Manage = Callable[..., None]
@@ -30,25 +40,51 @@ FLAGS = (
     *("--no-sandbox", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run"),
 )
+SHOP_PORT = 8766
+SHOP = f"http://127.0.0.1:{SHOP_PORT}"
 OWNER = "owner"
 DESKTOP: ViewportSize = {"width": 1280, "height": 860}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
+@dataclass(frozen=True)
+class Shot:
+    """How a picture is taken."""
+
+    come: Callable[[Page], None]  # to what it shows
+    size: ViewportSize = DESKTOP
+    scheme: ColorScheme = "light"
+    language: str = "en-US"
+
+
 def main() -> None:
-    with served_demo() as manage, sync_playwright() as playwright:
+    with served_demo() as manage, served_shop(), sync_playwright() as playwright:
         executable = os.environ.get("CHROMIUM", "/usr/bin/chromium")
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        shoot(browser, "search", searched)
-        shoot(browser, "dark", searched, scheme="dark")
-        shoot(browser, "phone", searched, size=PHONE)
-        shoot(browser, "crop", cropped)
-        shoot(browser, "why", explained)
-        shoot(browser, "map", mapped)
-        shoot(browser, "product", lambda page: visit(page, "/products/11/"))
-        password = new_owner(manage)
-        shoot(browser, "admin", lambda page: signed_in(page, password))
+        shots = all_shots(new_owner(manage))
+        for name in sys.argv[1:] or shots:
+            shoot(browser, name, shots[name])
         browser.close()
+
+
+def all_shots(password: str) -> dict[str, Shot]:
+    """What is taken, by the name of its file; the password is the owner's."""
+    languages = ("de", "fr", "es", "ja", "ar")
+    return {
+        "search": Shot(searched),
+        "dark": Shot(searched, scheme="dark"),
+        "phone": Shot(searched, size=PHONE),
+        "crop": Shot(cropped),
+        "why": Shot(explained),
+        "map": Shot(mapped),
+        "product": Shot(partial(visit, path="/products/11/")),
+        "admin": Shot(partial(signed_in, password=password)),
+        **{f"languages/{code}": Shot(searched, language=code) for code in languages},
+        "storefront": Shot(found_in_the_shop),
+        "storefront-phone": Shot(found_in_the_shop, size=PHONE),
+        "storefront-product": Shot(shelved),
+        "storefront-product-phone": Shot(shelved, size=PHONE),
+    }
 
 
 def visit(page: Page, path: str) -> None:
@@ -91,6 +127,22 @@ def signed_in(page: Page, password: str) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
+def found_in_the_shop(page: Page) -> None:
+    """The example shop with its dialog, which shows the results for a photo."""
+    page.goto(SHOP)
+    page.locator("visual-search button").first.click()
+    page.set_input_files("visual-search input[type=file]", PHOTO)
+    page.locator("visual-search .card").first.wait_for()
+
+
+def shelved(page: Page) -> None:
+    """A product's page of the example shop, down to the shelf."""
+    page.goto(f"{SHOP}/products/11/")
+    page.locator("similar-products").scroll_into_view_if_needed()
+    page.locator("similar-products .card").first.wait_for()
+    page.locator("similar-products").evaluate("shelf => shelf.scrollIntoView({ block: 'end' })")
+
+
 def new_owner(manage: Manage) -> str:
     """Create a superuser; returns the password."""
     password = token_urlsafe()
@@ -104,6 +156,7 @@ def served_demo() -> Iterator[Manage]:
     with tempfile.TemporaryDirectory() as folder:
         ours = dict.fromkeys(("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "MEDIA_ROOT"), "")
         ours |= {"VAR_DIR": folder, "EMBEDDER": "efficientnet_lite0"}
+        ours |= {"CORS_ALLOWED_ORIGINS": SHOP}
         environment = os.environ | {"MODEL_DIR": str(ROOT / "var" / "models")} | ours
 
         def manage(*command: str, password: str = "") -> None:
@@ -125,6 +178,15 @@ def served_demo() -> Iterator[Manage]:
             server.wait()
 
 
+@contextmanager
+def served_shop() -> Iterator[None]:
+    """Serve the example shop."""
+    with ThreadingHTTPServer(("127.0.0.1", SHOP_PORT), handler(Shop(BASE))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
 def wait_until_served() -> None:
     for _ in range(100):
         try:
@@ -136,24 +198,24 @@ def wait_until_served() -> None:
     sys.exit("The server does not answer.")
 
 
-def shoot(
-    browser: Browser,
-    name: str,
-    come: Callable[[Page], None],
-    *,
-    size: ViewportSize = DESKTOP,
-    scheme: ColorScheme = "light",
-) -> None:
-    """Open a page and save a screenshot of it."""
-    has_touch = size == PHONE
+def shoot(browser: Browser, name: str, shot: Shot) -> None:
+    """Open a page and save a screenshot of it, with the 256 colours that it has most."""
+    has_touch = shot.size == PHONE
     with browser.new_context(
-        viewport=size, color_scheme=scheme, has_touch=has_touch, is_mobile=has_touch
+        viewport=shot.size,
+        color_scheme=shot.scheme,
+        locale=shot.language,
+        has_touch=has_touch,
+        is_mobile=has_touch,
     ) as context:
         page = context.new_page()
-        come(page)
+        shot.come(page)
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(500)  # for everything to fade in
-        page.screenshot(path=DOCS / f"{name}.png")
+        picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
+    file = DOCS / f"{name}.png"
+    file.parent.mkdir(exist_ok=True)
+    picture.quantize().save(file, optimize=True)
 
 
 if __name__ == "__main__":
