@@ -1,7 +1,5 @@
 from django.contrib import admin
 from django.urls import path
-from django.views.decorators.csrf import csrf_exempt
-from django.views.i18n import set_language
 
 from search.api.explain import ExplainView
 from search.api.map import MapView
@@ -14,6 +12,7 @@ from search.demand.views import demand_page
 from search.doctor.views import findings_page, merge_page
 from search.evaluation.views import quality_page
 from search.health import healthz, readyz
+from search.pages.language import choose_language
 from search.pages.views import map_page, product_page, products_page, search_page, share_page
 
 urlpatterns = [
@@ -23,7 +22,7 @@ urlpatterns = [
     path("map/", map_page, name="map"),
     path("share/", share_page, name="share"),
     path("manifest.webmanifest", manifest, name="manifest"),
-    path("language/", csrf_exempt(set_language), name="language"),  # sets a cookie, nothing more
+    path("language/", choose_language, name="language"),
     path("shop/<str:digest>/accent.css", accent_style, name="shop-accent"),
     path("shop/<str:digest>/logo", logo, name="shop-logo"),
     # For clients of photo-analyzer, the Flask application that this project succeeds.
