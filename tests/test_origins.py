@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from catalog.models import Product
+from catalog.pictures.slots import Busy
 from tests.conftest import MakeProduct, Picture
 
 LISTED = "https://shop.example"
@@ -133,6 +134,23 @@ def test_sentence_of_a_throttled_search_can_be_read(mug: Product, settings: Any)
     ask(mug, "GET", path, LISTED)
     response = ask(mug, "GET", path, LISTED)
     assert (response.status_code, "Retry-After" in response) == (429, True)
+    assert response["access-control-allow-origin"] == LISTED
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(OSError("full"), 503), (Busy(own=True), 429), (ZeroDivisionError(), 500)]
+)
+def test_errors_of_the_machine_can_be_read(
+    mug: Product, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("search.api.search.answer_to", fail)
+    client = Client(raise_request_exception=False)
+    path = f"/api/search/?query=product-{mug.pk}"
+    response = client.get(path, headers={"Origin": LISTED})
+    assert (response.status_code, "detail" in response.json()) == (status, True)
     assert response["access-control-allow-origin"] == LISTED
 
 
