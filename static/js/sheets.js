@@ -4,10 +4,12 @@
  * close without a script. This one makes an open sheet a dialog: the rest of the page waits behind it.
  */
 
+const KNOWN = "popover" in HTMLElement.prototype; // older browsers show all of it
 const WIDE = "(min-width: 56.01em)"; // where their content stands beside the results
 
 /** Close the sheet that is open, before its content is replaced. */
 export function closeSheet() {
+  if (!KNOWN) return;
   const sheet = document.querySelector(".sheet:popover-open");
   if (sheet instanceof HTMLElement) sheet.hidePopover();
 }
@@ -28,7 +30,7 @@ function end(/** @type {HTMLElement} */ sheet) {
 
 /** Listen for sheets that open and close. */
 export function listen() {
-  if (!("popover" in HTMLElement.prototype)) return;
+  if (!KNOWN) return;
   document.addEventListener("beforetoggle", (event) => {
     const { target: sheet } = event;
     if (!(sheet instanceof HTMLElement && sheet.matches(".sheet"))) return;

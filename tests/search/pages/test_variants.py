@@ -84,8 +84,8 @@ def test_product_page_links_to_its_variants_and_shows_what_is_known(
     assert "<s><bdi>$30.00</bdi></s>" in html
     assert "<strong><bdi>$20.00</bdi></strong>" in html
     assert "In stock" in html
-    assert "<dt>Size</dt><dd>S</dd>" in html
-    assert "<dt>Brand</dt><dd>Acme</dd>" in html
+    assert "<dt><bdi>Size</bdi></dt><dd><bdi>S</bdi></dd>" in html
+    assert "<dt>Brand</dt><dd><bdi>Acme</bdi></dd>" in html
 
 
 def test_product_page_of_a_single_variant_has_no_list(client: Client, sell: Sell) -> None:
