@@ -2,7 +2,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, no_translations
 
 from catalog.embedders import EmbedderUnavailable
 from catalog.serving import serving_embedder
@@ -20,6 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--all", action="store_true", help="examine everything again")
 
+    @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             embedder = serving_embedder()
