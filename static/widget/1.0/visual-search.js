@@ -346,7 +346,9 @@ class ShopElement extends HTMLElement {
   }
 
   #price({ price, sale_price, currency }) {
-    const money = (value) => this.number(value, { style: "currency", currency });
+    const money = (value) =>
+      // The mark keeps US$ in one piece where one reads from right to left.
+      this.number(value, { style: "currency", currency }).replace(/[A-Z][$£¥€]/, "$&\u200e");
     const said = (text) => make("span.hidden", {}, `${text} `);
     if (sale_price === null) return make("p.price", {}, money(price));
     const [before, now] = [said(this.say("before")), said(this.say("now"))];
@@ -481,14 +483,13 @@ class VisualSearch extends ShopElement {
   }
 
   #problem(error, again) {
-    const [title, retry] = [this.say("failed"), this.say("retry")];
-    this.#status.textContent = `${title} ${error.message}`;
+    const title = this.say("failed");
     return make(
       "div.problem",
       {},
-      make("h3", { id: "found", tabindex: -1 }, title),
-      make("p", {}, error.message),
-      retry && button("button.quiet", again, retry),
+      title && this.#heading(title),
+      make("p", { role: "alert" }, error.message),
+      button("button.quiet", again, this.say("retry") || "↻"),
     );
   }
 
@@ -615,11 +616,10 @@ class VisualSearch extends ShopElement {
     this.#name();
     this.#drawQuery();
     this.#drawFilters();
-    this.#status.textContent = title;
     const waiting = make("li.card.waiting", {}, make("div.picture"), make("div.name"));
     const cards = Array.from("12345678", () => waiting.cloneNode(true));
     this.#found.replaceChildren(
-      make("h3", { id: "found", tabindex: -1 }, title),
+      this.#heading(title),
       make("ul.grid", { "aria-hidden": "true" }, cards),
     );
     const open = matchMedia("(min-width: 681px)").matches;
@@ -629,6 +629,11 @@ class VisualSearch extends ShopElement {
     this.#body.replaceChildren(make("div.answer", {}, side, this.#found));
     this.#body.scrollTop = 0;
     this.#focus("found");
+  }
+
+  #heading(text) {
+    this.#status.textContent = text;
+    return make("h3", { id: "found", tabindex: -1 }, text);
   }
 
   #focus(id) {
@@ -676,7 +681,6 @@ class VisualSearch extends ShopElement {
     const least = Math.round(100 * Number(search.options.threshold));
     const title = count ? this.count("found", count, { least }) : this.say("nothing");
     search.query = answer.query.id;
-    this.#status.textContent = title;
     this.#drawFacets(answer.facets);
     const shown = page > 1 ? this.#found.querySelectorAll(".card") : [];
     const fresh = (count ? results : nearest).map((product) => this.#result(product));
@@ -684,7 +688,7 @@ class VisualSearch extends ShopElement {
     const isFocused = this.#found.contains(focused);
     const isMore = count > shown.length + fresh.length;
     this.#found.replaceChildren(
-      make("h3", { id: "found", tabindex: -1 }, title),
+      this.#heading(title),
       ...this.#notes(answer, least),
       ...this.#votes(),
       make("ul.grid", {}, ...shown, fresh),
@@ -802,10 +806,11 @@ class VisualSearch extends ShopElement {
     const choices = Object.entries(orders).map(([value, key]) =>
       make("option", { value, selected: value === options.ordering }, this.say(key)),
     );
-    const number = (name, label) =>
-      make("input.field", { type: "number", name, min: 0, step: "any", "aria-label": label, value: options[name] });
-    const [price, least, most] = ["price", "atLeast", "atMost"].map((key) => this.say(key));
-    const slider = { type: "range", min: 0, max: 1, step: 0.01, value: options.threshold };
+    const number = (name, key) => {
+      const given = { name, value: options[name], "aria-label": this.say(key) };
+      return make("input.field", { type: "number", min: 0, step: "any", ...given });
+    };
+    const slider = { type: "range", max: 1, step: 0.01, value: options.threshold };
     this.#filters.replaceChildren(
       make(
         "label",
@@ -818,8 +823,8 @@ class VisualSearch extends ShopElement {
       make(
         "fieldset",
         {},
-        make("legend", {}, price),
-        make("div.pair", {}, number("min_price", least), "–", number("max_price", most)),
+        make("legend", {}, this.say("price")),
+        make("div.pair", {}, number("min_price", "atLeast"), "–", number("max_price", "atMost")),
       ),
       make("fieldset", { id: "category" }),
       make("fieldset", { id: "availability" }),
@@ -959,7 +964,7 @@ small, figcaption, .brand, .stock { color: var(--soft); font-size: 0.875em }
 .quiet { border-color: var(--edge); background: none; color: var(--ink) }
 .quiet:hover { background: var(--sunken) }
 .round, .vote { border-radius: 50% }
-.text { min-height: var(--touch); color: var(--ink); font-weight: 560; text-align: start; text-decoration: underline var(--edge); text-underline-offset: 0.2em }
+.text { min-height: var(--touch); color: var(--ink); font-weight: 560; text-align: start; text-decoration: underline }
 .field { width: 100%; min-width: 0; min-height: 44px; padding: 0 14px; border: 1px solid var(--edge); border-radius: var(--radius); background: var(--paper) }
 .field::placeholder { color: var(--soft); opacity: 1 }
 @media (hover: hover) { .touch { display: none } }
@@ -1000,6 +1005,7 @@ small, figcaption, .brand, .stock { color: var(--soft); font-size: 0.875em }
 .drop:hover, .dragging .drop { border-color: var(--accent); background: var(--sunken) }
 
 .answer { display: grid; grid-template-columns: 252px minmax(0, 1fr); gap: 28px; padding: 20px }
+.side { position: sticky; top: 20px }
 .query { gap: 8px }
 .photo { position: relative; justify-self: start; overflow: hidden; border-radius: var(--radius); cursor: crosshair; touch-action: none }
 .photo > :first-child { display: block; max-width: 100%; max-height: 300px }
@@ -1065,7 +1071,7 @@ select, .pair { margin-top: 6px; font-weight: 400 }
 @media (max-width: 680px) {
   .dialog { width: 100vw; height: 100dvh; max-width: none !important; max-height: none; border: 0; border-radius: 0 }
   .answer { grid-template-columns: minmax(0, 1fr); gap: 12px; padding: 12px 16px }
-  .side { gap: 4px }
+  .side { position: static; gap: 4px }
   .query { grid-template-columns: auto minmax(0, 1fr); gap: 12px; align-items: center }
   .liked { width: 76px }
   .filters form { padding-bottom: 14px }
