@@ -26,7 +26,7 @@ from catalog.importers.formats import (
     recognize,
 )
 from catalog.importers.formats.contract import in_column
-from catalog.importers.formats.reading import UNCATEGORISED
+from catalog.importers.formats.reading import uncategorised
 from catalog.importers.tables import WINDOWS, InvalidCatalogFile, Table
 from catalog.importers.writer import (
     FAILED,
@@ -317,7 +317,7 @@ def _prepare(
 
 def _categorised(row: Row) -> Row:
     """A product's row; where the file knows no category, the product keeps the one that it has."""
-    if row.values.get("category") != UNCATEGORISED:
+    if row.values.get("category") != uncategorised():
         return row
     values = {name: value for name, value in row.values.items() if name != "category"}
     return replace(row, values=values)

@@ -14,7 +14,7 @@ from catalog.importers.formats.contract import LABELS, Draft, Format, Options, R
 from catalog.importers.spreadsheet import Fault
 from catalog.importers.tables import Record, Table, open_quote
 from catalog.messages import Sentence, counted, sentence
-from catalog.messages.translation import translated
+from catalog.messages.translation import for_storage, translated
 from catalog.models import currency_of, default_currency
 from catalog.values import (
     BLANK,
@@ -43,7 +43,6 @@ from catalog.values import (
 
 NEVER_EMPTY = ("sku", "name", "category", "price")
 EMPTY: Mapping[str, Any] = {"brand": "", "group": "", "attributes": {}}  # of a shop's file
-UNCATEGORISED = "Uncategorised"
 KEPT_NAMES = 50_000  # of rows that name their cells; most have the same ones
 LINE_BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+")
@@ -414,4 +413,11 @@ def short_path(category: str) -> str:
     del levels[:-MAX_CATEGORY]  # more never fit, and the next step is not linear
     while len(levels) > 1 and len(" > ".join(levels)) > MAX_CATEGORY:
         del levels[0]
-    return " > ".join(levels) or UNCATEGORISED
+    return " > ".join(levels) or uncategorised()
+
+
+@cache
+def uncategorised() -> str:
+    """The category of products without one, in the shop's own language."""
+    # Translators: the category of products that have none.
+    return for_storage(sentence("Uncategorised"))
