@@ -158,6 +158,7 @@ def test_every_error_of_the_api_can_be_translated(
         note(method, method(SEARCH))
     note("a stranger", client.post(PRODUCTS, DRAFT, JSON))
     note("no JSON", client.post(SEARCH, b"x", "text/plain"))
+    note("no form", client.post(SEARCH, b"x", "multipart/form-data"))
     note("many fields", client.post(SEARCH, {f"a{number}": "b" for number in range(1201)}))
     settings.SEARCH_RATE = settings.FETCH_RATE = "1/day"
     for _ in range(2):

@@ -24,12 +24,13 @@ class BoundedFormParser(FormParser):
 
 
 class UploadParser(MultiPartParser):
-    """A form with files; malformed headers that make Django fail are the client's error."""
+    """A form with files; all that makes Django fail is the client's error, in one sentence."""
 
     def parse(self, stream: IO[Any], *args: Any, **options: Any) -> Any:
         try:
             return super().parse(stream, *args, **options)
-        except TypeError as error:  # a header parameter given twice, in parts: x*1=a; x*=b
+        # TypeError: a header parameter given twice, in parts: x*1=a; x*=b
+        except (TypeError, ParseError) as error:
             raise ParseError(gettext("The upload can't be read.")) from error
 
 
