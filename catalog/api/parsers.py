@@ -48,7 +48,7 @@ class BoundedJSONParser(JSONParser):
             data = super().parse(bounded, *args, **options)
             json.dumps(data, ensure_ascii=False).encode()
         except ParseError as error:  # DRF's own
-            text = gettext("JSON parse error - %(problem)s")
+            text = gettext("The JSON can't be read: %(problem)s.")
             raise ParseError(text % {"problem": error.__context__}) from error
         except RecursionError as error:
             raise ParseError(gettext("The JSON is nested too deeply.")) from error

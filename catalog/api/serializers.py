@@ -85,6 +85,7 @@ WORDS_OPTIONS: dict[str, Any] = {
 # The options of a field of an availability to filter by.
 AVAILABILITY: dict[str, Any] = {
     "choices": Availability.choices,
+    # Translators: these four words stay as they are.
     "error_messages": {"invalid_choice": _("Use in_stock, out_of_stock, preorder or backorder.")},
 }
 
@@ -518,6 +519,7 @@ class BatchSerializer(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs:
+            # Translators: products and delete are names of fields and stay as they are.
             raise serializers.ValidationError(gettext("Give products, delete or both."))
         if sum(map(len, attrs.values())) > BATCH_SIZE:
             sentence = gettext("The maximum is %(most)s items.") % {"most": BATCH_SIZE}

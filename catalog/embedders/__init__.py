@@ -32,7 +32,7 @@ def get_network(name: str) -> Network:
     if name not in EMBEDDERS:
         raise EmbedderUnavailable(
             sentence(
-                "There is no embedder %(name)r. EMBEDDER can be: %(known)s.",
+                "There is no embedder '%(name)s'. EMBEDDER can be: %(known)s.",
                 name=name,
                 known=", ".join(EMBEDDERS),
             )

@@ -13,7 +13,7 @@ from catalog.messages import sentence
 
 PICTURES = "pictures"
 THUMBNAILS = "thumbnails"
-NO_FOLDER = sentence("The picture can't be stored: its folder is no folder.")
+NO_FOLDER = sentence("The picture can't be stored: a file is in the place of its folder.")
 WITH_THUMBNAIL = re.compile(rf"{PICTURES}/([0-9a-f]{{2}}/[0-9a-f]{{64}}\.jpg)")
 
 

@@ -43,6 +43,7 @@ class CropField(serializers.Field[Crop, str, str, Any]):
     """`x,y,width,height` in fractions of the upright picture."""
 
     default_error_messages: ClassVar = {
+        # Translators: x, y, width and height stay as they are.
         "crop": _("Give x,y,width,height as fractions of the picture, such as 0.1,0.2,0.5,0.5.")
     }
 
@@ -144,12 +145,14 @@ class OptionsSerializer(serializers.Serializer[Options]):
         help_text="With group, the variants of a product (`group`) are one result: the first of "
         "them in this order. So are products without a group that share the very same picture. "
         "Numbers are then those of groups.",
+        # Translators: none and group stay as they are.
         error_messages={"invalid_choice": _("Use none or group.")},
     )
     ordering = serializers.ChoiceField(
         ("-score", "price", "-price"),
         default=DEFAULTS.ordering,
         help_text="The best, the cheapest, or the most expensive first.",
+        # Translators: -score, price and -price stay as they are.
         error_messages={"invalid_choice": _("Use -score, price or -price.")},
     )
     more = ProductIdsField(
@@ -199,6 +202,7 @@ class SearchSerializer(OptionsSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         given = [name for name in ("file", "image_url", "product") if attrs.get(name) is not None]
         if len(given) != 1:
+            # Translators: file, image_url and product are names of fields and stay as they are.
             raise serializers.ValidationError(gettext("Give one of file, image_url and product."))
         if attrs.get("crop") is not None and attrs.get("product") is not None:
             raise serializers.ValidationError({"crop": [gettext("Only a photo can be cropped.")]})
