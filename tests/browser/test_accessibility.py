@@ -101,6 +101,11 @@ def test_results_of_a_photo_have_no_fault(
     page.set_input_files("#file", photo)
     expect(page.locator(".found .card-name").first).to_have_text("Mug")
     examine()
+    for button in (".sheet-open", ".query-open"):
+        if page.locator(button).is_visible():
+            page.locator(button).click()
+            examine()
+            page.keyboard.press("Escape")
     page.locator(".why-button").first.click()
     expect(page.locator("#why-look-value")).to_contain_text("%")
     examine()
