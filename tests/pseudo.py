@@ -30,15 +30,7 @@ def write_catalog(root: Path, folder: Path) -> Path:
 
     Returns the folder for LOCALE_PATHS. Of the libraries, only texts with a translation count.
     """
-    for name in SOURCES:  # makemessages writes files of its own beside its sources
-        copytree(root / name, folder / name, ignore=ignore_patterns("locale", "__pycache__"))
-    locale = folder / "locale"
-    locale.mkdir()
-    with chdir(folder), override_settings(LOCALE_PATHS=[locale]):
-        call_command("makemessages", locale=[LANGUAGE], verbosity=0)
-    collected = locale / LANGUAGE / "LC_MESSAGES" / "django.po"
-    with collected.open("rb") as file:
-        catalogs = [read_po(file, locale=LANGUAGE)]
+    catalogs = [collected_texts(root, folder)]
     packages = [
         Path(django.__file__).parent / "conf",
         *(app.path for app in apps.get_app_configs()),
@@ -55,9 +47,22 @@ def write_catalog(root: Path, folder: Path) -> Path:
                 pseudo.add(message.id, wrapped(message.id), context=message.context)
             else:
                 pseudo.add(message.id, [*map(wrapped, message.id)], context=message.context)
-    with collected.with_suffix(".mo").open("wb") as file:
+    locale = folder / "locale"
+    with (locale / LANGUAGE / "LC_MESSAGES" / "django.mo").open("wb") as file:
         write_mo(file, pseudo)
     return locale
+
+
+def collected_texts(root: Path, folder: Path) -> Catalog:
+    """All texts of the project that are to be translated, collected in a new folder."""
+    for name in SOURCES:  # makemessages writes files of its own beside its sources
+        copytree(root / name, folder / name, ignore=ignore_patterns("locale", "__pycache__"))
+    locale = folder / "locale"
+    locale.mkdir()
+    with chdir(folder), override_settings(LOCALE_PATHS=[locale]):
+        call_command("makemessages", locale=[LANGUAGE], verbosity=0)
+    with (locale / LANGUAGE / "LC_MESSAGES" / "django.po").open("rb") as file:
+        return read_po(file, locale=LANGUAGE)
 
 
 def wrapped(text: str) -> str:

@@ -30,6 +30,7 @@ CHANGES = {
     "grey": gettext_lazy("without colours"),
     "blurred": gettext_lazy("blurred"),
     "turned": gettext_lazy("turned by 10 degrees"),
+    # xgettext:no-python-format
     "cropped": gettext_lazy("a part of 60 % of each side"),
     "screenshot": gettext_lazy("screenshot with margins"),
     "page": gettext_lazy("screenshot with text"),
