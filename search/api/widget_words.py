@@ -53,6 +53,7 @@ TEXTS = {
     "reading": gettext_lazy("Reading your photo…"),
     "searching": gettext_lazy("Searching for similar products…"),
     # the picture that is searched with
+    # Translators: a button; it leads back to choosing a photo.
     "another": gettext_lazy("Another photo"),
     "photo": gettext_lazy("The photo you gave"),
     "part": gettext_lazy("The part of the photo to search for"),
@@ -76,7 +77,7 @@ TEXTS = {
     "atMost": gettext_lazy("At most"),
     "category": gettext_lazy("Category"),
     "stock": gettext_lazy("Availability"),
-    "withoutFilters": gettext_lazy("Without filters"),
+    "withoutFilters": gettext_lazy("Remove all filters"),
     # results
     "nothing": gettext_lazy("Nothing close enough"),
     "noneReaches": gettext_lazy("None of our products reaches %(least)s%% similarity."),
@@ -99,6 +100,7 @@ TEXTS = {
     "looksSimilar": gettext_lazy("Looks similar"),
     # errors
     "failed": gettext_lazy("That did not work"),
+    # Translators: a button.
     "retry": gettext_lazy("Try again"),
     "unreachable": gettext_lazy(
         "We could not reach the shop. Please check your connection and try again."

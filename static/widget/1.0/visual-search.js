@@ -862,7 +862,7 @@ class VisualSearch extends ShopElement {
 
 // <similar-products>
 
-const AHEAD = "600px"; // the shelf loads when the window comes so near
+const AHEAD = "1200px"; // the shelf loads when the window comes so near
 
 class SimilarProducts extends ShopElement {
   static observedAttributes = ["src", "sku", "product"];
