@@ -74,6 +74,7 @@ def all_shots(password: str) -> dict[str, Shot]:
         "search": Shot(searched),
         "dark": Shot(searched, scheme="dark"),
         "phone": Shot(searched, size=PHONE),
+        "phone-filters": Shot(filtered, size=PHONE),
         "crop": Shot(cropped),
         "why": Shot(explained),
         "map": Shot(mapped),
@@ -97,6 +98,13 @@ def searched(page: Page) -> None:
     page.set_input_files("input[type=file]", PHOTO)
     page.wait_for_url("**/?query=*")
     page.goto(page.url.replace("threshold=0.7", "threshold=0.5"))
+
+
+def filtered(page: Page) -> None:
+    """The filters of those results, in the sheet of a phone."""
+    searched(page)
+    page.locator(".sheet-open").click()
+    page.get_by_label("Shoes").check()
 
 
 def cropped(page: Page) -> None:
