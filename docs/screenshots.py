@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http.server import ThreadingHTTPServer
 from io import BytesIO
@@ -52,7 +52,7 @@ class Shot:
     """How a picture is taken."""
 
     come: Callable[[Page], None]  # to what it shows
-    size: ViewportSize = DESKTOP
+    size: ViewportSize = field(default_factory=DESKTOP.copy)
     scheme: ColorScheme = "light"
     language: str = "en-US"
 
