@@ -107,6 +107,13 @@ def test_import_products_shows_what_it_understands_and_changes_nothing(tmp_path:
 
 
 @pytest.mark.django_db
+def test_import_products_says_how_to_name_columns(tmp_path: Path) -> None:
+    path = tmp_path / "products.csv"
+    path.write_text("Handle,Titel,Variant Price,Variant SKU\na,A,5,a\n")
+    with pytest.raises(CommandError, match=r"lacks Title\..* --map FIELD=HEADER"):
+        call_command("import_products", path, format="shopify")
+
+
 def test_import_products_fetches_a_feed(settings: Any) -> None:
     with running_servers() as serve:
         server = serve(http(FEED.encode()))

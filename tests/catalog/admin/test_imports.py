@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from catalog import tasks
 from catalog.models import Category, EmbeddingStatus, Product, UnconfirmedImport
@@ -211,6 +212,17 @@ def test_reasons_are_in_the_language_of_the_reader(admin_client: Client) -> None
         admin_client.defaults["HTTP_ACCEPT_LANGUAGE"] = language
         (reason,) = reasons(preview(admin_client, data))
         assert most in reason
+
+
+def test_nothing_leads_to_options_that_only_a_command_has(admin_client: Client) -> None:
+    header = ["Handle", "Title", "Variant Price", "Variant SKU"]
+    page = preview(admin_client, csv_file(["mug", "Mug", "5", "m1"], header=header))
+    assert "no currency in the file" in page.content.decode()
+    assert "no link to the shop" in page.content.decode()
+    foreign = preview(admin_client, csv_file(["simple", "Tee"], header=["Tyyppi", "Nimi"]))
+    assert "say which of its columns is which" in foreign.content.decode()
+    for shown in (page, foreign):
+        assert not re.search(r"\s--[a-z]", strip_tags(shown.content.decode()))
 
 
 def test_of_rows_with_the_same_id_the_last_one_counts(admin_client: Client) -> None:
