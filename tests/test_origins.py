@@ -23,6 +23,8 @@ SHARED = (
     ("POST", "/api/search/", 400),
     ("POST", "/search", 400),
     ("GET", "/api/search/product-{pk}/explain/{pk}/", 200),
+    ("GET", "/api/search/nothing/photo/", 404),
+    ("GET", "/api/widget/words/", 200),
     ("GET", "/api/products/", 200),
     ("HEAD", "/api/products/", 200),
     ("GET", "/api/products/{pk}/", 200),

@@ -57,6 +57,9 @@ TABLE: list[Row] = [
     ("GET", "/share/", None, SEE_OTHER),
     ("POST", "/share/", {}, SEE_OTHER),
     ("GET", "/manifest.webmanifest", None, ALL),
+    ("POST", "/language/", {"language": "de"}, ELSEWHERE),
+    ("GET", "/shop/0/accent.css", None, NOWHERE),  # the shop has neither
+    ("GET", "/shop/0/logo", None, NOWHERE),
     ("GET", "/healthz", None, ALL),
     ("GET", "/readyz", None, ALL),
     ("POST", "/readyz", {}, NEVER),
@@ -74,6 +77,9 @@ TABLE: list[Row] = [
     ("GET", "/api/search/product-SHOWN/explain/SHOWN/", None, ALL),
     ("GET", "/api/search/product-SHOWN/explain/HIDDEN/", None, NOWHERE),
     ("POST", "/api/search/product-SHOWN/explain/SHOWN/", {}, NEVER),
+    ("GET", "/api/search/nothing/photo/", None, NOWHERE),
+    ("POST", "/api/search/nothing/photo/", {}, NEVER),
+    ("GET", "/api/widget/words/", None, ALL),
     ("GET", "/api/map/", None, (503, 503, 503, 503, 503)),  # there is none yet
     ("POST", "/api/map/", {}, NEVER),
     ("POST", "/search", {"product": "SHOWN"}, ALL),
