@@ -63,7 +63,7 @@ def test_photo_to_json(
         assert client.post("/api/search/", {"file": photo}).status_code == 200
 
     search(2)
-    check(modules_of(lambda: search(3)), most=34)
+    check(modules_of(lambda: search(3)), most=35)
 
 
 def test_saved_product_to_findable(make_product: MakeProduct, picture: Picture) -> None:

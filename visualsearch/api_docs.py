@@ -59,6 +59,7 @@ EXAMPLES: dict[str, Any] = {
     "link": "https://shop.example/court-sneaker-chalk",
     "url": f"{SHOP}/products/11/",
     "image_src": f"{SHOP}/media/pictures/a0/a01eda1d.jpg",
+    "thumbnail_src": f"{SHOP}/media/thumbnails/a0/a01eda1d.jpg",
     "photo_srcs": [f"{SHOP}/media/pictures/b1/b12fd0c2.jpg"],
     "image_url": "https://shop.example/photo.jpg",
     "photos": ["https://shop.example/photo-2.jpg"],

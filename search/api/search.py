@@ -45,7 +45,7 @@ class AnsweringView(APIView):
         record(answer, asked.client)
         data = ANSWER.to_representation(answer)
         for match in (*data["results"], *data["nearest"]):
-            for name in ("image_src", "url"):
+            for name in ("image_src", "thumbnail_src", "url"):
                 match[name] = self.request.build_absolute_uri(match[name])
         data["timings_ms"]["total"] = milliseconds("total", self.started)
         return Response(data)

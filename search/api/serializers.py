@@ -248,6 +248,9 @@ class MatchSerializer(serializers.Serializer[Match]):
     image_src = serializers.URLField(
         source="image.url", help_text="Its picture that is most like the query."
     )
+    thumbnail_src = serializers.URLField(
+        source="image.thumbnail_url", help_text="The same picture, at most 240 pixels long."
+    )
     url = serializers.URLField(source="product.get_absolute_url", help_text="Its page here.")
     link = serializers.CharField(
         source="product.link", help_text="Its page in the shop; empty if it is not known."

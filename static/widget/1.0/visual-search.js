@@ -23,9 +23,7 @@
  *   visualsearch:open      the dialog is about to open
  *   visualsearch:results   detail: the API's answer; cancelled, the page shows the results itself
  *   visualsearch:select    detail: the product; cancelled, its link is not followed
- * CSS variables: --visualsearch-accent, -background, -text, -muted, -border, -radius, -font, -card
- *   (least width of a product), -width (of the dialog), -button (size)
- * Parts: every class, such as camera, dialog, drop, button, grid, card, name, price, shelf, heading
+ * CSS variables begin with --visualsearch-, and classes are also parts: see docs/storefront.md.
  * Policy of the page: script-src, connect-src and img-src for the search's host.
  */
 
@@ -326,16 +324,21 @@ class ShopElement extends HTMLElement {
 
   /** A product with its link into the shop; `actions` are below it. */
   card(product, ...actions) {
-    const { name, brand, availability, match, score } = product;
+    const { name, brand, availability, match, score, image_src, thumbnail_src } = product;
     const href = [product.link, product.url].find((url) => /^https?:/.test(url));
     const target = this.getAttribute("target");
     const click = (event) => this.tell("select", product) || event.preventDefault();
+    // The picture replaces its thumbnail where that would be blurred.
+    const load = ({ target }) => {
+      const isSmall = target.naturalHeight < target.width * devicePixelRatio;
+      if (isSmall && target.src !== image_src) target.src = image_src;
+    };
     const percent = Math.floor(100 * score + 1e-4);
     const words = this.speech.words;
     return make(
       "li.card",
       {},
-      make("div.picture", {}, make("img.image", { src: product.image_src, alt: "" })),
+      make("div.picture", {}, make("img.image", { src: thumbnail_src, alt: "", load })),
       make("a.name", { href, target, click }, name),
       make("p.match", {}, this.say("score", { percent, band: words.match?.[match] ?? match })),
       brand && make("p.brand", {}, brand),

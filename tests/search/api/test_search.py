@@ -74,6 +74,7 @@ def test_answer_has_the_fields_of_the_contract(
         "availability": "in_stock",
         "more": 0,
         "image_src": f"http://testserver{product.image.url}",
+        "thumbnail_src": f"http://testserver{product.image.thumbnail_url}",
         "url": f"http://testserver/products/{product.pk}/",
         "link": "https://shop.example/0",
         "score": match["score"],
