@@ -331,4 +331,4 @@ def _badge(kind: str, word: str, reason: str = "") -> SafeString:
 
 def _link(run: FeedRun) -> SafeString:
     url = reverse("admin:catalog_feed_report", args=(run.feed_id, run.pk))
-    return format_html('<a href="{}">{}</a>', url, _written(run))
+    return format_html('<a href="{}"><bdi>{}</bdi></a>', url, _written(run))

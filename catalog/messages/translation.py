@@ -39,10 +39,15 @@ def for_storage(message: Sentence | Exception | str) -> str:
         return translated(message)
 
 
+def isolated(text: object) -> str:
+    """A name or a date that keeps its own direction in a sentence."""
+    return f"{FIRST_STRONG_ISOLATE}{text}{POP_DIRECTIONAL_ISOLATE}"
+
+
 def _value(value: Any) -> Any:
     if isinstance(value, Amount | float):
         locale = to_locale(get_language() or settings.LANGUAGE_CODE)
         return format_decimal(+value, DIGITS, locale=locale)  # + makes an Amount an int
     if isinstance(value, str) and get_language_bidi():
-        return f"{FIRST_STRONG_ISOLATE}{value}{POP_DIRECTIONAL_ISOLATE}"
+        return isolated(value)
     return translated(value) if isinstance(value, Sentence | Exception) else value

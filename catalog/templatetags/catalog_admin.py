@@ -10,10 +10,11 @@ from catalog.admin import lists
 from catalog.embedding.progress import STATE_NAMES
 from catalog.feeds.reports import feeds_with_problems
 from catalog.messages import counted
-from catalog.messages.translation import translated
+from catalog.messages.translation import isolated, translated
 from catalog.models import count_invisible
 
 register = template.Library()
+register.filter(isolated)
 
 
 @register.inclusion_tag("admin/_invisible.html", takes_context=True)
