@@ -136,9 +136,9 @@ async function shrunk(photo, canvas) {
 
 /** @type {Box} */
 const WHOLE = [0, 0, 1, 1];
-const SMALLEST = 0.08; // share of the photo's sides; smaller boxes are accidents
+const SMALLEST = 0.08; // share of a side; smaller boxes are accidents
 const STEP = 0.04;
-const PAUSE = 250; // milliseconds without a key or a move of the slider before a search starts
+const PAUSE = 250; // milliseconds of rest before a search starts
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** The box as the API takes it; "" if it is the whole photo. */
@@ -164,10 +164,7 @@ function pulled(grip, box, from, to) {
   return [Math.min(a, to[0]), Math.min(b, to[1]), Math.abs(a - to[0]), Math.abs(b - to[1])];
 }
 
-/**
- * A photo with a box on it. With a mouse or a finger: draw a box, move it, or pull its corners. With
- * the keyboard: arrows move the box, Shift and arrows resize it, and Escape removes it.
- */
+/** A photo with a box on it, to draw, move and resize with mouse, finger or keyboard. */
 function croppable(picture, crop, labels, use) {
   const corners = ["nw", "ne", "sw", "se"].map((grip) => make("span", { "data-grip": grip }));
   const handle = make("button.box", { id: "box", type: "button", "data-grip": "box", ...labels }, corners);
@@ -614,7 +611,7 @@ class VisualSearch extends ShopElement {
 
   // Showing results
 
-  /** Everything around the results, and places for them. */
+  /** Everything but the results. */
   #showFrame(title) {
     this.#name();
     this.#drawQuery();
@@ -741,8 +738,7 @@ class VisualSearch extends ShopElement {
         "div.actions",
         { role: "group", "aria-label": name },
         button("text.similar", () => this.#follow(similar), this.say("similar")),
-        vote("more"),
-        vote("less"),
+        make("div.votes", {}, vote("more"), vote("less")),
       ),
     );
   }
@@ -963,12 +959,12 @@ small, figcaption, .brand, .stock { color: var(--soft); font-size: 0.875em }
 .camera, .button, .round, .vote { display: inline-flex; flex: none; align-items: center; justify-content: center; gap: 8px; min-width: 44px; min-height: 44px; border-radius: var(--radius) }
 .camera { min-width: var(--size); min-height: var(--size); padding: 0 10px }
 .camera:hover, .round:hover, .vote:hover { background: color-mix(in srgb, currentcolor 9%, transparent) }
-.button { padding: 0 18px; border: 1px solid transparent; background: var(--accent); color: var(--on-accent); font-weight: 560 }
+.button { padding: 6px 18px; border: 1px solid transparent; background: var(--accent); color: var(--on-accent); font-weight: 560 }
 .quiet { border-color: var(--edge); background: none; color: var(--ink) }
 .quiet:hover { background: var(--sunken) }
 .round, .vote { border-radius: 50% }
 .text { min-height: var(--touch); color: var(--ink); font-weight: 560; text-align: start; text-decoration: underline }
-.field { width: 100%; min-width: 0; min-height: 44px; padding: 0 14px; border: 1px solid var(--edge); border-radius: var(--radius); background: var(--paper) }
+.field { width: 100%; min-width: 0; min-height: 44px; padding: 0 14px; border: 1px solid var(--edge); border-radius: var(--radius); background: var(--paper); text-overflow: ellipsis }
 .field::placeholder { color: var(--soft); opacity: 1 }
 @media (hover: hover) { .touch { display: none } }
 @media (hover: none) { .mouse { display: none } }
@@ -1059,7 +1055,8 @@ select, .pair { margin-top: 6px; font-weight: 400 }
 .price s { color: var(--soft) }
 .actions { gap: 0; margin-top: auto; font-size: 0.9375em }
 .variants, .actions > * { position: relative }
-.similar { flex: 1; min-width: fit-content }
+.similar { flex: 1 0 auto }
+.votes { display: flex }
 .vote { min-width: var(--touch); min-height: var(--touch); color: var(--soft) }
 .vote[aria-pressed="true"] { background: var(--accent); color: var(--on-accent) }
 .vote .icon { width: 18px }
