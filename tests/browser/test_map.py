@@ -83,6 +83,7 @@ def test_shows_a_product_and_leads_to_it(
     tip = shown.locator("#map-tip")
     shown.mouse.move(*place(products[4]))
     expect(tip).to_contain_text("Mug 4")
+    expect(tip).to_contain_text("Mugs · $9.99")
     expect(tip.locator("img")).to_be_visible()
     tip.hover()  # it stays while the mouse moves to it from the product
     shown.wait_for_timeout(500)
