@@ -226,7 +226,7 @@ def test_photo_that_finds_no_room_on_the_disk_is_refused(cramped: Gunicorn) -> N
 
 def files(folder: Path) -> set[Path]:
     """Everything but what the shop itself writes during a search."""
-    ours = re.compile(r"cache|index|db\.sqlite3|photos(/[0-9a-f]{64})?$")
+    ours = re.compile(r"cache|index|db\.sqlite3|photos(/[0-9a-f]{40})?$")
     return {path for path in folder.rglob("*") if not ours.search(str(path.relative_to(folder)))}
 
 
