@@ -89,3 +89,10 @@ def test_widget_says_these_words_and_no_others() -> None:
     keys = TEXTS.keys() | PLURALS.keys()
     assert said <= keys
     assert {key for key in keys if f'"{key}"' not in script} == set()
+
+
+@pytest.mark.parametrize("language", [code for code, _ in settings.LANGUAGES])
+def test_closed_button_says_the_same_words(client: Client, language: str) -> None:
+    script = (settings.BASE_DIR / WIDGET).read_text()
+    found = words(client, f"?language={language}")["words"]
+    assert f'{language}: ["{found["title"]}", "{found["close"]}", ' in script
