@@ -144,7 +144,7 @@ def test_searches_with_a_mouse(
     expect(dialog.locator("summary")).to_contain_text("1")
     dialog.get_by_label("At most").fill("1")
     expect(dialog.get_by_text("None of the products that match your filters")).to_be_visible()
-    dialog.get_by_role("button", name="Without filters").click()
+    dialog.get_by_role("button", name="Remove all filters").click()
     expect(names(dialog).first).to_have_text("Court Sneaker, Chalk")
 
     dialog.get_by_role("button", name="Less like this").first.click()
