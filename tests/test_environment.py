@@ -15,15 +15,19 @@ from visualsearch.environment import (
     Environment,
     between,
     broker_url,
+    colour,
     database,
     exact_origins,
     folder,
     hosts,
+    logo,
     made_folder,
+    origin_of,
     origin_regexes,
     origins,
     redis_url,
     url_prefix,
+    web_address,
 )
 
 ROOT = Path(__file__).parent.parent
@@ -337,3 +341,31 @@ def test_every_program_stops_with_sentences(
     assert "secret" not in stopped.stderr
     for name in wrong.keys() - {"SECRET_KEY"}:
         assert name in stopped.stderr
+
+
+def test_branding_is_an_address_a_picture_and_a_colour() -> None:
+    assert web_address("https://shop.example/a?b=c") == "https://shop.example/a?b=c"
+    assert logo("https://cdn.shop.example/logo.svg") == "https://cdn.shop.example/logo.svg"
+    assert logo("logo.svg") == BASE_DIR / "logo.svg"
+    assert (colour("#B5179E"), colour("#fa0")) == ("#b5179e", "#ffaa00")
+    assert origin_of("https://bücher.example:8443/logo.svg") == (
+        "https://xn--bcher-kva.example:8443"
+    )
+
+
+@pytest.mark.parametrize(
+    ("parser", "text", "hint"),
+    [
+        (web_address, "shop.example", "Write it as in https://shop.example/."),
+        (web_address, "javascript:alert(1)", "is not an address"),
+        (web_address, "https://a;script-src *", "is not an address"),  # nothing for the policy
+        (web_address, "https://shop.example:99999/", "is not an address"),
+        (logo, "http://shop.example/logo.svg", "begins with https://"),
+        (logo, "https://", "is not an address"),
+        (colour, "green", "Write it as #rrggbb"),
+        (colour, "17614a", "is not a colour"),
+    ],
+)
+def test_other_branding_is_refused(parser: Any, text: str, hint: str) -> None:
+    with pytest.raises(ValidationError, match=hint):
+        parser(text)
