@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
 
 from search.api.throttles import InvalidRate, rate_of
-from search.branding.accent import LIGHT, TEXT, accent, contrast_of
+from search.branding.accent import LIGHT, TEXT, accent_of, contrast_of
 from search.branding.logo import InvalidLogo, read_logo
 from search.engines import ENGINES
 
@@ -50,10 +50,11 @@ def check_branding(**_: Any) -> list[CheckMessage]:
             )
             found.append(Warning(sentence, id="search.W005"))
     if (colour := settings.SHOP_ACCENT) and (ratio := contrast_of(colour, LIGHT)) < TEXT:
+        shade = accent_of(colour).light.accent
         sentence = (
             f"SHOP_ACCENT is {colour}, whose contrast with light pages is {ratio:.2f}:1, and text"
-            f" needs {TEXT}:1. Pages use {accent(colour).light.accent} instead, the nearest shade"
-            " with enough. Set this one, or another dark one."
+            f" needs {TEXT}:1. Pages use {shade} instead, the nearest shade with enough."
+            " Set this one, or another dark one."
         )
         found.append(Warning(sentence, id="search.W006"))
     return found

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.urls import reverse
 
-from search.branding.accent import Accent, accent
+from search.branding.accent import Accent, accent_of
 from search.branding.logo import InvalidLogo, Logo, read_logo
 
-__all__ = ["Accent", "InvalidLogo", "Logo", "Shop", "accent", "current_logo", "shop"]
+__all__ = ["Accent", "InvalidLogo", "Logo", "Shop", "accent_of", "current_logo", "shop"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Shop:
 def shop() -> Shop:
     """The shop as the settings describe it; a logo that can't be read is left out."""
     logo = current_logo()
-    style = accent(settings.SHOP_ACCENT) if settings.SHOP_ACCENT else None
+    style = accent_of(settings.SHOP_ACCENT) if settings.SHOP_ACCENT else None
     if logo:
         logo_url = reverse("shop-logo", args=(logo.digest,))
     else:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 
-from search.branding.colours import least_contrast, mixed, shades
+from search.branding.colours import contrast, mixed, shades
 
 TEXT, MARK = 4.5, 3.0  # the contrast that WCAG 2.2 asks of text, and of controls
 SOFT = 0.12  # share of the accent in the soft colour behind what is chosen
@@ -12,16 +12,18 @@ SOFT = 0.12  # share of the accent in the soft colour behind what is chosen
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The colours of `pages.css` that the accent stands on, in light or in dark."""
+    """The colours of `pages.css` beside the accent, in light or in dark."""
 
-    texts: tuple[str, ...]  # behind text in the accent: --paper, --raised, --sunken
-    marks: tuple[str, ...]  # behind bars and outlines in the accent: --line
-    ink: str  # text on the accent; beyond `texts`, so what can be read there can be read here
+    paper: str  # text in the accent stands on this one and the next two
+    raised: str
+    sunken: str
+    line: str  # bars and outlines in the accent stand on this one
+    on_accent: str  # text on the accent; its contrast is at least that of the accent on `paper`
     is_dark: bool
 
 
-LIGHT = Surroundings(("#f7f7f4", "#ffffff", "#ecece7"), ("#dcdcd5",), "#ffffff", False)
-DARK = Surroundings(("#131514", "#1c1f1e", "#232726"), ("#303533",), "#0c1214", True)
+LIGHT = Surroundings("#f7f7f4", "#ffffff", "#ecece7", "#dcdcd5", "#ffffff", is_dark=False)
+DARK = Surroundings("#131514", "#1c1f1e", "#232726", "#303533", "#0c1214", is_dark=True)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Accent:
 
 
 @lru_cache(maxsize=4)
-def accent(colour: str) -> Accent:
+def accent_of(colour: str) -> Accent:
     """The variants of a colour: itself where it can be read, else the nearest shade that can."""
     return Accent(_variant(colour, LIGHT), _variant(colour, DARK))
 
@@ -63,21 +65,21 @@ def accent(colour: str) -> Accent:
 def contrast_of(colour: str, surroundings: Surroundings) -> float:
     """The lowest contrast of text in this colour with what is behind it."""
     soft = _soft(colour, surroundings)
-    return least_contrast(colour, (*surroundings.texts, soft))
+    behind = (surroundings.paper, surroundings.raised, surroundings.sunken, soft)
+    return min(contrast(colour, each) for each in behind)
 
 
 def _variant(colour: str, surroundings: Surroundings) -> Variant:
     shade = next(
         each
         for each in shades(colour, lighter=surroundings.is_dark)
-        if contrast_of(each, surroundings) >= TEXT
-        and least_contrast(each, surroundings.marks) >= MARK
+        if contrast_of(each, surroundings) >= TEXT and contrast(each, surroundings.line) >= MARK
     )
-    return Variant(shade, _soft(shade, surroundings), surroundings.ink)
+    return Variant(shade, _soft(shade, surroundings), surroundings.on_accent)
 
 
 def _soft(colour: str, surroundings: Surroundings) -> str:
-    return mixed(colour, surroundings.texts[1], SOFT)
+    return mixed(colour, surroundings.raised, SOFT)
 
 
 def _properties(variant: Variant) -> str:

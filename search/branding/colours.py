@@ -12,11 +12,6 @@ def contrast(first: str, second: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def least_contrast(colour: str, others: Iterable[str]) -> float:
-    """The lowest contrast of a colour with any of the others."""
-    return min(contrast(colour, other) for other in others)
-
-
 def mixed(colour: str, other: str, share: float) -> str:
     """The second colour with a share (0 to 1) of the first."""
     pairs = zip(_channels(colour), _channels(other), strict=True)

@@ -8,7 +8,7 @@ from django.utils.translation import get_language, get_language_bidi, gettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from search.branding.accent import LIGHT, accent
+from search.branding.accent import LIGHT, accent_of
 
 DEFAULT_ACCENT = "#17614a"  # as in `pages.css`
 # Name, size and purpose; `docs/icons.py` draws them.
@@ -29,8 +29,8 @@ def manifest(request: HttpRequest) -> JsonResponse:
         "start_url": home,
         "scope": home,
         "display": "standalone",
-        "theme_color": accent(settings.SHOP_ACCENT or DEFAULT_ACCENT).light.accent,
-        "background_color": LIGHT.texts[0],
+        "theme_color": accent_of(settings.SHOP_ACCENT or DEFAULT_ACCENT).light.accent,
+        "background_color": LIGHT.paper,
         "icons": [
             {
                 "src": static(f"icons/{name}.png"),

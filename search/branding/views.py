@@ -5,13 +5,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from search.branding import accent, current_logo
+from search.branding import accent_of, current_logo
 
 KEPT = "public, max-age=31536000, immutable"
-# An address of before a change, or of another process that has restarted: this may be the last
-# time that the contents differ.
+# The address is from before a change, or from a process that has restarted with another setting, so
+# the contents are not those that it names.
 CHANGED = "no-cache"
-# A logo may have styles of its own, and is nothing but a picture.
+# An SVG may have styles and nothing that acts: it is shown as a picture only.
 LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 
 
@@ -21,7 +21,7 @@ def accent_style(request: HttpRequest, digest: str) -> HttpResponse:
     """The style sheet that sets the accent colour."""
     if not settings.SHOP_ACCENT:
         raise Http404
-    style = accent(settings.SHOP_ACCENT)
+    style = accent_of(settings.SHOP_ACCENT)
     response = HttpResponse(style.style_sheet, "text/css; charset=utf-8")
     response["Cache-Control"] = KEPT if digest == style.digest else CHANGED
     return response

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from search.branding.accent import DARK, LIGHT, TEXT, accent, contrast_of
+from search.branding.accent import DARK, LIGHT, TEXT, accent_of, contrast_of
 from search.branding.colours import contrast, mixed
 from search.checks import check_branding
 
@@ -27,8 +27,8 @@ def test_measures_contrast_as_wcag_does(first: str, second: str, ratio: float) -
 def test_knows_the_colours_of_the_pages(surroundings: Any, css: str) -> None:
     colours = dict(re.findall(r"--([\w-]+): (#\w+);", css))
     long = {name: re.sub(r"^#(.)(.)(.)$", r"#\1\1\2\2\3\3", each) for name, each in colours.items()}
-    assert surroundings.texts == (long["paper"], long["raised"], long["sunken"])
-    assert surroundings.marks == (long["line"],)
+    for name in ("paper", "raised", "sunken", "line"):
+        assert getattr(surroundings, name) == long[name]
     assert contrast_of(long["accent"], surroundings) >= TEXT
     # Words on what is chosen stay legible, however strong the accent is.
     for strongest in ("#000000", "#ffffff"):
@@ -41,16 +41,16 @@ def test_knows_the_colours_of_the_pages(surroundings: Any, css: str) -> None:
     "colour", ["#17614a", "#000000", "#ffffff", "#ffd400", "#0000ff", "#ff0000", "#808080"]
 )
 def test_is_readable_in_light_and_dark_whatever_the_colour(colour: str) -> None:
-    variants = accent(colour)
+    variants = accent_of(colour)
     for variant, surroundings in ((variants.light, LIGHT), (variants.dark, DARK)):
         assert contrast_of(variant.accent, surroundings) >= TEXT
-        assert contrast(variant.accent, surroundings.marks[0]) >= 3
+        assert contrast(variant.accent, surroundings.line) >= 3
         assert contrast(variant.on_accent, variant.accent) >= TEXT
 
 
 def test_keeps_a_colour_that_can_be_read() -> None:
-    assert accent("#17614a").light.accent == "#17614a"
-    assert accent("#7fd4b0").dark.accent == "#7fd4b0"
+    assert accent_of("#17614a").light.accent == "#17614a"
+    assert accent_of("#7fd4b0").dark.accent == "#7fd4b0"
 
 
 def test_warns_of_a_pale_colour_with_its_ratio_and_a_better_one(settings: Any) -> None:
@@ -58,14 +58,14 @@ def test_warns_of_a_pale_colour_with_its_ratio_and_a_better_one(settings: Any) -
     (warning,) = check_branding()
     assert warning.id == "search.W006"
     assert "is #ffd400, whose contrast with light pages is 1.21:1" in warning.msg
-    assert f"Pages use {accent('#ffd400').light.accent} instead" in warning.msg
-    settings.SHOP_ACCENT = accent("#ffd400").light.accent
+    assert f"Pages use {accent_of('#ffd400').light.accent} instead" in warning.msg
+    settings.SHOP_ACCENT = accent_of("#ffd400").light.accent
     assert check_branding() == []
 
 
 def test_is_a_style_sheet_that_browsers_keep(client: Client, settings: Any) -> None:
     settings.SHOP_ACCENT = "#b5179e"
-    url = f"/shop/{accent('#b5179e').digest}/accent.css"
+    url = f"/shop/{accent_of('#b5179e').digest}/accent.css"
     response = client.get(url)
     assert response.content.startswith(b":root{--accent:#b5179e;")
     assert (response["Content-Type"], response.get("Vary")) == ("text/css; charset=utf-8", None)
