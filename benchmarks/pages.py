@@ -3,12 +3,17 @@
     python benchmarks/pages.py
 
 Serves the demo catalog with gunicorn and opens its pages in Chromium, on a simulated slow phone.
-Then moves the slider of the search page and a map of ten thousand products on a desktop. The exit
+There it also scrolls to the shelf of similar products on a page of the example shop. Then
+it moves the slider of the search page and a map of ten thousand products on a desktop. The exit
 status is 1 if a figure is beyond its limit.
 """
 
 import os
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from shutil import which
@@ -19,6 +24,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from report import machine, write_section
 from shop import clerks, manage, new_shop, serve
 
+from docs.examples.shop.serve import Shop, handler
 from tests.waiting import until
 
 PHONE = {"width": 390, "height": 844}
@@ -35,6 +41,8 @@ PAGES = ["/", "/products/", "/products/11/", "/?query=product-11&threshold=0.5"]
 PAGES += ["/map/", "/map/?list=1"]
 # The limits, in milliseconds.
 USABLE_AFTER, REPAINTED_AFTER, FRAME, SLOW_FRAME = 1000, 100, 34, 100
+SHELF_AFTER = 300
+FLICK = 2000  # pixels a second, as fast as people scroll past what they don't read
 
 # From the first byte. Scripts of a page are modules, which have run at DOMContentLoaded.
 USABLE = """() => {
@@ -52,6 +60,34 @@ REPAINT = """async (threshold) => {
     while (count() === before) await new Promise(requestAnimationFrame)
     return performance.now() - started
 }"""
+# The shelf is far below, as on the page of a real shop.
+FAR = """document.addEventListener("readystatechange", () => {
+    const shelf = document.querySelector("similar-products")
+    shelf.style.marginBlockStart = "2500px"
+    const note = (name) => performance.mark(name)
+    new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && note("in view"))
+        .observe(shelf)
+    customElements.whenDefined("similar-products").then(() =>
+        shelf.shadowRoot.addEventListener("load", () => note("picture"), true))
+}, { once: true })"""
+# From the shelf's entry to its first picture; 0 if that was there before.
+SHELF = """() => {
+    const [entry, picture] = ["in view", "picture"]
+        .map((name) => performance.getEntriesByName(name)[0])
+    return Math.max(0, picture.startTime - entry.startTime)
+}"""
+SCROLL = """(speed) => {
+    let before = performance.now()
+    const step = (now) => {
+        scrollBy(0, speed * (now - before) / 1000)
+        before = now
+        if (scrollY < document.documentElement.scrollHeight - innerHeight - 1)
+            requestAnimationFrame(step)
+    }
+    requestAnimationFrame(step)
+}"""
+SHELF_SHOWN = """() => ["in view", "picture"]
+    .every((name) => performance.getEntriesByName(name).length)"""
 FRAMES = """() => {
     window.frames = [];
     const note = (now) => { window.frames.push(now); requestAnimationFrame(note) };
@@ -61,17 +97,25 @@ FRAMES = """() => {
 
 def main() -> None:
     executable = os.environ.get("CHROMIUM") or which("chromium")
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        environment = new_shop(Path(folder))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+        storefront() as store,
+    ):
+        origin = f"http://127.0.0.1:{store.server_port}"
+        environment = new_shop(Path(folder), CORS_ALLOWED_ORIGINS=origin)
         manage(environment, "load_demo")
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         with serve(environment) as server:
             base = f"http://127.0.0.1:{server.port}"
             until(lambda: is_ready(base))
+            store.RequestHandlerClass = handler(Shop(base))
             figures = {
                 f"{path} usable on a slow phone": (min(usable(browser, base, path)), USABLE_AFTER)
                 for path in PAGES
             }
+            name = "the shelf's first picture on a slow phone, after the shelf came into view"
+            figures[name] = (median(shelf(browser, origin)), SHELF_AFTER)
             figures["slider to new results"] = (slider(browser, base), REPAINTED_AFTER)
             with clerks(environment) as staff:
                 staff.submit(draw_large_map).result()
@@ -97,12 +141,44 @@ def usable(browser: Browser, base: str, path: str) -> list[float]:
     for _ in range(TRIES):
         with browser.new_context(base_url=base, viewport=PHONE, is_mobile=True) as context:
             page = context.new_page()
-            session = context.new_cdp_session(page)
-            session.send("Network.emulateNetworkConditions", NETWORK)
-            session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+            slow_down(page)
             visit(page, path)
             times.append(page.evaluate(USABLE))
     return times
+
+
+def shelf(browser: Browser, origin: str) -> list[float]:
+    """Milliseconds from a shelf's entry into the window to its first picture, while scrolling."""
+    times = []
+    for _ in range(TRIES):
+        with browser.new_context(
+            base_url=origin, viewport=PHONE, is_mobile=True, has_touch=True
+        ) as context:
+            page = context.new_page()
+            page.add_init_script(FAR)
+            slow_down(page)
+            visit(page, "/products/11/")
+            page.wait_for_load_state("networkidle")
+            page.evaluate(SCROLL, FLICK)
+            page.wait_for_function(SHELF_SHOWN)
+            times.append(page.evaluate(SHELF))
+    return times
+
+
+def slow_down(page: Page) -> None:
+    """Make it a slow phone's page."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.emulateNetworkConditions", NETWORK)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+
+
+@contextmanager
+def storefront() -> Iterator[ThreadingHTTPServer]:
+    """A server for the example shop, whose port is known before its pages."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 def slider(browser: Browser, base: str) -> float:

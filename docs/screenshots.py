@@ -46,6 +46,11 @@ OWNER = "owner"
 DESKTOP: ViewportSize = {"width": 1280, "height": 860}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
+LOWER = """slider => {
+    slider.value = 0.5
+    slider.dispatchEvent(new Event("input", { bubbles: true }))
+}"""
+
 
 @dataclass(frozen=True)
 class Shot:
@@ -140,7 +145,9 @@ def found_in_the_shop(page: Page) -> None:
     page.goto(SHOP)
     page.locator("visual-search button").first.click()
     page.set_input_files("visual-search input[type=file]", PHOTO)
-    page.locator("visual-search .card").first.wait_for()
+    page.locator("visual-search .name[href]").first.wait_for()
+    page.locator("visual-search [name=threshold]").evaluate(LOWER)
+    page.locator("visual-search .name[href]").nth(4).wait_for()
 
 
 def shelved(page: Page) -> None:
