@@ -28,7 +28,7 @@ from catalog.admin.lists import (
 )
 from catalog.embedding.columns import NEVER, is_remote
 from catalog.embedding.progress import STATE_NAMES, current_identity, measure_progress, state_of
-from catalog.messages.prices import written_price
+from catalog.messages.prices import format_price
 from catalog.messages.translation import translated
 from catalog.models import Category, EmbeddedPicture, Product, ProductPhoto
 from catalog.pictures.gate import InvalidImage
@@ -189,10 +189,10 @@ class ProductAdmin(BoundedLists, ExportsProducts, ShowsPictures, ImportsProducts
     def cost(self, product: Product) -> str:
         price, sale_price = product.price, product.sale_price
         if sale_price is None:
-            return written_price(price, product.currency)
+            return format_price(price, product.currency)
         return _("%(sale_price)s (was %(price)s)") % {
-            "sale_price": written_price(sale_price, product.currency),
-            "price": written_price(price, product.currency),
+            "sale_price": format_price(sale_price, product.currency),
+            "price": format_price(price, product.currency),
         }
 
     def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:

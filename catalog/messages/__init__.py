@@ -1,8 +1,8 @@
 """Sentences for people that can be translated, without Django.
 
-The English text, with named placeholders, is the code under which `locale/` has the translations,
-as is usual with gettext. An error carries a sentence as its only argument, so that `str(error)` is
-English; `catalog.messages.translation` puts it into a reader's language.
+As usual with gettext, the English text, with named placeholders, is the key of its translations in
+`locale/`. An error carries a sentence as its only argument, so that `str(error)` is English;
+`catalog.messages.translation` puts it into a reader's language.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ __all__ = ["Amount", "Sentence", "counted", "sentence"]
 
 
 class Amount(int):
-    """A number in a sentence whose thousands are grouped as the reader's language groups them.
+    """A whole number whose thousands are grouped, as the reader's language groups them.
 
-    Other numbers, such as that of a line or a port, stay as they are.
+    Other whole numbers, such as that of a line or a port, are written without groups.
     """
 
     def __str__(self) -> str:
@@ -26,13 +26,13 @@ class Amount(int):
 class Sentence:
     """A text with placeholders like `%(size)s`, and their values.
 
-    A value may be a sentence itself, or an error that has one. A number with a fraction is shown
-    with as few digits as it needs.
+    A value may be a sentence itself, or an error that has one. A float is shown with as few digits
+    as it needs.
     """
 
     text: str
     values: Mapping[str, Any] = field(default_factory=dict)
-    plural: str = ""  # the text for another `number` than 1, if the number matters
+    plural: str = ""  # the text unless the value `number` is 1; "" if there is no such value
 
     def __str__(self) -> str:
         text = self.plural if self.plural and self.values["number"] != 1 else self.text
@@ -46,7 +46,7 @@ def sentence(text: str, /, **values: Any) -> Sentence:
 
 
 def counted(singular: str, plural: str, number: int, /, **values: Any) -> Sentence:
-    """A sentence about a number of things, which is its placeholder `%(number)s`."""
+    """A sentence about a number of things; the number's placeholder is `%(number)s`."""
     return Sentence(singular, {"number": number, **values}, plural)
 
 

@@ -1,4 +1,4 @@
-"""Texts of libraries which lack a translation in one of our languages; `locale/` has it instead."""
+"""Texts that libraries lack in one of our languages; `locale/` has their translations."""
 
 from django.utils.translation import gettext_noop
 

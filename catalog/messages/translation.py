@@ -1,4 +1,4 @@
-"""Puts sentences of code that knows no Django into a language."""
+"""Translates the sentences of code that knows no Django."""
 
 from typing import Any
 
@@ -39,15 +39,19 @@ def for_storage(message: Sentence | Exception | str) -> str:
         return translated(message)
 
 
+def active_locale() -> str:
+    """The active language as Babel names it, or the shop's own where none is active."""
+    return to_locale(get_language() or settings.LANGUAGE_CODE)
+
+
 def isolated(text: object) -> str:
-    """A name or a date that keeps its own direction in a sentence."""
+    """A name or a date, marked so that it keeps its own direction in a sentence."""
     return f"{FIRST_STRONG_ISOLATE}{text}{POP_DIRECTIONAL_ISOLATE}"
 
 
 def _value(value: Any) -> Any:
     if isinstance(value, Amount | float):
-        locale = to_locale(get_language() or settings.LANGUAGE_CODE)
-        return format_decimal(+value, DIGITS, locale=locale)  # + makes an Amount an int
+        return format_decimal(+value, DIGITS, locale=active_locale())  # + makes an Amount an int
     if isinstance(value, str) and get_language_bidi():
         return isolated(value)
     return translated(value) if isinstance(value, Sentence | Exception) else value

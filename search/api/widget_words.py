@@ -27,6 +27,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalog.api.schema import errors
+from catalog.messages.translation import active_locale
 from catalog.models import Availability
 from search.bands import WORDS as BANDS
 
@@ -174,8 +175,7 @@ class WidgetWordsView(APIView):
 
 def widget_words() -> dict[str, Any]:
     """The words in the active language, as the widget expects them."""
-    language = get_language() or settings.LANGUAGE_CODE
-    locale = Locale.parse(language, sep="-")
+    locale = Locale.parse(active_locale())
     numbers: dict[str, int] = {}
     for number in NUMBERS:
         numbers.setdefault(locale.plural_form(number), number)
@@ -187,7 +187,7 @@ def widget_words() -> dict[str, Any]:
     words["match"] = {band: gettext(band) for band in BANDS}
     words["availability"] = {value: str(label) for value, label in Availability.choices}
     direction = "rtl" if get_language_bidi() else "ltr"
-    return {"language": language, "direction": direction, "words": words}
+    return {"language": get_language(), "direction": direction, "words": words}
 
 
 def _kept_for_the_shop(days: int) -> str:

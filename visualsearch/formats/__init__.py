@@ -1,3 +1,3 @@
-"""Where Django writes numbers otherwise than CLDR, by which prices are written, too."""
+"""How numbers are written where Django differs from CLDR, whose rules prices follow."""
 
 __all__ = ["ar"]

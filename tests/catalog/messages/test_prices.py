@@ -7,7 +7,7 @@ import pytest
 from django.utils import translation as languages
 from django.utils.formats import number_format
 
-from catalog.messages.prices import written_amount, written_price
+from catalog.messages.prices import format_amount, format_price
 
 THIN, SPACE, RIGHT_TO_LEFT = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}", "\u200f"
 
@@ -32,13 +32,13 @@ THIN, SPACE, RIGHT_TO_LEFT = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}", 
 )
 def test_writes_price(language: str, amount: str, currency: str, written: str) -> None:
     with languages.override(language):
-        assert written_price(Decimal(amount), currency) == written
+        assert format_price(Decimal(amount), currency) == written
 
 
 def test_uses_the_shops_language_where_none_is_active(settings: Any) -> None:
     settings.LANGUAGE_CODE = "de"
     with languages.override(None, deactivate=True):
-        assert written_price(Decimal("1.50"), "EUR") == f"1,50{SPACE}€"
+        assert format_price(Decimal("1.50"), "EUR") == f"1,50{SPACE}€"
 
 
 @pytest.mark.parametrize(
@@ -46,10 +46,10 @@ def test_uses_the_shops_language_where_none_is_active(settings: Any) -> None:
 )
 def test_writes_amount_without_currency(language: str, amount: str, written: str) -> None:
     with languages.override(language):
-        assert written_amount(Decimal(amount)) == written
+        assert format_amount(Decimal(amount)) == written
 
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "es", "ja", "ar"])
 def test_other_numbers_have_the_decimal_sign_of_prices(language: str) -> None:
     with languages.override(language):
-        assert number_format(0.5) == written_amount(0.5).rstrip("0")
+        assert number_format(0.5) == format_amount(0.5).rstrip("0")

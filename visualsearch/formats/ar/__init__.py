@@ -1,3 +1,3 @@
-"""Arabic: the decimal point and the comma of CLDR, where Django has them the other way round."""
+"""Arabic with Latin digits: a decimal point, and commas between thousands."""
 
 __all__ = ["formats"]
