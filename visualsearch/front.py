@@ -4,7 +4,7 @@ Django takes a body without Content-Length for an empty one, stores files of any
 unknown character sets. Thus no view sees an incomplete upload. The front also keeps one client from
 using all threads: by connections that are slow, and by requests that take long.
 
-All of the answer is in the client's language, also where Django's LocaleMiddleware is not reached.
+The front also sets the client's language, for answers that are given before Django's middleware.
 """
 
 import json
@@ -71,10 +71,10 @@ class Refused(Exception):
 class Front:
     """A WSGI application that hands requests to another one, with bodies of up to `max_bytes`.
 
-    `client_of` names who sends a request; `sharing_headers` are those that let a script of another
-    origin read why it was refused. A client holds at most half of the threads. Further
-    requests of it wait for up to a second, in at most another quarter of the threads. Two of a
-    client's requests are worked on at once.
+    `client_of` names who sends a request; `sharing_headers` let a script of another origin read
+    why it was refused. A client holds at most half of the threads. Further requests of it wait for
+    up to a second, in at most another quarter of the threads. Two of a client's requests are worked
+    on at once.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Front:
         """The answer. What the request holds is given back when the server closes the answer."""
         client = self._client_of(environ)
         with ExitStack() as held:
-            # Until the answer is closed, after which no other request of this thread has it.
+            # Reset when the answer is closed, or the next request of this thread would inherit it.
             held.enter_context(override(language_of(environ)))
             try:
                 held.enter_context(self.threads.one(client))
@@ -106,7 +106,7 @@ class Front:
                     body = held.enter_context(self._received(environ, announced))
                     environ = environ | {"wsgi.input": body, "CONTENT_LENGTH": str(body.tell())}
                     body.seek(0)
-                if not _is_preflight(environ):  # a browser's question takes no work
+                if not _is_preflight(environ):  # which costs next to nothing
                     held.enter_context(self.working.one(client))
             except Refused as refused:
                 return self._refuse(refused, environ, start_response, held.pop_all())
@@ -119,12 +119,6 @@ class Front:
             # Not wrapped: only in its own wrapper gunicorn leaves sending a file to the kernel.
             answer.close = held.pop_all().close  # type: ignore[attr-defined]
             return answer
-
-    def _refuse(
-        self, refused: Refused, environ: Environ, start_response: StartResponse, held: ExitStack
-    ) -> Iterator[bytes]:
-        shared = self._sharing_headers(environ)
-        return _answer(refused, environ, start_response, shared, held)
 
     def _received(self, environ: Environ, announced: float) -> IO[bytes]:
         """The whole body. Raises Refused."""
@@ -147,6 +141,49 @@ class Front:
                 body.close()
             raise
         return body
+
+    def _refuse(
+        self, refused: Refused, environ: Environ, start_response: StartResponse, held: ExitStack
+    ) -> Iterator[bytes]:
+        """Answer a refused request at once, then keep reading what its client still sends."""
+        count_request("front", environ.get("REQUEST_METHOD"), refused.status)
+        kind, text = "application/json", json.dumps({"detail": translated(refused)})
+        if "text/html" in environ.get("HTTP_ACCEPT", ""):  # the answer takes the place of a page
+            kind = "text/html; charset=utf-8"
+            text = PAGE.format(
+                language=get_language(),
+                direction="rtl" if get_language_bidi() else "ltr",
+                shop=escape(settings.SHOP_NAME),
+                title=escape(gettext("This did not work")),
+                sentence=escape(translated(refused)),
+                remedy=escape(gettext("Go back and try again.")),
+            )
+        body = text.encode()
+        headers = [
+            ("Content-Type", kind),
+            ("Content-Length", str(len(body))),
+            ("Content-Language", get_language()),
+            ("Content-Security-Policy", "default-src 'none'"),
+            ("X-Content-Type-Options", "nosniff"),
+            *self._sharing_headers(environ),
+        ]
+        if refused.wait:
+            headers.append(("Retry-After", str(refused.wait)))
+        start_response(f"{refused.status.value} {refused.status.phrase}", headers)
+        if refused.wait and "gunicorn.socket" in environ:
+            # The body stays unread. gunicorn drops a header Connection of ours, but sends its own.
+            start_response.__self__.force_close()  # type: ignore[attr-defined]
+        with held:
+            yield body
+            if refused.wait and (connection := environ.get("gunicorn.socket")):
+                connection.shutdown(SHUT_RD)  # gunicorn would read on for five seconds
+            if refused.wait or refused.status == HTTPStatus.REQUEST_TIMEOUT:
+                return
+            end = monotonic() + LINGER
+            with suppress(Refused), _timeout(environ, LINGER):
+                for _ in _blocks(environ["wsgi.input"], _announced(environ)):
+                    if monotonic() > end:
+                        break
 
 
 def language_of(environ: Environ) -> str:
@@ -221,51 +258,3 @@ def _timeout(environ: Environ, seconds: float) -> Iterator[None]:
         yield
     finally:
         connection.settimeout(None)
-
-
-def _answer(
-    refused: Refused,
-    environ: Environ,
-    start_response: StartResponse,
-    shared: Headers,
-    held: ExitStack,
-) -> Iterator[bytes]:
-    """Answer a refused request at once, then keep reading what its client still sends."""
-    count_request("front", environ.get("REQUEST_METHOD"), refused.status)
-    kind, text = "application/json", json.dumps({"detail": translated(refused)})
-    if "text/html" in environ.get("HTTP_ACCEPT", ""):  # the answer takes the place of a page
-        kind = "text/html; charset=utf-8"
-        text = PAGE.format(
-            language=get_language(),
-            direction="rtl" if get_language_bidi() else "ltr",
-            shop=escape(settings.SHOP_NAME),
-            title=escape(gettext("This did not work")),
-            sentence=escape(translated(refused)),
-            remedy=escape(gettext("Go back and try again.")),
-        )
-    body = text.encode()
-    headers = [
-        ("Content-Type", kind),
-        ("Content-Length", str(len(body))),
-        ("Content-Language", get_language()),
-        ("Content-Security-Policy", "default-src 'none'"),
-        ("X-Content-Type-Options", "nosniff"),
-        *shared,
-    ]
-    if refused.wait:
-        headers.append(("Retry-After", str(refused.wait)))
-    start_response(f"{refused.status.value} {refused.status.phrase}", headers)
-    if refused.wait and "gunicorn.socket" in environ:
-        # The body stays unread. gunicorn drops a header Connection of ours, but sends its own.
-        start_response.__self__.force_close()  # type: ignore[attr-defined]
-    with held:
-        yield body
-        if refused.wait and (connection := environ.get("gunicorn.socket")):
-            connection.shutdown(SHUT_RD)  # gunicorn would read on for five seconds
-        if refused.wait or refused.status == HTTPStatus.REQUEST_TIMEOUT:
-            return
-        end = monotonic() + LINGER
-        with suppress(Refused), _timeout(environ, LINGER):
-            for _ in _blocks(environ["wsgi.input"], _announced(environ)):
-                if monotonic() > end:
-                    break
