@@ -927,50 +927,50 @@ class SimilarProducts extends ShopElement {
 
 styles.replaceSync(`
 :host {
-  --accent: var(--visualsearch-accent, light-dark(#17614a, #7fd4b0));
-  --on-accent: oklch(from var(--accent) clamp(0, (0.57 - l) * 999, 1) 0 0);
-  --paper: var(--visualsearch-background, light-dark(#fff, #171918));
-  --ink: var(--visualsearch-text, light-dark(#191b1a, #f0f1ee));
-  --soft: var(--visualsearch-muted, light-dark(#5c615e, #a9afab));
-  --line: var(--visualsearch-border, light-dark(#dcdcd5, #353a37));
-  --edge: color-mix(in oklab, var(--ink) 55%, var(--paper));
-  --sunken: color-mix(in oklab, var(--ink) 6%, var(--paper));
-  --radius: var(--visualsearch-radius, 12px);
-  --size: var(--visualsearch-button, 44px);
-  --touch: 36px;
+  --_accent: var(--visualsearch-accent, light-dark(#17614a, #7fd4b0));
+  --_on-accent: oklch(from var(--_accent) clamp(0, (0.57 - l) * 999, 1) 0 0);
+  --_paper: var(--visualsearch-background, light-dark(#fff, #171918));
+  --_ink: var(--visualsearch-text, light-dark(#191b1a, #f0f1ee));
+  --_soft: var(--visualsearch-muted, light-dark(#5c615e, #a9afab));
+  --_line: var(--visualsearch-border, light-dark(#dcdcd5, #353a37));
+  --_edge: color-mix(in oklab, var(--_ink) 55%, var(--_paper));
+  --_sunken: color-mix(in oklab, var(--_ink) 6%, var(--_paper));
+  --_radius: var(--visualsearch-radius, 12px);
+  --_size: var(--visualsearch-button, 44px);
+  --_touch: 36px;
   display: inline-block;
 }
 :host([scheme="light"]) { color-scheme: light }
 :host([scheme="dark"]) { color-scheme: dark }
 :host(similar-products) { display: block }
 :host([hidden]), :host([state="empty"]), [hidden] { display: none !important }
-@media (pointer: coarse) { :host { --touch: 44px } }
+@media (pointer: coarse) { :host { --_touch: 44px } }
 
 *, ::before, ::after { box-sizing: border-box }
 h2, h3, h4, p, ul, figure, fieldset { min-width: 0; margin: 0; padding: 0; border: 0; list-style: none }
 button, input, select { margin: 0; padding: 0; border: 0; background: none; color: inherit; font: inherit }
 button, summary, label, select { cursor: pointer }
-:focus-visible, label:has(> :focus-visible) { outline: 3px solid var(--accent); outline-offset: 2px }
+:focus-visible, label:has(> :focus-visible) { outline: 3px solid var(--_accent); outline-offset: 2px }
 [tabindex="-1"]:focus, .chip :focus-visible, .name:focus-visible { outline: none }
-small, figcaption, .brand, .stock { color: var(--soft); font-size: 0.875em }
+small, figcaption, .brand, .stock { color: var(--_soft); font-size: 0.875em }
 .icon { flex: none; width: 24px; fill: none; stroke: currentcolor; stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; appearance: none }
 
-.camera, .button, .round, .vote { display: inline-flex; flex: none; align-items: center; justify-content: center; gap: 8px; min-width: 44px; min-height: 44px; border-radius: var(--radius) }
-.camera { min-width: var(--size); min-height: var(--size); padding: 0 10px }
+.camera, .button, .round, .vote { display: inline-flex; flex: none; align-items: center; justify-content: center; gap: 8px; min-width: 44px; min-height: 44px; border-radius: var(--_radius) }
+.camera { min-width: var(--_size); min-height: var(--_size); padding: 0 10px }
 .camera:hover, .round:hover, .vote:hover { background: color-mix(in srgb, currentcolor 9%, transparent) }
-.button { padding: 6px 18px; border: 1px solid transparent; background: var(--accent); color: var(--on-accent); font-weight: 560 }
-.quiet { border-color: var(--edge); background: none; color: var(--ink) }
-.quiet:hover { background: var(--sunken) }
+.button { padding: 6px 18px; border: 1px solid transparent; background: var(--_accent); color: var(--_on-accent); font-weight: 560 }
+.quiet { border-color: var(--_edge); background: none; color: var(--_ink) }
+.quiet:hover { background: var(--_sunken) }
 .round, .vote { border-radius: 50% }
-.text { min-height: var(--touch); color: var(--ink); font-weight: 560; text-align: start; text-decoration: underline }
-.field { width: 100%; min-width: 0; min-height: 44px; padding: 0 14px; border: 1px solid var(--edge); border-radius: var(--radius); background: var(--paper); text-overflow: ellipsis }
-.field::placeholder { color: var(--soft); opacity: 1 }
+.text { min-height: var(--_touch); color: var(--_ink); font-weight: 560; text-align: start; text-decoration: underline }
+.field { width: 100%; min-width: 0; min-height: 44px; padding: 0 14px; border: 1px solid var(--_edge); border-radius: var(--_radius); background: var(--_paper); text-overflow: ellipsis }
+.field::placeholder { color: var(--_soft); opacity: 1 }
 @media (hover: hover) { .touch { display: none } }
 @media (hover: none) { .mouse { display: none } }
 
 .dialog, .shelf {
-  color: var(--ink);
+  color: var(--_ink);
   font: 400 medium/1.45 system-ui;
   font-family: var(--visualsearch-font, inherit);
   text-align: start;
@@ -984,29 +984,29 @@ small, figcaption, .brand, .stock { color: var(--soft); font-size: 0.875em }
   max-height: min(880px, 100dvh - 32px);
   padding: 0;
   overflow: hidden;
-  border: 1px solid var(--line);
-  border-radius: calc(1.5 * var(--radius));
-  background: var(--paper);
+  border: 1px solid var(--_line);
+  border-radius: calc(1.5 * var(--_radius));
+  background: var(--_paper);
   box-shadow: 0 24px 80px rgb(0 0 0 / 0.3);
 }
 .dialog[open] { display: flex }
 .dialog:has(.start) { max-width: 620px }
 .dialog::backdrop { background: rgb(0 0 0 / 0.5) }
-.header { display: flex; flex: none; align-items: center; gap: 4px; padding: 8px 12px; border-bottom: 1px solid var(--line) }
+.header { display: flex; flex: none; align-items: center; gap: 4px; padding: 8px 12px; border-bottom: 1px solid var(--_line) }
 .title { flex: 1; padding-inline-start: 8px; font-size: 1.125em; font-weight: 620 }
 [dir="rtl"] .back { transform: scaleX(-1) }
 .body { flex: 1; min-height: 0; overflow-y: auto; overscroll-behavior: contain }
 
 .start, .found, .side, .query, .shelf { display: grid; align-content: start; gap: 14px; min-width: 0 }
 .start { padding: 20px }
-.drop { display: grid; place-content: center; justify-items: center; min-height: 232px; padding: 24px; border: 2px dashed var(--edge); border-radius: var(--radius); background: var(--sunken); text-align: center }
-.drop .icon { width: 48px; margin-bottom: 8px; color: var(--soft); stroke-width: 1.1 }
-.drop:hover, .dragging .drop { border-color: var(--accent); background: var(--sunken) }
+.drop { display: grid; place-content: center; justify-items: center; min-height: 232px; padding: 24px; border: 2px dashed var(--_edge); border-radius: var(--_radius); background: var(--_sunken); text-align: center }
+.drop .icon { width: 48px; margin-bottom: 8px; color: var(--_soft); stroke-width: 1.1 }
+.drop:hover, .dragging .drop { border-color: var(--_accent); background: var(--_sunken) }
 
 .answer { display: grid; grid-template-columns: 252px minmax(0, 1fr); gap: 28px; padding: 20px }
 .side { position: sticky; top: 20px }
 .query { gap: 8px }
-.photo { position: relative; justify-self: start; overflow: hidden; border-radius: var(--radius); cursor: crosshair; touch-action: none }
+.photo { position: relative; justify-self: start; overflow: hidden; border-radius: var(--_radius); cursor: crosshair; touch-action: none }
 .photo > :first-child { display: block; max-width: 100%; max-height: 300px }
 .box { position: absolute; cursor: inherit }
 .cropped .box { cursor: move; box-shadow: inset 0 0 0 2px #fff, 0 0 0 1px #000, 0 0 0 100vmax rgb(0 0 0 / 0.5) }
@@ -1017,7 +1017,7 @@ small, figcaption, .brand, .stock { color: var(--soft); font-size: 0.875em }
 [data-grip^="s"] { bottom: 5px }
 [data-grip$="w"] { left: 5px }
 [data-grip$="e"] { right: 5px }
-.liked { width: 160px; border-radius: var(--radius) }
+.liked { width: 160px; border-radius: var(--_radius) }
 figcaption, .chips, .actions { display: flex; flex-wrap: wrap; align-items: center; gap: 0 14px }
 .chips { gap: 8px }
 .how { flex-basis: 100% }
@@ -1028,13 +1028,13 @@ summary { display: flex; align-items: center; gap: 8px; min-height: 44px; font-w
 .filters form { display: grid; gap: 18px; padding-top: 8px; font-size: 0.9375em }
 form > label, legend { padding: 0; font-weight: 600 }
 output { float: inline-end }
-[type="range"] { width: 100%; min-height: var(--touch) }
-input { accent-color: var(--accent) }
+[type="range"] { width: 100%; min-height: var(--_touch) }
+input { accent-color: var(--_accent) }
 select, .pair { margin-top: 6px; font-weight: 400 }
 .address, .pair { display: flex; align-items: center; gap: 8px }
 .chips { margin-top: 8px }
-.chip { display: inline-flex; align-items: center; gap: 6px; min-height: var(--touch); padding: 2px 12px; border: 1px solid var(--edge); border-radius: 22px }
-.chip:has(:checked) { border-color: var(--accent); background: var(--sunken) }
+.chip { display: inline-flex; align-items: center; gap: 6px; min-height: var(--_touch); padding: 2px 12px; border: 1px solid var(--_edge); border-radius: 22px }
+.chip:has(:checked) { border-color: var(--_accent); background: var(--_sunken) }
 .chip .icon { width: 16px }
 
 .found h3 { font-size: 1.0625em }
@@ -1042,26 +1042,26 @@ select, .pair { margin-top: 6px; font-weight: 400 }
 .found > .next { justify-self: center }
 [aria-busy="true"] .grid { opacity: 0.5 }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(var(--visualsearch-card, 168px), 42%), 1fr)); gap: 22px 16px }
-.problem { display: grid; justify-items: start; gap: 10px; margin: 20px; padding: 18px; border-inline-start: 4px solid light-dark(#a3321d, #f2a08e); background: var(--sunken) }
+.problem { display: grid; justify-items: start; gap: 10px; margin: 20px; padding: 18px; border-inline-start: 4px solid light-dark(#a3321d, #f2a08e); background: var(--_sunken) }
 
 .card { position: relative; display: flex; flex-direction: column; gap: 3px }
-.picture { aspect-ratio: 1; margin-bottom: 6px; overflow: hidden; border-radius: var(--radius); background: var(--sunken) }
+.picture { aspect-ratio: 1; margin-bottom: 6px; overflow: hidden; border-radius: var(--_radius); background: var(--_sunken) }
 .image { display: block; width: 100%; height: 100%; object-fit: cover }
-.match { position: absolute; inset-block-start: 8px; inset-inline-start: 8px; padding: 2px 9px; border-radius: 12px; background: var(--paper); font-size: 0.75em; font-weight: 560 }
+.match { position: absolute; inset-block-start: 8px; inset-inline-start: 8px; padding: 2px 9px; border-radius: 12px; background: var(--_paper); font-size: 0.75em; font-weight: 560 }
 .name { color: inherit; font-weight: 560; line-height: 1.3; text-decoration: none }
 .name::after { content: ""; position: absolute; inset: 0 }
 .name:hover { text-decoration: underline }
-.name:focus-visible::after { outline: 3px solid var(--accent); outline-offset: 4px }
-.price s { color: var(--soft) }
+.name:focus-visible::after { outline: 3px solid var(--_accent); outline-offset: 4px }
+.price s { color: var(--_soft) }
 .actions { gap: 0; margin-top: auto; font-size: 0.9375em }
 .variants, .actions > * { position: relative }
 .similar { flex: 1 0 auto }
 .votes { display: flex }
-.vote { min-width: var(--touch); min-height: var(--touch); color: var(--soft) }
-.vote[aria-pressed="true"] { background: var(--accent); color: var(--on-accent) }
+.vote { min-width: var(--_touch); min-height: var(--_touch); color: var(--_soft) }
+.vote[aria-pressed="true"] { background: var(--_accent); color: var(--_on-accent) }
 .vote .icon { width: 18px }
 .less .icon { transform: rotate(180deg) }
-.waiting > * { width: 70%; min-height: 1em; border-radius: var(--radius); background: var(--line) }
+.waiting > * { width: 70%; min-height: 1em; border-radius: var(--_radius); background: var(--_line) }
 .waiting > .picture { width: 100% }
 
 .heading { font-size: 1.375em; font-weight: 620; line-height: 1.2 }
@@ -1075,7 +1075,7 @@ select, .pair { margin-top: 6px; font-weight: 400 }
   .query { grid-template-columns: auto minmax(0, 1fr); gap: 12px; align-items: center }
   .liked { width: 76px }
   .filters form { padding-bottom: 14px }
-  .filters { border-block: 1px solid var(--line) }
+  .filters { border-block: 1px solid var(--_line) }
   .query.large { grid-template-columns: minmax(0, 1fr) }
   .large .photo > :first-child { max-height: 46dvh }
   .query:not(.large) {
