@@ -1,4 +1,4 @@
-"""The widget's file; `tests/storefront` has it work in a browser, on pages of another origin."""
+"""The widget's file. `tests/browser/storefront` uses the widget on pages of another origin."""
 
 import gzip
 import re

@@ -4,20 +4,21 @@ from django.http import HttpRequest, HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.utils.cache import patch_vary_headers
 
-# Kinds of answers that have sentences.
+# Types of answers that have sentences.
 IN_WORDS = ("text/html", "application/json", "application/manifest+json")
 
 
 class LanguageMiddleware(LocaleMiddleware):
-    """Django's own, which leaves out that a cookie can choose the language.
+    """Django's middleware, with `Vary: Cookie`, since a cookie can choose the language.
 
-    Pictures and style sheets are the same in every language, so caches need only one of each.
+    Pictures and style sheets are the same in every language, so they get neither header and caches
+    need only one copy.
     """
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        """Says which headers of the request chose the language, and which one it is."""
+        """Name the language, and the request's headers that chose it."""
         if not response.headers.get("Content-Type", "").startswith(IN_WORDS):
             return response
         patch_vary_headers(response, ("Cookie",))

@@ -1,6 +1,6 @@
 """What other sites may do here: their scripts may read some answers, their pages may frame ours.
 
-Which sites is set by CORS_ALLOWED_ORIGINS, CORS_ALLOWED_ORIGIN_REGEX and FRAME_ANCESTORS.
+The sites are those in CORS_ALLOWED_ORIGINS, CORS_ALLOWED_ORIGIN_REGEX and FRAME_ANCESTORS.
 """
 
 import re
@@ -12,14 +12,14 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 READING = {"GET", "HEAD"}
-# Paths below URL_PREFIX by the methods that are shared. Nobody writes products from another site.
+# Paths below URL_PREFIX, and the methods that are shared. Other sites can't write products.
 SHARED = (
     (re.compile(r"/api/search/|/search"), READING | {"POST"}),
     (re.compile(r"/api/search/.+/(explain/.+|photo)/"), READING),
     (re.compile(r"/api/(products(/.+)?|categories|widget/.+)/"), READING),
     (re.compile(r"/media/.+"), READING),
 )
-# Names of views. Never the admin and the API's docs, where people act with their rights.
+# Names of views; never the admin or the API's docs, where staff act with their permissions.
 FRAMED = {"search", "products", "product", "map", "share"}
 
 
@@ -28,7 +28,7 @@ class SharingMiddleware(CorsMiddleware):
 
     def is_enabled(self, request: HttpRequest) -> bool:
         method = request.method
-        if method == "OPTIONS":  # which a browser sends first, to ask about another method
+        if method == "OPTIONS":  # a preflight request, which asks about another method
             method = request.headers.get("Access-Control-Request-Method")
         return any(
             path.fullmatch(request.path_info) and method in methods for path, methods in SHARED
@@ -55,7 +55,7 @@ class FramingMiddleware(CSPMiddleware):
 
 
 def sharing_headers(request: HttpRequest) -> list[tuple[str, str]]:
-    """The headers that let another origin read an answer that Django has not given."""
+    """The headers that let another origin read an answer that does not come from Django."""
     response = HttpResponse()
     del response["Content-Type"]
     SharingMiddleware(lambda _: response).add_response_headers(request, response)

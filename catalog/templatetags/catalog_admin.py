@@ -6,7 +6,7 @@ from django import template
 from django.template.context import RequestContext
 from django.utils.translation import gettext as _
 
-from catalog.admin import lists
+from catalog.admin.lists import field_name
 from catalog.embedding.progress import STATE_NAMES
 from catalog.feeds.reports import feeds_with_problems
 from catalog.messages import counted
@@ -14,6 +14,7 @@ from catalog.messages.translation import isolated, translated
 from catalog.models import count_invisible
 
 register = template.Library()
+register.filter(field_name)
 register.filter(isolated)
 
 
@@ -44,12 +45,6 @@ def duration(seconds: float) -> str:
     else:
         words = counted("%(number)s hour", "%(number)s hours", round(minutes / 60))
     return translated(words)
-
-
-@register.filter
-def field_name(name: str) -> str:
-    """What a field of products is called in the active language."""
-    return lists.field_name(name)
 
 
 @register.filter

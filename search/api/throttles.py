@@ -121,7 +121,7 @@ class FetchThrottle(SearchThrottle):
 
 
 class AddressThrottle(FetchThrottle):
-    """Limits fetches, too, where a request to the API may give an address or something else."""
+    """Limits fetches in API views that take an address or something else: only addresses count."""
 
     def allow_request(self, request: HttpRequest | Request, view: Any = None) -> bool:
         """Count the request if it gives an address. Raises TooOften."""

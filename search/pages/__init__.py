@@ -3,4 +3,4 @@
 They take the same input as the API, through its serializers, and show the same answers.
 """
 
-__all__ = ["contexts", "demo_photos", "forms", "language", "views"]
+__all__ = ["contexts", "demo_photos", "forms", "language", "posted", "variants", "views"]

@@ -10,7 +10,7 @@ from django.views.i18n import set_language
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Keep the language in a cookie, and return to the page where it was chosen.
 
-    Browsers name that page as the referrer. A field of the form could not: scripts change the
+    That page is the referrer. A field of the form could not name it, because scripts change the
     address of a search without loading the page again.
     """
     request.META.setdefault("HTTP_REFERER", reverse("search"))  # Django's default is "/"

@@ -1,4 +1,4 @@
-"""What a form of the search page posts, and what other apps share, as fields of a search."""
+"""The fields of a search, from a form of the search page or from what another app shares."""
 
 import re
 from typing import Any
@@ -16,7 +16,7 @@ ADDRESS = re.compile(r"""https?://[^\s<>"]*[^\s<>"'.,:;!?)\]}…。、،]""", re
 
 
 def posted_fields(request: HttpRequest) -> Fields:
-    """The fields of a form of the search page."""
+    """What a form of the search page posts, without empty fields."""
     fields: Fields = request.POST.copy()
     fields.update(request.FILES)
     if photo := demo_photo(fields.pop("sample", [""])[-1]):
@@ -29,8 +29,8 @@ def posted_fields(request: HttpRequest) -> Fields:
 def shared_fields(request: HttpRequest) -> Fields:
     """The first picture that was shared, or else the first address; empty if there is neither.
 
-    The manifest (`search.branding.manifest`) names the fields. Android has no field for addresses:
-    apps write them in the text, often after some words.
+    `search.branding.manifest` names the posted fields. On Android there is none for addresses: apps
+    write them in the text, often after some words.
     """
     for file in request.FILES.getlist("file"):
         if file.size:  # browsers that can't share files may send an empty one

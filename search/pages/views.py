@@ -10,7 +10,6 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
@@ -30,7 +29,7 @@ from search.api.throttles import (
 )
 from search.pages.contexts import empty_context, found_context, product_context
 from search.pages.forms import filtered_products
-from search.pages.posted import posted_fields, shared_fields
+from search.pages.posted import Fields, posted_fields, shared_fields
 from search.pages.variants import count_more, first_of_groups, labels_of, variants_of
 from search.service import Answer
 
@@ -59,10 +58,10 @@ def search_page(request: HttpRequest) -> HttpResponse:
     return render(request, template, context)
 
 
-@csrf_exempt  # it only stores the query, and what shares has no token
+@csrf_exempt  # it only stores the query, and other apps have no token
 @require_http_methods(["GET", "HEAD", "POST"])
 def share_page(request: HttpRequest) -> HttpResponse:
-    """Searches with what another app shares, and leads to the results, or else to the search."""
+    """Search with what another app shares: redirects to the results, or to the search form."""
     target = reverse("search")
     try:
         if request.method == "POST" and (fields := shared_fields(request)):
@@ -135,7 +134,7 @@ def _listed(
     return filters | choices | {"page": page, "category": name}
 
 
-def _results_url(request: HttpRequest, fields: MultiValueDict[str, Any]) -> str:
+def _results_url(request: HttpRequest, fields: Fields) -> str:
     """Search with a photo, an address or a product; return the URL of the results."""
     check_throttles(request, SearchThrottle)
     if fields.get("image_url"):

@@ -5,8 +5,8 @@ document.documentElement.classList.add("scripted"); // shows what needs a script
 
 const language = `${document.documentElement.lang}-u-nu-latn`; // with the digits of the pages
 
-/** A number as the language of the page writes it. */
-export function written(
+/** A number in the format of the page's language. */
+export function formatted(
   /** @type {number} */ number,
   /** @type {Intl.NumberFormatOptions} */ options = {},
 ) {
@@ -14,7 +14,7 @@ export function written(
 }
 
 /** A share (0 to 1) in whole percent. */
-export const inPercent = (/** @type {number} */ share) => written(share, { style: "percent" });
+export const inPercent = (/** @type {number} */ share) => formatted(share, { style: "percent" });
 
 /**
  * @template {Element} T

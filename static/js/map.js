@@ -1,6 +1,6 @@
 /** The map of the catalog. The page also links to a plain list of the same products. */
 
-import { byId, copyOf, written } from "./dom.js";
+import { byId, copyOf, formatted } from "./dom.js";
 import { drawMark, marksLayer } from "./map-marks.js";
 import { getProducts } from "./map-products.js";
 
@@ -129,7 +129,7 @@ function start({ points, categories: names, ...counts }) {
     Object.assign(picture, { hidden: !product.image_src, src: product.image_src ?? "" });
     title.textContent = product.name;
     const money = { style: "currency", currency: product.currency };
-    const price = written(product.sale_price ?? product.price, money);
+    const price = formatted(product.sale_price ?? product.price, money);
     facts.textContent = `${product.category} · ${price}`;
     Object.assign(tip, { href: product.url, hidden: false });
     placeTip();
@@ -214,7 +214,7 @@ function start({ points, categories: names, ...counts }) {
 
   offerCategories();
   status.textContent = status.dataset.shown
-    .replace("{shown}", written(counts.shown)).replace("{total}", written(counts.total));
+    .replace("{shown}", formatted(counts.shown)).replace("{total}", formatted(counts.total));
   map.on({ click, move: placeTip, moveend: showPictures });
   L.DomEvent.on(frame, { keydown: press, pointermove: point, pointerleave: leave, blur: leave });
   L.DomEvent.on(frame, "pointerdown", (event) => (pointer = event.pointerType));

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from catalog.models import Product
-from search.pages import views
+from search.pages.posted import shared_fields
 from tests.conftest import MakeProduct, Picture
 
 BOUNDARY = "----MultipartBoundary--tYfGqJ9ZQwLs1x0n3HkVbUe7RcPa5DmWi2OoXy8A4B----"
@@ -91,10 +91,10 @@ ADDRESSES = {
 @pytest.mark.parametrize(("text", "address"), ADDRESSES.items())
 def test_finds_the_address_in_what_is_shared(text: str, address: str, rf: Any) -> None:
     for name in ("text", "url", "title"):
-        fields = views.shared_fields(rf.post("/share/", {"text": "", name: text}))
+        fields = shared_fields(rf.post("/share/", {"text": "", name: text}))
         assert fields.dict() == {"image_url": address}
     both = rf.post("/share/", {"text": text, "url": "https://shop.example/first.jpg"})
-    assert views.shared_fields(both)["image_url"] == "https://shop.example/first.jpg"
+    assert shared_fields(both)["image_url"] == "https://shop.example/first.jpg"
 
 
 def test_shared_address_is_fetched_as_on_the_search_page(mug: Product, settings: Any) -> None:
