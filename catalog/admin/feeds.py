@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language_info, gettext
 from django.utils.translation import gettext_lazy as _
@@ -113,7 +113,8 @@ class FeedForm(forms.ModelForm):
         if self.instance.upload_name:
             # Translators: the file that a feed has at present.
             text = gettext("Now: %(file)s.")
-            self.fields["file"].help_text = text % {"file": self.instance.upload_name}
+            # The admin takes help texts for HTML.
+            self.fields["file"].help_text = text % {"file": escape(self.instance.upload_name)}
 
     def clean_password(self) -> str:
         given: str = self.cleaned_data["password"]

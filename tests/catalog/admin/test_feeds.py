@@ -77,9 +77,10 @@ def test_form_says_what_is_wrong(admin_client: Client, fields: Any, said: str) -
 
 
 def test_uploaded_file_is_a_feed(admin_client: Client) -> None:
-    save(admin_client, f"{LIST}add/", file=SimpleUploadedFile("shop.csv", text_of("a")))
+    save(admin_client, f"{LIST}add/", file=SimpleUploadedFile("<b>shop.csv", text_of("a")))
     feed = Feed.objects.get()
-    assert "Now: shop.csv." in admin_client.get(f"{LIST}{feed.pk}/change/").content.decode()
+    page = admin_client.get(f"{LIST}{feed.pk}/change/").content.decode()
+    assert "Now: &lt;b&gt;shop.csv." in page
     admin_client.post(f"{LIST}{feed.pk}/run/")
     assert shown() == {"a"}
     save(admin_client, f"{LIST}{feed.pk}/change/", name="Renamed")
