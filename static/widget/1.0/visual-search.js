@@ -328,7 +328,8 @@ class ShopElement extends HTMLElement {
     // The picture replaces its thumbnail where that would be blurred.
     const load = ({ target }) => {
       const isSmall = target.naturalHeight < target.width * devicePixelRatio;
-      if (isSmall && target.src !== image_src) target.src = image_src;
+      // `target.src` may be spelled otherwise.
+      if (isSmall && target.getAttribute("src") !== image_src) target.src = image_src;
     };
     const percent = Math.floor(100 * score + 1e-4);
     const words = this.speech.words;
@@ -843,7 +844,7 @@ class VisualSearch extends ShopElement {
       [...filters].find(({ name, value }) => name === focused.name && value === focused.value)?.focus();
   }
 
-  #drawChips(name, legend, facet, words = {}) {
+  #drawChips(name, legend, facet, words = { __proto__: null }) {
     const chosen = this.#search.options[name];
     const counts = Object.fromEntries([
       ...chosen.map((value) => [value, 0]),

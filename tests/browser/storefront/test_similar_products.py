@@ -1,5 +1,6 @@
 """<similar-products> on the example shop's pages of products."""
 
+import re
 from typing import Any
 
 import pytest
@@ -19,6 +20,16 @@ FAR = """document.addEventListener("readystatechange", () => {
     shelf.style.marginBlockStart = "2000px"
     shelf.setAttribute("threshold", 0)
 }, { once: true })"""
+# The answer has addresses of pictures as no browser spells them.
+SPELLED = """addEventListener("visualsearch:results", ({ detail }) => {
+    for (const product of detail.results) product.image_src = product.image_src.replace(/^h/, "H")
+})"""
+LOADS = """image => new Promise((use) => {
+    let [loads, frames] = [0, 0]
+    image.addEventListener("load", () => (loads += 1))
+    const next = () => (++frames < 10 ? requestAnimationFrame(next) : use(loads))
+    next()
+})"""
 PHONE_AT_NIGHT = PHONE | {"color_scheme": "dark"}
 
 
@@ -71,3 +82,12 @@ def test_takes_no_space_while_there_is_nothing_to_show(
     shelf.evaluate("shelf => shelf.setAttribute('sku', '12')")
     expect(shelf).to_have_attribute("state", "empty")
     assert page.evaluate("() => window.cancelled")[1]["results"]
+
+
+@pytest.mark.parametrize("device", [DESKTOP | {"device_scale_factor": 3}], ids=["sharp"])
+def test_replaces_a_thumbnail_only_once(page: Page, shelf: Locator, products: Products) -> None:
+    page.add_init_script(SPELLED)
+    page.goto("/products/11/")
+    image = shelf.locator("img").first
+    expect(image).to_have_attribute("src", re.compile("^Http"))
+    assert image.evaluate(LOADS) <= 1
