@@ -28,8 +28,7 @@ test: .venv/test
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint network
 	@$(TESTS)
 
-# On PostgreSQL only tests run that use a database, but for these, which ask nothing else of it than
-# others do.
+# PostgreSQL only runs tests that use a database, without these, which use it just as others do.
 ONCE := browser catalog/pictures/test_slots.py search/calibration search/doctor/test_precision.py \
 	search/evaluation/test_report.py search/queries/test_slots.py search/tuning/test_tune_search.py \
 	test_demo_search.py test_origins.py test_policy.py test_roles.py test_schema.py \

@@ -1,6 +1,6 @@
-"""The words that the widget in `static/widget` says, for its dialog and its shelf.
+"""The texts of the dialog and the shelf that the widget in `static/widget` shows.
 
-The closed camera button has its own, because it downloads nothing before it is used.
+The closed camera button brings its own texts, because it downloads nothing before it is used.
 """
 
 from collections.abc import Callable
@@ -33,8 +33,8 @@ from search.bands import WORDS as BANDS
 
 HOUR = 3600
 MAX_LANGUAGE = 35  # characters; the longest tag that BCP 47 asks programs to store
-# Everything is a format: `%(count)s` becomes `{count}`, which the widget fills in, and `%%` is `%`.
-# Most texts are those of the pages; their tags are removed.
+# Every text is a format: `%(count)s` becomes `{count}`, which the widget fills in, and `%%` is `%`.
+# Most texts are also on the pages, some with tags, which are removed here.
 TEXTS = {
     "title": gettext_lazy("Search with a photo"),
     "close": gettext_lazy("Close"),
@@ -126,7 +126,7 @@ PLURALS: dict[str, Callable[[int], str]] = {
 PLACEHOLDERS = {
     name: f"{{{name}}}" for name in ("band", "count", "least", "more", "name", "percent")
 }
-# Among these are all plural forms of every language of ours.
+# Between them, these numbers take every plural form of our languages.
 NUMBERS = (*range(201), 10**6)
 
 

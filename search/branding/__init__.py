@@ -13,13 +13,13 @@ __all__ = ["Accent", "InvalidLogo", "Logo", "Shop", "accent_of", "current_logo",
 
 @dataclass(frozen=True)
 class Shop:
-    """What pages show of the shop. Asks nothing of the database, so error pages use it, too."""
+    """What pages show of the shop. It is made without the database, so error pages use it, too."""
 
     name: str
-    url: str  # of its home page, "" if there is none
+    url: str  # of its home page, or ""
     logo_url: str  # "" without a logo
-    logo: Logo | None  # None also for one on another host
-    style_url: str  # of the style sheet with its accent colour, "" without one
+    logo: Logo | None  # None without a file, also if the logo is on another host
+    style_url: str  # of the style sheet with its accent colour, or ""
 
     @property
     def logo_is_name(self) -> bool:
@@ -55,7 +55,7 @@ def shop() -> Shop:
 
 
 def current_logo() -> Logo | None:
-    """The logo in the file of SHOP_LOGO, None if there is none that can be read."""
+    """The logo in the file that SHOP_LOGO names, None if there is none or it can't be read."""
     if not settings.SHOP_LOGO or isinstance(settings.SHOP_LOGO, str):
         return None
     try:

@@ -13,14 +13,14 @@ from defusedxml.ElementTree import fromstring
 from PIL import Image
 
 MAX_BYTES = 200_000  # every page shows it
-WIDE = 1.6  # times as wide as high; a logo of that shape has the name in it
+WIDE = 1.6  # width / height from which a logo is taken to contain the name
 SVG = "{http://www.w3.org/2000/svg}svg"
 TYPES = {"PNG": "image/png", "WEBP": "image/webp"}
 NUMBER = re.compile(r"[0-9]*\.?[0-9]+")
 
 
 class InvalidLogo(Exception):
-    """The file can't be shown as a logo; the message says how to correct that."""
+    """The file can't be shown as a logo; the message continues a sentence about it."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Logo:
 
     data: bytes
     content_type: str
-    ratio: float  # its width by its height
+    ratio: float  # width / height
     adapts: bool  # whether it has colours of its own for dark pages
 
     @property
