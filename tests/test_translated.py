@@ -98,7 +98,7 @@ ADDRESSES = (
     *(f"{PRODUCTS}99/similar/", f"{PRODUCTS}by-sku/gone/", f"{PRODUCTS}by-sku/{'x' * 99}/"),
     *(f"{SEARCH}?query={query}" for query in ("", "gone", "a" * 99, "product-2", "product-99")),
     *(f"{SEARCH}?query=product-1&crop={crop}" for crop in ("x", "0,0,1,1")),
-    *(f"{SEARCH}product-1/{product}/explain/" for product in (2, 99)),
+    *(f"{SEARCH}product-1/explain/{product}/" for product in (2, 99)),
     "/api/map/",
 )
 ITEM = ("status", "sku", "id")  # of an item's result
