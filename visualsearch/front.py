@@ -25,14 +25,13 @@ from django.http import parse_cookie
 from django.utils.http import parse_header_parameters
 from django.utils.translation import (
     get_language,
-    get_language_bidi,
     get_language_from_request,
     gettext,
     override,
 )
 
 from catalog.messages import Sentence, sentence
-from catalog.messages.translation import translated
+from catalog.messages.translation import text_direction, translated
 from catalog.pictures.slots import Busy, Slots
 from visualsearch.gunicorn import threads
 from visualsearch.observing import count_request
@@ -152,7 +151,7 @@ class Front:
             kind = "text/html; charset=utf-8"
             text = PAGE.format(
                 language=get_language(),
-                direction="rtl" if get_language_bidi() else "ltr",
+                direction=text_direction(),
                 shop=escape(settings.SHOP_NAME),
                 title=escape(gettext("This did not work")),
                 sentence=escape(translated(refused)),

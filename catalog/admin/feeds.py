@@ -5,7 +5,6 @@ from time import monotonic
 from typing import Any, ClassVar
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -17,7 +16,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language_info, gettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
@@ -221,7 +220,6 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
         context = {
             "runs": runs[:SHOWN_RUNS],
             "count_words": COUNTED.values(),
-            "stored": get_language_info(settings.LANGUAGE_CODE),
             **(extra_context or {}),
         }
         return super().change_view(request, object_id, form_url, context)
@@ -315,7 +313,6 @@ class FeedAdmin(BoundedLists, admin.ModelAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "feed": feed,
-            "stored": get_language_info(settings.LANGUAGE_CODE),  # the language of reports
             "may_change": self.has_change_permission(request),
         }
         return TemplateResponse(request, template, context)

@@ -44,6 +44,11 @@ def active_locale() -> str:
     return to_locale(get_language() or settings.LANGUAGE_CODE)
 
 
+def text_direction() -> str:
+    """How the active language is written: "ltr" or "rtl", as in HTML."""
+    return "rtl" if get_language_bidi() else "ltr"
+
+
 def isolated(text: object) -> str:
     """A name or a date, marked so that it keeps its own direction in a sentence."""
     return f"{FIRST_STRONG_ISOLATE}{text}{POP_DIRECTIONAL_ISOLATE}"

@@ -3,14 +3,17 @@
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.template.context import RequestContext
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from catalog.admin.lists import field_name
 from catalog.embedding.progress import STATE_NAMES
 from catalog.feeds.reports import feeds_with_problems
 from catalog.messages import counted
-from catalog.messages.translation import isolated, translated
+from catalog.messages.translation import isolated, text_direction, translated
 from catalog.models import count_invisible
 
 register = template.Library()
@@ -30,6 +33,13 @@ def feed_problems(context: RequestContext) -> dict[str, Any]:
     """A banner about feeds that need attention, for users who may view feeds."""
     may_view = context["request"].user.has_perm("catalog.view_feed")
     return {"feeds": feeds_with_problems() if may_view else ()}
+
+
+@register.simple_tag
+def shop_language() -> str:
+    """The attributes of an element with a stored text, which is in the shop's own language."""
+    with override(settings.LANGUAGE_CODE):
+        return format_html('lang="{}" dir="{}"', settings.LANGUAGE_CODE, text_direction())
 
 
 @register.filter

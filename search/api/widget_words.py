@@ -12,7 +12,6 @@ from django.utils.decorators import method_decorator
 from django.utils.html import strip_tags
 from django.utils.translation import (
     get_language,
-    get_language_bidi,
     get_supported_language_variant,
     gettext,
     gettext_lazy,
@@ -27,7 +26,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalog.api.schema import errors
-from catalog.messages.translation import active_locale
+from catalog.messages.translation import active_locale, text_direction
 from catalog.models import Availability
 from search.bands import WORDS as BANDS
 
@@ -186,8 +185,7 @@ def widget_words() -> dict[str, Any]:
         words["privacy"] += " " + _kept_for_the_shop(days)
     words["match"] = {band: gettext(band) for band in BANDS}
     words["availability"] = {value: str(label) for value, label in Availability.choices}
-    direction = "rtl" if get_language_bidi() else "ltr"
-    return {"language": get_language(), "direction": direction, "words": words}
+    return {"language": get_language(), "direction": text_direction(), "words": words}
 
 
 def _kept_for_the_shop(days: int) -> str:

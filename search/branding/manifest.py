@@ -4,10 +4,11 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.translation import get_language, get_language_bidi, gettext
+from django.utils.translation import get_language, gettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from catalog.messages.translation import text_direction
 from search.branding.accent import LIGHT, accent_of
 
 DEFAULT_ACCENT = "#17614a"  # as in `pages.css`
@@ -25,7 +26,7 @@ def manifest(request: HttpRequest) -> JsonResponse:
         "name": settings.SHOP_NAME,
         "description": gettext("Search our products with a photo."),
         "lang": get_language(),
-        "dir": "rtl" if get_language_bidi() else "ltr",
+        "dir": text_direction(),
         "start_url": home,
         "scope": home,
         "display": "standalone",
