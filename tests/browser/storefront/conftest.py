@@ -16,13 +16,15 @@ from docs.examples.shop.serve import Shop, handler
 from tests.browser.conftest import MILLISECONDS, OneAtATime
 from tests.browser.shops import DESKTOP, open_shop
 from tests.conftest import MakeProduct
-from visualsearch.wsgi import application as front
 
 
 class Fronted(OneAtATime):
     """Serves what gunicorn serves, also static files and pictures with their headers."""
 
     def set_app(self, application: Any) -> None:
+        # Imported while pytest loads this file, it makes pytest lose its own output.
+        from visualsearch.wsgi import application as front
+
         super().set_app(front)
 
 

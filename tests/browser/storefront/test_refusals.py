@@ -8,10 +8,10 @@ from playwright.sync_api import Locator, Page, expect
 from catalog.models import Product
 from catalog.pictures.slots import Slots
 from tests.browser.shops import PHONE, SNEAKER
-from tests.browser.storefront.conftest import front
 from tests.browser.test_accessibility import faults
 from tests.browser.witness import Witness
 from tests.waiting import until
+from visualsearch.wsgi import application as front
 
 Products = dict[str, Product]
 
