@@ -23,6 +23,13 @@ def test_is_one_file_of_its_own(script: str) -> None:
     assert not re.search(r"^\s*import\b|\bimport\(|^export\b", script, re.MULTILINE)
 
 
+def test_sets_no_variable_that_a_page_may_have_too(script: str) -> None:
+    """`--visualsearch-border: var(--line)` would refer to itself if the element set `--line`."""
+    names = re.findall(r"[{;\s]--([\w-]+):", script)
+    assert names
+    assert [name for name in names if not name.startswith("_")] == []
+
+
 @pytest.mark.parametrize(
     "forbidden",
     [

@@ -23,8 +23,8 @@
  *   visualsearch:open      the dialog is about to open
  *   visualsearch:results   detail: the API's answer; cancelled, the page shows the results itself
  *   visualsearch:select    detail: the product; cancelled, its link is not followed
- * CSS variables begin with --visualsearch-, and classes are also parts: see docs/storefront.md.
- * Policy of the page: script-src, connect-src and img-src for the search's host.
+ * CSS variables begin with --visualsearch-, and classes are also parts.
+ * docs/storefront.md has these, and what the page's policy has to allow.
  */
 
 /**
@@ -76,7 +76,7 @@ const button = (classes, click, ...children) =>
   make(`button.${classes}`, { type: "button", click }, ...children);
 
 const ICONS = {
-  camera: "M4 7h3.5l1.5-2h6l1.5 2H20a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V8a1 1 0 0 1 1-1Zm8 2.500a3.500 3.500 0 1 0 0 7 3.500 3.500 0 0 0 0-7",
+  camera: "M4 7h3.5l1.5-2h6l1.5 2H20a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V8a1 1 0 0 1 1-1Zm8 2.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7",
   photo: "M6 4h12a3 3 0 0 1 3 3v10a3 3 0 0 1-3 3H6a3 3 0 0 1-3-3V7a3 3 0 0 1 3-3ZM3 17l5-4 3 2 5-5 5 5M8 8v.1",
   close: "m6 6 12 12M18 6 6 18",
   back: "m11 6-6 6 6 6M5 12h14",
@@ -361,6 +361,7 @@ class ShopElement extends HTMLElement {
 // <visual-search>
 
 const THRESHOLD = "0.7"; // the API's own default
+const FEW = 4; // fewer results come with a way to more
 
 class VisualSearch extends ShopElement {
   static observedAttributes = ["label", "language"];
@@ -709,16 +710,16 @@ class VisualSearch extends ShopElement {
     const { group, options } = this.#search;
     const notes = [];
     if (group) notes.push(make("p", {}, this.say("variantsOf", group)));
-    if (count) return notes;
-    const limit = index.bands.at(-2).least;
-    const none = this.#count() ? "noneFiltered" : "noneReaches";
-    notes.push(make("p", {}, this.say(none, { least })));
+    if (count >= FEW || (count && group)) return notes;
+    if (!count) notes.push(make("p", {}, this.say(this.#count() ? "noneFiltered" : "noneReaches", { least })));
     const without = { category: [], availability: [], min_price: "", max_price: "" };
     if (this.#count())
       notes.push(button("text", () => this.#change(without), this.say("withoutFilters")));
+    const limit = index.bands.at(-2).least;
     if (limit < Number(options.threshold)) {
       const text = this.say("showSimilar", { least: Math.round(100 * limit) });
-      notes.push(button("button", () => this.#change({ threshold: String(limit) }), text));
+      const classes = count ? "text" : "button";
+      notes.push(button(classes, () => this.#change({ threshold: String(limit) }), text));
     }
     if (nearest.length) notes.push(make("h4", {}, this.say("nearest")));
     return notes;
@@ -959,7 +960,7 @@ small, figcaption, .brand, .stock { color: var(--_soft); font-size: 0.875em }
 
 .camera, .button, .round, .vote { display: inline-flex; flex: none; align-items: center; justify-content: center; gap: 8px; min-width: 44px; min-height: 44px; border-radius: var(--_radius) }
 .camera { min-width: var(--_size); min-height: var(--_size); padding: 0 10px }
-.camera:hover, .round:hover, .vote:hover { background: color-mix(in srgb, currentcolor 9%, transparent) }
+:is(.camera, .round, .vote):hover { background: color-mix(in srgb, currentcolor 9%, transparent) }
 .button { padding: 6px 18px; border: 1px solid transparent; background: var(--_accent); color: var(--_on-accent); font-weight: 560 }
 .quiet { border-color: var(--_edge); background: none; color: var(--_ink) }
 .quiet:hover { background: var(--_sunken) }
@@ -991,7 +992,7 @@ small, figcaption, .brand, .stock { color: var(--_soft); font-size: 0.875em }
   box-shadow: 0 24px 80px rgb(0 0 0 / 0.3);
 }
 .dialog[open] { display: flex }
-.dialog:has(.start) { max-width: 620px }
+.dialog:not(:has(.answer)) { max-width: 620px }
 .dialog::backdrop { background: rgb(0 0 0 / 0.5) }
 .header { display: flex; flex: none; align-items: center; gap: 4px; padding: 8px 12px; border-bottom: 1px solid var(--_line) }
 .title { flex: 1; padding-inline-start: 8px; font-size: 1.125em; font-weight: 620 }
@@ -1048,15 +1049,15 @@ select, .pair { margin-top: 6px; font-weight: 400 }
 .card { position: relative; display: flex; flex-direction: column; gap: 3px }
 .picture { aspect-ratio: 1; margin-bottom: 6px; overflow: hidden; border-radius: var(--_radius); background: var(--_sunken) }
 .image { display: block; width: 100%; height: 100%; object-fit: cover }
-.match { position: absolute; inset-block-start: 8px; inset-inline-start: 8px; padding: 2px 9px; border-radius: 12px; background: var(--_paper); font-size: 0.75em; font-weight: 560 }
+.match { position: absolute; inset-block-start: 8px; inset-inline-start: 8px; margin-inline-end: 8px; padding: 2px 9px; border-radius: 12px; background: var(--_paper); font-size: 0.75em; font-weight: 560 }
 .name { color: inherit; font-weight: 560; line-height: 1.3; text-decoration: none }
 .name::after { content: ""; position: absolute; inset: 0 }
 .name:hover { text-decoration: underline }
 .name:focus-visible::after { outline: 3px solid var(--_accent); outline-offset: 4px }
 .price s { color: var(--_soft) }
-.actions { gap: 0; margin-top: auto; font-size: 0.9375em }
-.variants, .actions > * { position: relative }
-.similar { flex: 1 0 auto }
+.actions { gap: 0; margin-top: auto }
+.variants, .actions > * { position: relative; font-size: 0.9375em }
+.similar { flex: 1 0 auto; max-width: 100% }
 .votes { display: flex }
 .vote { min-width: var(--_touch); min-height: var(--_touch); color: var(--_soft) }
 .vote[aria-pressed="true"] { background: var(--_accent); color: var(--_on-accent) }
