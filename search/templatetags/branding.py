@@ -1,4 +1,4 @@
-"""The shop in templates, also in those of error pages, which get no context."""
+"""What every page shows of the shop, also error pages, which get no context."""
 
 from django import template
 from django.conf import settings
@@ -16,7 +16,7 @@ def shop() -> branding.Shop:
 
 @register.simple_tag
 def languages() -> list[tuple[str, str]]:
-    """The code of each language and its own name, which Django's own tag would translate."""
+    """Each language's code and its name in that language; Django's own tag translates names."""
     return settings.LANGUAGES
 
 

@@ -190,16 +190,8 @@ def test_numbers_in_attributes_are_for_programs_in_every_language(
 ) -> None:
     given = {"threshold": 0.05, "min_price": "1.50", "max_price": "99.25", "crop": "0,0,0.5,0.5"}
     names = {
-        "value",
-        "min",
-        "max",
-        "step",
-        "d",
-        "width",
-        "height",
-        "href",
-        "data-score",
-        "data-crop",
+        *("value", "min", "max", "step", "d", "width", "height"),
+        *("href", "data-score", "data-crop"),
     }
 
     def numbers(language: str) -> list[Any]:
