@@ -32,7 +32,7 @@ test: .venv/test
 ONCE := browser catalog/pictures/test_slots.py search/calibration search/doctor/test_precision.py \
 	search/evaluation/test_report.py search/queries/test_slots.py search/tuning/test_tune_search.py \
 	test_demo_search.py test_origins.py test_policy.py test_roles.py test_schema.py \
-	test_serving.py test_translated.py test_translated_admin.py \
+	test_serving.py test_translatable.py test_translatable_admin.py \
 	$(addprefix server/test_, branding.py examples.py full_disk.py imports.py logins.py logs.py memory.py \
 		metrics.py nginx.py prefix.py uploads.py)
 

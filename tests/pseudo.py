@@ -1,7 +1,7 @@
-"""A pseudo-translation: a language in which each text that can be translated is between ⟦ and ⟧.
+"""A pseudo-language, which puts each text that can be translated between ⟦ and ⟧.
 
-Values within a text are outside of the brackets. What people read there is data, or it is a text or
-a part of a sentence that nobody can translate.
+Values in a text stay outside of the brackets. So whatever is read outside of them is data, or it is
+a text, or part of a sentence, that nobody can translate.
 """
 
 import re

@@ -293,7 +293,6 @@ def _prepare(
     skus = [row.sku for row in rows if not row.error]
     known = read_products(Product.objects.all(), skus)
     prefetch_photos(known[row.sku] for row in rows if "photos" in row.values and row.sku in known)
-
     language = get_language()
 
     def with_picture(row: Row) -> Row:

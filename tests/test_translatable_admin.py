@@ -1,4 +1,4 @@
-"""Every text of the admin's own pages can be translated: shown by a language of brackets."""
+"""Every text of the admin's pages can be translated: in the pseudo-language it is in brackets."""
 
 import re
 from collections.abc import Iterable

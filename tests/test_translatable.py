@@ -1,4 +1,4 @@
-"""Every sentence that people get can be translated: shown by a language of brackets."""
+"""Every sentence that people get can be translated: in the pseudo-language it is in brackets."""
 
 import re
 from collections.abc import Iterator, Mapping
