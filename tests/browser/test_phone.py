@@ -50,6 +50,15 @@ def left(found: Locator) -> float:
     return box(found)["x"]
 
 
+def test_shows_the_whole_name_of_the_shop(page: Page, shop: Shop, settings: Any) -> None:
+    settings.SHOP_NAME = "Gallery of the Two Rivers"
+    page.goto("/")
+    name = page.locator(".brand bdi")
+    assert name.evaluate("it => it.scrollWidth <= it.clientWidth")
+    assert box(name)["y"] + box(name)["height"] < box(page.locator(".top nav"))["y"]
+    assert page.locator("html").evaluate(OVERFLOW) <= 0
+
+
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_first_row_is_seen_without_scrolling(page: Page, shop: Shop) -> None:
     Product.objects.update(link="https://shop.example/product", brand="Corvo")
