@@ -100,6 +100,12 @@ def test_pattern_of_origins_is_for_the_whole_origin() -> None:
     ):
         assert not pattern.match(origin)
     assert origin_regexes("") == []
+    for careless in (
+        "https://*.shop.example",
+        r"https://(.+\.)?shop.example",
+        "https://shop.[a-z]+",
+    ):
+        assert r"Write \. for the dots" in refusal(origin_regexes, careless)
     assert "is not a regular expression: " in refusal(origin_regexes, "https://*(")
     assert "is not a regular expression: " in refusal(origin_regexes, "a)|(b")
 

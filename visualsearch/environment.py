@@ -158,7 +158,8 @@ def origins(value: str) -> list[str]:
             meant = _host_in(name)
             example = f"https://{meant if HOST.fullmatch(meant) else 'shop.example'}"
             raise ValidationError(
-                f"{name!r} is not an origin. Write scheme and host, and nothing else: {example}"
+                f"{name!r} is not an origin. Write scheme and host, and nothing else: {example},"
+                " with commas between several."
             )
     return names(value)
 
@@ -178,6 +179,12 @@ def origin_regexes(value: str) -> list[re.Pattern[str]]:
     """A regular expression for whole origins, for CORS_ALLOWED_ORIGIN_REGEX."""
     if not value:
         return []
+    # Such a dot would also allow https://www-shop.example.
+    if re.search(r"(?<!\\)\.[a-z(\[]", value, re.IGNORECASE):
+        raise ValidationError(
+            rf"In {value!r}, a dot stands for any character. Write \. for the dots of a host, as in"
+            r" https://(.+\.)?shop\.example."
+        )
     try:
         return [re.compile(rf"(?:{re.compile(value).pattern})\Z")]
     except re.error as error:
