@@ -289,6 +289,16 @@ def test_holds_nothing_after_an_error() -> None:
     assert [*busy.threads.held, *busy.working.held] == []
 
 
+def test_holds_nothing_after_an_error_in_a_refusal() -> None:
+    def broken(*_: Any) -> None:  # as gunicorn is to a header that it does not send
+        raise ZeroDivisionError
+
+    busy = front()
+    with pytest.raises(ZeroDivisionError):
+        list(busy({"PATH_INFO": "\0"}, broken))
+    assert not busy.threads.held
+
+
 @pytest.mark.django_db
 def test_disconnected_client_causes_no_error_behind_the_front(
     client: Client, caplog: pytest.LogCaptureFixture

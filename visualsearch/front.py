@@ -145,6 +145,22 @@ class Front:
         self, refused: Refused, environ: Environ, start_response: StartResponse, held: ExitStack
     ) -> Iterator[bytes]:
         """Answer a refused request at once, then keep reading what its client still sends."""
+        with held:
+            yield self._begin_refusal(refused, environ, start_response)
+            if refused.wait and (connection := environ.get("gunicorn.socket")):
+                connection.shutdown(SHUT_RD)  # gunicorn would read on for five seconds
+            if refused.wait or refused.status == HTTPStatus.REQUEST_TIMEOUT:
+                return
+            end = monotonic() + LINGER
+            with suppress(Refused), _timeout(environ, LINGER):
+                for _ in _blocks(environ["wsgi.input"], _announced(environ)):
+                    if monotonic() > end:
+                        break
+
+    def _begin_refusal(
+        self, refused: Refused, environ: Environ, start_response: StartResponse
+    ) -> bytes:
+        """Send status and headers; returns the body."""
         count_request("front", environ.get("REQUEST_METHOD"), refused.status)
         kind, text = "application/json", json.dumps({"detail": translated(refused)})
         if "text/html" in environ.get("HTTP_ACCEPT", ""):  # the answer takes the place of a page
@@ -172,17 +188,7 @@ class Front:
         if refused.wait and "gunicorn.socket" in environ:
             # The body stays unread. gunicorn drops a header Connection of ours, but sends its own.
             start_response.__self__.force_close()  # type: ignore[attr-defined]
-        with held:
-            yield body
-            if refused.wait and (connection := environ.get("gunicorn.socket")):
-                connection.shutdown(SHUT_RD)  # gunicorn would read on for five seconds
-            if refused.wait or refused.status == HTTPStatus.REQUEST_TIMEOUT:
-                return
-            end = monotonic() + LINGER
-            with suppress(Refused), _timeout(environ, LINGER):
-                for _ in _blocks(environ["wsgi.input"], _announced(environ)):
-                    if monotonic() > end:
-                        break
+        return body
 
 
 def language_of(environ: Environ) -> str:
