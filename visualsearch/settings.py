@@ -29,7 +29,7 @@ DEBUG = env.bool("DEBUG", False)
 ALLOWED_HOSTS = [*LOCAL_HOSTS, *(env.hosts("ALLOWED_HOSTS", "") or [])]
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", "")
 # Sites whose scripts may use the API for shoppers and read pictures, and sites that may frame the
-# pages for shoppers. `visualsearch.origins` says which these are.
+# pages for shoppers. `visualsearch.origins` lists these paths and pages.
 CORS_ALLOWED_ORIGINS = env.exact_origins("CORS_ALLOWED_ORIGINS", "")
 CORS_ALLOWED_ORIGIN_REGEXES = env.origin_regexes("CORS_ALLOWED_ORIGIN_REGEX", "")
 CORS_ALLOW_METHODS = ["GET", "HEAD", "POST"]

@@ -24,7 +24,7 @@ class BoundedFormParser(FormParser):
 
 
 class UploadParser(MultiPartParser):
-    """A form with files; all that makes Django fail is the client's error, in one sentence."""
+    """A form with files; whatever Django can't parse is the client's error, in one sentence."""
 
     def parse(self, stream: IO[Any], *args: Any, **options: Any) -> Any:
         try:

@@ -185,7 +185,7 @@ class EmbeddedPicture(models.Model):
     refetch_error = models.CharField(max_length=500, null=True, editable=False)  # noqa: DJ001
 
     embedding = models.BinaryField(null=True)  # little-endian float32, unit length
-    # Its identity
+    # The embedder's identity
     # Translators: the network that turns a picture into a vector.
     embedder = models.CharField(_("embedder"), max_length=100, blank=True, editable=False)
     embedding_digest = models.CharField(max_length=64, blank=True, editable=False)

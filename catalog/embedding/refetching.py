@@ -79,7 +79,7 @@ class Check:
     def write(
         self, status: str, reason: Sentence | Exception | None = None, /, **columns: Any
     ) -> PictureOutcome:
-        """Write columns that no search sees, so that the revision stays; and why this failed."""
+        """Write columns that no search sees, and why this failed; the revision stays."""
         if reason:
             columns["refetch_error"] = for_storage(reason)
         if not self.rows().update(**columns, revision=F("revision")):

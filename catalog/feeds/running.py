@@ -100,7 +100,7 @@ def _is_stored(run: FeedRun) -> bool:
 def _fetch(turn: Turn, *, force: bool) -> None:
     """Store the feed's file on this machine, unless it is the one of the last run.
 
-    The same file is read again where a sale in it has begun or ended since.
+    The same file is read again once a sale in it has begun or ended.
     """
     run, feed = turn.run, turn.run.feed
     last = feed.runs.filter(state=State.FINISHED).first()

@@ -66,7 +66,7 @@ Attributes = dict[str, str]
 
 
 class Fault(str):
-    """Stands for a cell that has no value; `reason` says why, and the text is the same."""
+    """The text of a cell that has no value: the reason, also as a sentence to translate."""
 
     reason: Sentence
 

@@ -165,7 +165,7 @@ def encode_image(
 
 
 def too_large(most_bytes: int) -> Sentence:
-    """The sentence for a file of more bytes."""
+    """The sentence that refuses a file of more bytes than these."""
     return sentence("The file is too large; the maximum is %(most)s MB.", most=most_bytes / 2**20)
 
 

@@ -15,7 +15,7 @@ from search.queries.query import preview_of
 
 
 class PhotoView(APIView):
-    """A small copy of a search's photo: one from an address, or one that a browser can't show."""
+    """A small copy of a search's photo, for pages that got it by address or can't show it."""
 
     authentication_classes = ()
     throttle_classes = (SearchThrottle,)

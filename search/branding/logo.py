@@ -64,7 +64,7 @@ def read_logo(file: Path) -> Logo:
 
 
 def _drawing(data: bytes) -> Logo:
-    """Raises InvalidLogo."""
+    """The logo in an SVG. Raises InvalidLogo."""
     try:
         root: Element = fromstring(data)
     except (ParseError, DefusedXmlException, ValueError) as error:

@@ -64,7 +64,7 @@ SHOWN_LETTERS = 30  # of each
 
 
 class MissingColumns(InvalidCatalogFile):
-    """The header lacks columns, or has them under names that somebody has to tell."""
+    """The header lacks columns, unless somebody says under which other names it has them."""
 
 
 def read_table(file: BinaryIO, *, spare_elements: int = MAX_SPARE_ELEMENTS) -> Table:

@@ -146,7 +146,7 @@ class Keeper:
 
 
 def in_column(name: str, problem: Sentence | Exception | str) -> Sentence:
-    """What is wrong in a column."""
+    """A problem, after the name of its column."""
     return sentence("%(column)s: %(problem)s", column=name, problem=problem)
 
 

@@ -68,10 +68,10 @@ def _category(row: Draft) -> str:
 
 
 def _sale(dates: str) -> tuple[bool, datetime | None]:
-    """Whether a sale such as 2026-01-31T00:00+0100/2026-02-07T23:59+0100 is running now, and when
-    that changes.
+    """Whether a sale is running now, and when that changes.
 
-    Dates that can't be read don't end a sale.
+    Its dates are such as 2026-01-31T00:00+0100/2026-02-07T23:59+0100. If they can't be read, it
+    runs and does not end.
     """
     moments = []
     for text in dates.split("/"):

@@ -4,7 +4,7 @@ from django.core.management.commands import makemessages
 
 
 class Command(makemessages.Command):
-    """Django's command, with the names of `catalog.messages`, and without guessed translations."""
+    """Django's command, which also collects `sentence` and `counted`, and guesses nothing."""
 
     xgettext_options = [  # noqa: RUF012  # as in Django
         *makemessages.Command.xgettext_options,
