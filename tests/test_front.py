@@ -293,10 +293,11 @@ def test_holds_nothing_after_an_error_in_a_refusal() -> None:
     def broken(*_: Any) -> None:  # as gunicorn is to a header that it does not send
         raise ZeroDivisionError
 
-    busy = front()
+    busy, language = front(), get_language()
     with pytest.raises(ZeroDivisionError):
-        list(busy({"PATH_INFO": "\0"}, broken))
+        list(busy({"PATH_INFO": "\0", "HTTP_ACCEPT_LANGUAGE": "fr"}, broken))
     assert not busy.threads.held
+    assert get_language() == language
 
 
 @pytest.mark.django_db
