@@ -7,8 +7,11 @@ from catalog.serving import served_identity
 
 
 def embedder(request: HttpRequest) -> dict[str, str]:
-    """The identity of the embedder that is searched with, for the footer."""
-    return {"embedder_name": served_identity()}
+    """The identity of the embedder that is searched with, unless the shop has a name of its own.
+
+    Who tries the software wants to see it; a shop's customers do not.
+    """
+    return {"embedder_name": served_identity() if settings.SHOP_NAME == "visualsearch" else ""}
 
 
 def privacy(request: HttpRequest) -> dict[str, int]:

@@ -92,6 +92,7 @@ def test_no_page_says_visualsearch(environment: dict[str, str], tmp_path: Path) 
     for path in PAGES:
         assert "Maison Vert</title>" in said[path].replace("\n", ""), path
     assert json.loads(said["/api/schema/?format=json"])["info"]["title"] == "Maison Vert"
+    assert "efficientnet" not in said["/products/"]
     for path in ("/products/", "/map/?list=1"):
         assert (
             "<s><bdi>1\N{NARROW NO-BREAK SPACE}254,90\N{NO-BREAK SPACE}$US</bdi></s>" in said[path]
