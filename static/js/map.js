@@ -7,6 +7,7 @@ import { getProducts } from "./map-products.js";
 const FILLED = 0.88; // share of the frame's sides that the whole map fills at zoom level 0
 const MARGIN = (1 / FILLED - 1) / 2; // around it; coordinates on the map are 0 to 1
 const CLOSEST = 9; // zoom level
+const MIDDLE = [0.5, 0.5];
 const PICTURES = 60; // the most products that are shown as pictures
 const [MOUSE, FINGER] = [14, 26]; // pixels around a pointer within which a product is meant
 const PATIENCE = 300; // milliseconds to move the mouse from a product to the tip
@@ -42,7 +43,7 @@ function start({ points, categories: names, ...counts }) {
 
   const crs = { ...L.CRS.Simple, transformation: stretched() };
   const map = L.map(frame, {
-    crs, center: [0.5, 0.5], zoom: 0, minZoom: 0, maxZoom: CLOSEST, bounceAtZoomLimits: false,
+    crs, center: MIDDLE, zoom: 0, minZoom: 0, maxZoom: CLOSEST, bounceAtZoomLimits: false,
     maxBounds: [[-MARGIN, -MARGIN], [1 + MARGIN, 1 + MARGIN]], maxBoundsViscosity: 1,
     keyboard: false, boxZoom: false, doubleClickZoom: false, // arrows go from product to product
     zoomControl: false, attributionControl: false, fadeAnimation: false, inertia: !still.matches,
@@ -51,7 +52,7 @@ function start({ points, categories: names, ...counts }) {
   const ring = markerOf(L.divIcon({ className: "map-ring", iconSize: null }), 2e6);
 
   function resize() {
-    const center = map.getCenter();
+    const center = map.getZoom() ? map.getCenter() : MIDDLE; // rounded, it would drift by a pixel
     crs.transformation = stretched();
     map.invalidateSize({ pan: false }).setView(center, map.getZoom(), { reset: true });
   }
@@ -88,7 +89,7 @@ function start({ points, categories: names, ...counts }) {
     zoomTarget = target === map.getZoom() ? null : target;
     const around = chosen < 0 ? map.getCenter() : [y[chosen], x[chosen]];
     if (target) map.setZoomAround(around, target, { animate: !still.matches });
-    else map.setView([0.5, 0.5], 0, { animate: !still.matches });
+    else map.setView(MIDDLE, 0, { animate: !still.matches });
   }
 
   /** Show products as pictures where few are seen. */

@@ -114,6 +114,7 @@ def test_import_products_says_how_to_name_columns(tmp_path: Path) -> None:
         call_command("import_products", path, format="shopify")
 
 
+@pytest.mark.django_db
 def test_import_products_fetches_a_feed(settings: Any) -> None:
     with running_servers() as serve:
         server = serve(http(FEED.encode()))
