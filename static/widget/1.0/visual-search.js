@@ -2,29 +2,10 @@
 /**
  * visualsearch widget 1.0: search by photo, and similar products, on a shop's own pages.
  *
- * Attributes of both elements
- *   src         address of the search; default: where this file comes from
- *   language    such as "de"; default: the closest lang attribute, or the browser's language
- *   scheme      "light" or "dark"; default: the page's color-scheme
- *   threshold   lowest similarity, 0 to 1; default: 0.7; of the shelf: what the catalog calls similar
- *   limit       products at once; default: 12; of the shelf: 6
- *   category, availability   only these; "|" separates several
- *   collapse    "none" shows each variant of a product; default: "group"
- *   target      of links, such as "_blank"
- * <visual-search>: a camera button with a dialog; its content is shown beside the camera
- *   label       name and tooltip of the button
- *   ordering    "-score" (default), "price" or "-price"
- *   methods     open(), close(), search(file or address)
- * <similar-products>: a shelf, which takes no space while there is nothing to show
- *   sku, product   whose look-alikes: the shop's SKU, or the search's id
- *   heading     default: "Looks similar", translated; "" for none
- *   state       set by the element: "shown" or "empty"
- * Events, which bubble, cross shadow roots and can be cancelled
- *   visualsearch:open      the dialog is about to open
- *   visualsearch:results   detail: the API's answer; cancelled, the page shows the results itself
- *   visualsearch:select    detail: the product; cancelled, its link is not followed
- * CSS variables begin with --visualsearch-, and classes are also parts.
- * docs/storefront.md has these, and what the page's policy has to allow.
+ * <visual-search> is a camera button with a dialog; its content is shown beside the camera.
+ * <similar-products> is a shelf, which takes no space while there is nothing to show.
+ * docs/storefront.md lists their attributes, methods, events, CSS variables and parts, and what the
+ * page's policy has to allow.
  */
 
 /**
