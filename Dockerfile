@@ -17,7 +17,6 @@ COPY --from=build /venv /venv
 COPY --from=build /models /models
 WORKDIR /app
 COPY . .
-RUN /venv/bin/python -m whitenoise.compress --quiet static
 ARG EMBEDDER=mobilenet_v2
 # MALLOC_… has the memory of large pictures given back as soon as they are searched for.
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \

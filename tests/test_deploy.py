@@ -1,11 +1,8 @@
 """The files in docs/deploy and compose.yaml, as far as they can be held without the machines."""
 
-import gzip
 import json
 import re
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -135,17 +132,6 @@ def test_nginx_sends_to_the_service_and_reads_the_folder_of_compose() -> None:
     assert "./docs/deploy/nginx.conf:/etc/nginx/nginx.conf:ro" in volumes
     assert "data:/data:ro" in volumes
     assert "VAR_DIR=/data" in (ROOT / "Dockerfile").read_text()
-
-
-def test_image_has_compressed_static_files(tmp_path: Path) -> None:
-    dockerfile = (ROOT / "Dockerfile").read_text()
-    (module,) = re.findall(r"^RUN /venv/bin/python -m (\S+) --quiet static$", dockerfile, re.M)
-    shutil.copytree(ROOT / "static/widget", tmp_path / "static")
-    command = [sys.executable, "-m", module, "--quiet", "static"]
-    subprocess.run(command, cwd=tmp_path, check=True)  # noqa: S603
-    for script in tmp_path.rglob("*.js"):
-        packed = script.with_name(f"{script.name}.gz")
-        assert gzip.decompress(packed.read_bytes()) == script.read_bytes()
 
 
 def test_render_names_only_settings_that_there_are_and_counts_its_proxies() -> None:

@@ -100,7 +100,7 @@ MIDDLEWARE = [
     "visualsearch.origins.FramingMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "visualsearch.static_files.CompressingMiddleware",
     "catalog.middleware.TroubleMiddleware",
     "visualsearch.logins.LoginMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -229,6 +229,7 @@ WHITENOISE_USE_FINDERS = True  # static files are served from their sources: no 
 WHITENOISE_IMMUTABLE_FILE_TEST = r"/static/widget/[0-9]"  # a released version never changes
 STATIC_URL = f"{URL_PREFIX}/static/"
 STATIC_ROOT = env.folder("STATIC_ROOT", None)
+STATIC_COPIES_DIR = VAR_DIR / "static"  # compressed
 STATICFILES_DIRS = [BASE_DIR / "static", ("demo", BASE_DIR / "fixtures" / "queries")]
 MEDIA_URL = f"{URL_PREFIX}/media/"
 MEDIA_ROOT = env.folder("MEDIA_ROOT", VAR_DIR / "media")
