@@ -1,12 +1,10 @@
 """Serves our scripts and style sheets compressed, without a step that prepares them."""
 
 import gzip
-import re
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from wsgiref.headers import Headers
 
 from django.conf import settings
 from whitenoise.middleware import WhiteNoiseMiddleware
@@ -20,24 +18,19 @@ COMPRESSED = (".css", ".js", ".svg")
 
 
 class CompressingMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
-    """WhiteNoise serves compressed files that are there; this one makes them as it starts.
+    """WhiteNoise serves compressed files that exist; this one makes them when the server starts.
 
-    Only files that all may read are compressed: in a page, that could reveal secrets (BREACH).
+    Only files that everybody may read are compressed: compressing pages could reveal their secrets
+    (BREACH).
     """
 
     def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> StaticFile:
         file = super().get_static_file(path, url, stat_cache)
         if path.startswith(OURS) and path.endswith(COMPRESSED):
-            with suppress(OSError):  # a full disk: then it stays as it is
+            with suppress(OSError):  # on a full disk, the file is served as it is
                 copy = compressed_copy(Path(path))
-                [(always, _, plain)] = file.alternatives
-                headers = Headers([*plain, ("Vary", "Accept-Encoding")])
-                packed = Headers([*headers.items(), ("Content-Encoding", "gzip")])
-                packed["Content-Length"] = str(copy.stat().st_size)
-                file.alternatives = [
-                    (re.compile(r"\bgzip\b"), str(copy), packed.items()),
-                    (always, path, headers.items()),
-                ]
+                _, _, headers = file.alternatives[-1]  # of the file as it is
+                return StaticFile(path, headers, encodings={"gzip": str(copy)})
         return file
 
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from search.branding.accent import Accent, accent_of
-from search.branding.logo import InvalidLogo, Logo, read_logo
+from search.branding.logo import InvalidLogo, Logo, readable_logo
 
 __all__ = ["Accent", "InvalidLogo", "Logo", "Shop", "accent_of", "current_logo", "shop"]
 
@@ -58,7 +58,4 @@ def current_logo() -> Logo | None:
     """The logo in the file that SHOP_LOGO names, None if there is none or it can't be read."""
     if not settings.SHOP_LOGO or isinstance(settings.SHOP_LOGO, str):
         return None
-    try:
-        return read_logo(settings.SHOP_LOGO)
-    except InvalidLogo:
-        return None  # `search.checks` says what is wrong with it
+    return readable_logo(settings.SHOP_LOGO)

@@ -43,7 +43,15 @@ class Logo:
         return sha256(self.data).hexdigest()[:12]
 
 
-@lru_cache(maxsize=4)  # read once: like any setting, another logo needs a restart
+@lru_cache(maxsize=4)  # read once, even if it is damaged; another logo needs a restart
+def readable_logo(file: Path) -> Logo | None:
+    """The logo in a file, None if it can't be read."""
+    try:
+        return read_logo(file)
+    except InvalidLogo:
+        return None  # `search.checks` says what is wrong with it
+
+
 def read_logo(file: Path) -> Logo:
     """The logo in a file. Raises InvalidLogo."""
     try:

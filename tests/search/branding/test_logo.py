@@ -103,3 +103,11 @@ def test_may_be_on_another_host(settings: Any) -> None:
     assert shop().logo_url == settings.SHOP_LOGO
     assert shop().logo_is_name
     assert check_branding() == []
+
+
+def test_damaged_file_is_not_read_again_for_each_page(tmp_path: Path, settings: Any) -> None:
+    settings.SHOP_LOGO = tmp_path / "logo.svg"
+    settings.SHOP_LOGO.write_text("<svg")
+    assert shop().logo is None
+    settings.SHOP_LOGO.write_text(WIDE)
+    assert shop().logo is None
